@@ -12,13 +12,13 @@ use tokio::sync::{Semaphore, oneshot};
 /// Concurrent queries: one for a very large project does not delay all others.
 const QUERIES: usize = 4;
 
-type Counted = Result<AssignmentDays, Box<Problem>>;
+type CountResult = Result<AssignmentDays, Box<Problem>>;
 
 /// A request for the counts of a project.
 #[derive(Debug)]
 struct CountRequest {
     project: ProjectId,
-    reply: oneshot::Sender<Counted>,
+    reply: oneshot::Sender<CountResult>,
 }
 
 /// Batches requests for one task, which the first request starts and which ends with the service.
@@ -29,7 +29,7 @@ pub(crate) struct AssignmentCounts {
 
 impl AssignmentCounts {
     /// The number of assignments of a project on each day.
-    pub(crate) async fn of(&self, pool: &PgPool, project: ProjectId) -> Counted {
+    pub(crate) async fn of(&self, pool: &PgPool, project: ProjectId) -> CountResult {
         let (reply, answer) = oneshot::channel();
         let gone = || Box::new(internal());
         let task = |requests| run(pool.clone(), requests);

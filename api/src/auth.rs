@@ -17,7 +17,7 @@ pub use denied::Denied;
 pub use key_set_url::{FetchError, KeySetUrl};
 pub use keyring::Keyring;
 pub use keys::{KeyError, Keys, SHORTEST_SECRET};
-pub use scope::{Scope, ScopeSet, UnknownScope};
+pub use scope::{ScopeSet, TokenScope, UnknownScope};
 pub use sign::TokenRequest;
 pub use subjects::Subjects;
 

@@ -62,7 +62,7 @@ pub(crate) async fn serve(
         };
         // A client that pipelines small answers would wait for the acknowledgement of each.
         let _ = stream.set_nodelay(true);
-        let counted = Counted::new(&telemetry);
+        let counted = OpenConnection::new(&telemetry);
         let stream = TokioIo::new(Timed::new(stream, limits.write_timeout));
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             reserve.serve(stream, counted, &open);
@@ -83,16 +83,16 @@ pub(crate) async fn serve(
 }
 
 /// Counts a connection for as long as it is open.
-struct Counted(Arc<Telemetry>);
+struct OpenConnection(Arc<Telemetry>);
 
-impl Counted {
+impl OpenConnection {
     fn new(telemetry: &Arc<Telemetry>) -> Self {
         telemetry.connected();
         Self(Arc::clone(telemetry))
     }
 }
 
-impl Drop for Counted {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.disconnected();
     }

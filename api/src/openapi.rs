@@ -33,7 +33,7 @@ use utoipa::{Modify, OpenApi};
     components(schemas(Problem)),
     modifiers(&Bearer)
 )]
-pub(crate) struct Description;
+pub(crate) struct ApiDescription;
 
 /// The name of the scheme, for routes: `security(("bearer" = ["phases:read"]))`.
 const BEARER: &str = "bearer";

@@ -10,11 +10,11 @@ pub(crate) const CODE: &str = "planner_schema_changed";
 
 /// The result of the last check of the planner's tables.
 #[derive(Debug, Default)]
-pub(crate) struct PlannerSchema(Mutex<Option<Change>>);
+pub(crate) struct PlannerSchema(Mutex<Option<SchemaFault>>);
 
 /// What is wrong with the tables.
 #[derive(Clone, Debug)]
-pub(crate) struct Change {
+pub(crate) struct SchemaFault {
     /// What is wrong, and what to do.
     pub(crate) message: Arc<str>,
     /// When it was found.
@@ -31,13 +31,13 @@ impl PlannerSchema {
                  phaseline that knows the planner's revision, or bring the tables back"
             ))
         });
-        let change = message.clone().map(|message| Change { message, found_at: Instant::now() });
+        let change = message.clone().map(|message| SchemaFault { message, found_at: Instant::now() });
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = change;
         Ok(message)
     }
 
     /// What the last check found; none if the tables are as needed.
-    pub(crate) fn last(&self) -> Option<Change> {
+    pub(crate) fn last(&self) -> Option<SchemaFault> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -37,8 +37,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 /// All routes.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
-    let mut description = components::Components::openapi();
-    description.merge(legacy_compat::Components::openapi());
+    let mut description = components::PhaselineComponents::openapi();
+    description.merge(legacy_compat::PlannerComponents::openapi());
     OpenApiRouter::with_openapi(description)
         .merge(legacy_compat::router())
         .merge(phases::router())

@@ -2,7 +2,7 @@
 
 use crate::auth::Auth;
 use crate::connections::Limits;
-use crate::openapi::Description;
+use crate::openapi::ApiDescription;
 use crate::settings::Settings;
 use crate::state::AppState;
 use crate::{assets, connections, health, middleware, routes, sweep};
@@ -100,8 +100,9 @@ pub async fn serve_routes(
 
 /// All routes of the service, without the layers that [`serve_routes`] adds.
 pub fn all_routes() -> Router<AppState> {
-    let routes =
-        OpenApiRouter::with_openapi(Description::openapi()).merge(health::router()).merge(routes::router());
+    let routes = OpenApiRouter::with_openapi(ApiDescription::openapi())
+        .merge(health::router())
+        .merge(routes::router());
     let (all, description) = routes.split_for_parts();
     let known = routes::known_parameters(&description);
     all.route_layer(from_fn_with_state(known, routes::refuse_unknown)).merge(assets::router(&description))

@@ -3,7 +3,7 @@
 
 use crate::state::AppState;
 use phaseline_domain::ProjectId;
-use phaseline_projections::deleted::{Part, find_part};
+use phaseline_projections::deleted::{DeletedPart, find_part};
 use phaseline_store::StoreError;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub(crate) async fn run(app: &AppState) {
 async fn sweep(app: &AppState) -> Result<(), StoreError> {
     let mut after: Option<ProjectId> = None;
     loop {
-        let Part { deleted, next } = {
+        let DeletedPart { deleted, next } = {
             let mut connection = app.pool.acquire().await?;
             find_part(&mut connection, after, TIMELINES).await?
         };

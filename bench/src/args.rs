@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::case::{CASES, Case, find};
-use crate::child::Work;
+use crate::child::ChildTask;
 use crate::error::{BenchError, Result};
 use crate::server::Sizes;
 use clap::Parser;
@@ -49,7 +49,7 @@ pub(crate) struct Args {
 
     /// Do one piece of work and print the peak memory: the program starts itself with this
     #[arg(long, hide = true)]
-    pub(crate) child: Option<Work>,
+    pub(crate) child: Option<ChildTask>,
 }
 
 impl Args {

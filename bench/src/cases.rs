@@ -14,12 +14,12 @@ mod verify;
 use crate::case::{Case, Group};
 use crate::error::Result;
 use crate::log::Log;
-use crate::measure::Outcome;
+use crate::measure::CaseResult;
 use crate::report;
 use crate::server::Bench;
 
 /// Runs these cases, and prints each outcome at once.
-pub(crate) async fn run(bench: &Bench, wanted: &[&'static Case]) -> Result<Vec<Outcome>> {
+pub(crate) async fn run(bench: &Bench, wanted: &[&'static Case]) -> Result<Vec<CaseResult>> {
     let mut outcomes = Vec::new();
     // The log that most cases read, created for the first of them.
     let mut log = None;

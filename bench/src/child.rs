@@ -17,14 +17,14 @@ const URL: &str = "PHASELINE_BENCH_URL";
 
 /// The tasks of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Work {
+pub(crate) enum ChildTask {
     Migrate,
     Rollback,
     Rebuild,
     Verify,
 }
 
-impl Work {
+impl ChildTask {
     const fn name(self) -> &'static str {
         match self {
             Self::Migrate => "migrate",
@@ -36,17 +36,17 @@ impl Work {
 }
 
 /// Runs the task in this process, and prints its peak memory in KiB.
-pub(crate) async fn work(work: Work) -> Result<()> {
+pub(crate) async fn work(work: ChildTask) -> Result<()> {
     let url = std::env::var(URL).map_err(|_| BenchError::Failed(format!("{URL} is not set")))?;
     match work {
-        Work::Migrate => {
+        ChildTask::Migrate => {
             migrate(&handle(&url)?, &migrate_options(), &Silent).await?;
         }
-        Work::Rollback => rolled_back(&url, &Silent).await?,
-        Work::Rebuild => {
+        ChildTask::Rollback => rolled_back(&url, &Silent).await?,
+        ChildTask::Rebuild => {
             rebuilt(&url, &Silent).await?;
         }
-        Work::Verify => verified(&url, &Silent).await?,
+        ChildTask::Verify => verified(&url, &Silent).await?,
     }
     let status = std::fs::read_to_string("/proc/self/status")
         .map_err(BenchError::io("cannot read /proc/self/status, which tells the peak memory"))?;
@@ -56,7 +56,7 @@ pub(crate) async fn work(work: Work) -> Result<()> {
 }
 
 /// Starts this program again for a task; returns its peak memory in MiB.
-pub(crate) async fn peak(work: Work, url: &str) -> Result<f64> {
+pub(crate) async fn peak(work: ChildTask, url: &str) -> Result<f64> {
     let program = std::env::current_exe().map_err(BenchError::io("cannot find this program's file"))?;
     let mut command = Command::new(program);
     command.args(["--child", work.name()]).env(URL, url).stderr(Stdio::inherit());

@@ -13,31 +13,31 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// The steps of each project, in this order.
-const LIFECYCLE: [Step; 17] = [
-    Step::Open,
-    Step::Create,
-    Step::Budget,
-    Step::Create,
-    Step::Rename,
-    Step::Budget,
-    Step::Create,
-    Step::Describe,
-    Step::Create,
-    Step::Resize,
-    Step::Budget,
-    Step::Create,
-    Step::Remove,
-    Step::Budget,
-    Step::Rename,
-    Step::Describe,
-    Step::Budget,
+const LIFECYCLE: [ScriptStep; 17] = [
+    ScriptStep::Open,
+    ScriptStep::Create,
+    ScriptStep::Budget,
+    ScriptStep::Create,
+    ScriptStep::Rename,
+    ScriptStep::Budget,
+    ScriptStep::Create,
+    ScriptStep::Describe,
+    ScriptStep::Create,
+    ScriptStep::Resize,
+    ScriptStep::Budget,
+    ScriptStep::Create,
+    ScriptStep::Remove,
+    ScriptStep::Budget,
+    ScriptStep::Rename,
+    ScriptStep::Describe,
+    ScriptStep::Budget,
 ];
 
 /// Projects whose commands are interleaved in the first half of a log; the second half has one project after the other.
 const CONCURRENT_PROJECTS: usize = 64;
 
 #[derive(Clone, Copy)]
-enum Step {
+enum ScriptStep {
     Open,
     Create,
     Budget,
@@ -49,9 +49,9 @@ enum Step {
 
 /// Numbers from a seed (SplitMix64): the same on every machine.
 #[derive(Debug)]
-pub(crate) struct SeededRandom(u64);
+pub(crate) struct EventValues(u64);
 
-impl SeededRandom {
+impl EventValues {
     pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -109,7 +109,7 @@ struct ActiveProject {
 
 /// The source of a log's events.
 pub(crate) struct Events {
-    random: SeededRandom,
+    random: EventValues,
     wanted: u64,
     made: u64,
     active: Vec<ActiveProject>,
@@ -122,7 +122,7 @@ impl Events {
     /// The first `wanted` events of `seed`; the last command may add one more.
     pub(crate) fn new(seed: u64, wanted: u64) -> Self {
         Self {
-            random: SeededRandom::new(seed),
+            random: EventValues::new(seed),
             wanted,
             made: 0,
             active: Vec::new(),
@@ -160,7 +160,7 @@ impl Events {
         }
         let place = if at_once == 1 { 0 } else { self.random.place(self.active.len()) };
         let Some(under) = self.active.get_mut(place) else { return Ok(()) };
-        let step = LIFECYCLE.get(under.step).copied().unwrap_or(Step::Budget);
+        let step = LIFECYCLE.get(under.step).copied().unwrap_or(ScriptStep::Budget);
         let command = command_of(&mut self.random, step, under);
         let metadata = Metadata {
             actor: Some(format!("planner{}", self.random.below(40))),
@@ -200,31 +200,32 @@ impl Events {
 const NAMES: [&str; 8] =
     ["Discovery", "Design", "Build", "Pilot", "Rollout", "Acceptance", "Hand-over", "Warranty"];
 
-fn name(random: &mut SeededRandom) -> String {
+fn name(random: &mut EventValues) -> String {
     let word = NAMES.get(random.place(NAMES.len())).copied().unwrap_or("Build");
     format!("{word} {}", random.below(1_000_000))
 }
 
-fn text(random: &mut SeededRandom) -> String {
+fn text(random: &mut EventValues) -> String {
     format!("Agreed in meeting {}, to be reviewed by team {}", random.below(1_000_000), random.below(100))
 }
 
-fn command_of(random: &mut SeededRandom, step: Step, under: &ActiveProject) -> TimelineCommand {
+fn command_of(random: &mut EventValues, step: ScriptStep, under: &ActiveProject) -> TimelineCommand {
     let phases = under.timeline.phases();
-    let Some(some) = phases.get(random.place(phases.len())).filter(|_| !matches!(step, Step::Open)) else {
+    let Some(some) = phases.get(random.place(phases.len())).filter(|_| !matches!(step, ScriptStep::Open))
+    else {
         let Project { id, range } = under.project;
         return TimelineCommand::Open { project_id: id, range, default_phase_id: random.uuid().into() };
     };
     match step {
-        Step::Create => create(random, longest(phases, some)),
-        Step::Rename => TimelineCommand::RenamePhase { phase_id: some.id, name: name(random) },
-        Step::Describe => {
+        ScriptStep::Create => create(random, longest(phases, some)),
+        ScriptStep::Rename => TimelineCommand::RenamePhase { phase_id: some.id, name: name(random) },
+        ScriptStep::Describe => {
             let taken_away = some.description.is_some() && random.below(4) == 0;
             let description = (!taken_away).then(|| text(random));
             TimelineCommand::DescribePhase { phase_id: some.id, description }
         }
         // Moves the last days of the first phase to the second; no phase is shorter than a month.
-        Step::Resize => {
+        ScriptStep::Resize => {
             let first = phases.first().unwrap_or(some);
             let (phase_id, range) = (first.id, first.range);
             TimelineCommand::ResizePhase {
@@ -234,8 +235,10 @@ fn command_of(random: &mut SeededRandom, step: Step, under: &ActiveProject) -> T
                 neighbours: Neighbours::Adjust,
             }
         }
-        Step::Remove => TimelineCommand::RemovePhase { phase_id: some.id, neighbours: Neighbours::Adjust },
-        Step::Open | Step::Budget => TimelineCommand::BudgetPhase {
+        ScriptStep::Remove => {
+            TimelineCommand::RemovePhase { phase_id: some.id, neighbours: Neighbours::Adjust }
+        }
+        ScriptStep::Open | ScriptStep::Budget => TimelineCommand::BudgetPhase {
             phase_id: some.id,
             capital_budget: random.amount(),
             expense_budget: random.amount(),
@@ -249,7 +252,7 @@ fn longest<'a>(phases: &'a [Phase], some: &'a Phase) -> &'a Phase {
 }
 
 /// A phase over the last third of another one.
-fn create(random: &mut SeededRandom, of: &Phase) -> TimelineCommand {
+fn create(random: &mut EventValues, of: &Phase) -> TimelineCommand {
     let third = u64::try_from(of.range.days() / 3).unwrap_or_default();
     let (capital_budget, expense_budget) = (random.amount(), random.amount());
     TimelineCommand::CreatePhase {

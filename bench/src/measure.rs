@@ -32,7 +32,7 @@ impl Figures {
 
 /// The outcome of one case.
 #[derive(Clone, Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct CaseResult {
     pub(crate) case: &'static Case,
     /// The amount of data.
     pub(crate) size: String,
@@ -44,7 +44,7 @@ pub(crate) struct Outcome {
     pub(crate) note: Option<String>,
 }
 
-impl Outcome {
+impl CaseResult {
     /// An outcome of the case of that name, without figures.
     pub(crate) fn of(name: &str, size: impl Into<String>, checked: impl Into<String>) -> Result<Self> {
         let case = find(name).ok_or_else(|| BenchError::Failed(format!("there is no case {name}")))?;
@@ -104,10 +104,10 @@ mod tests {
 
     #[test]
     fn medians_and_ratios_have_larger_as_better() {
-        let mut rate = Outcome::of("import", "", "").unwrap();
+        let mut rate = CaseResult::of("import", "", "").unwrap();
         (rate.ours, rate.theirs) = (Figures(vec![3.0, 1.0, 2.0]), Figures(vec![4.0, 2.0, 6.0, 4.0]));
         assert!((rate.ratio() - 0.5).abs() < 1e-9);
-        let mut time = Outcome::of("migrate", "", "").unwrap();
+        let mut time = CaseResult::of("migrate", "", "").unwrap();
         (time.ours, time.theirs) = (rate.ours, rate.theirs);
         assert!((time.ratio() - 2.0).abs() < 1e-9);
         assert!((time.ours.min() - 1.0).abs() < 1e-9 && (time.ours.max() - 3.0).abs() < 1e-9);

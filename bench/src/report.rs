@@ -3,7 +3,7 @@
 use crate::case::CASES;
 use crate::environment::Environment;
 use crate::error::{BenchError, Result};
-use crate::measure::{Figures, Outcome};
+use crate::measure::{CaseResult, Figures};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -53,7 +53,7 @@ fn spread(figures: &Figures) -> String {
 }
 
 /// Prints an outcome.
-pub(crate) fn outcome(outcome: &Outcome) {
+pub(crate) fn outcome(outcome: &CaseResult) {
     let case = outcome.case;
     let ratio = outcome.ratio();
     let verdict = match ratio {
@@ -83,7 +83,7 @@ pub(crate) fn outcome(outcome: &Outcome) {
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) machine: Environment,
-    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) outcomes: Vec<CaseResult>,
 }
 
 impl Report {

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 /// Records when each step began.
 #[derive(Debug, Default)]
-pub(crate) struct Steps(Mutex<Vec<(String, Instant)>>);
+pub(crate) struct StepTimes(Mutex<Vec<(String, Instant)>>);
 
-impl Steps {
+impl StepTimes {
     /// "folding the log 1.20 s, comparing 0.31 s"; call it as soon as the run has ended.
     pub(crate) fn summary(&self) -> String {
         let ended = Instant::now();
@@ -23,7 +23,7 @@ impl Steps {
     }
 }
 
-impl Progress for Steps {
+impl Progress for StepTimes {
     fn step(&self, name: &str, _total: Option<u64>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), Instant::now()));
     }

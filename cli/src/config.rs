@@ -8,7 +8,7 @@ mod values;
 
 pub(crate) use key::KEYS;
 pub(crate) use units::duration;
-pub(crate) use values::{Config, LogFormat, Origin, unfit};
+pub(crate) use values::{Config, LogFormat, ValueOrigin, unfit};
 
 use clap::Args;
 use std::path::PathBuf;

@@ -10,11 +10,11 @@ use tokio::sync::Notify;
 /// Signals so far, and how the command handles them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupt {
-    state: Arc<State>,
+    state: Arc<InterruptState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct InterruptState {
     signals: AtomicU32,
     /// The command polls [`Interrupt::requested`]: the first signal is a request.
     graceful: AtomicBool,
@@ -86,7 +86,7 @@ impl Interrupt {
 /// Number of signals that end the program at once, should it hang.
 const AT_ONCE: u32 = 3;
 
-async fn handle(kind: SignalKind, mut signal: Signal, state: Arc<State>, output: Arc<Output>) {
+async fn handle(kind: SignalKind, mut signal: Signal, state: Arc<InterruptState>, output: Arc<Output>) {
     while signal.recv().await.is_some() {
         if kind == SignalKind::hangup() && state.reloading.load(Ordering::Relaxed) {
             state.hung_up.notify_one();

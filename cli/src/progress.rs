@@ -83,14 +83,14 @@ impl Progress for Watcher {
 
 /// The current step.
 #[derive(Clone, Debug)]
-struct Step {
+struct ProgressStep {
     name: String,
     total: Option<u64>,
     done: u64,
     begun: Instant,
 }
 
-impl Step {
+impl ProgressStep {
     fn new(name: &str, total: Option<u64>) -> Self {
         Self { name: name.to_owned(), total, done: 0, begun: Instant::now() }
     }

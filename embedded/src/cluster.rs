@@ -31,7 +31,7 @@ pub(crate) struct Cluster {
 
 /// How a server is stopped.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Stop {
+pub(crate) enum StopMode {
     /// Connections are closed, and everything is written.
     Fast,
     /// As in a crash.
@@ -134,10 +134,10 @@ impl Cluster {
     }
 
     /// Stops the server and waits for its end.
-    pub(crate) fn stop(&self, how: Stop) -> Result<(), EmbeddedError> {
+    pub(crate) fn stop(&self, how: StopMode) -> Result<(), EmbeddedError> {
         let mode = match how {
-            Stop::Fast => "fast",
-            Stop::Immediate => "immediate",
+            StopMode::Fast => "fast",
+            StopMode::Immediate => "immediate",
         };
         let mut command = process::private(&self.binaries.program("pg_ctl"));
         command.args(["stop", "-w", "-s", "-t", STOP_SECONDS, "-m", mode, "-D"]).arg(self.data_dir.cluster());

@@ -33,13 +33,13 @@ impl Dump {
 #[derive(Debug)]
 pub struct DumpLines<R> {
     dump: R,
-    place: Place,
+    place: DumpContext,
     options_left_out: u64,
 }
 
 /// The context in which a line of a dump begins.
 #[derive(Debug, PartialEq, Eq)]
-enum Place {
+enum DumpContext {
     /// Between two statements.
     Between,
     /// Within a statement, outside of quotes.
@@ -55,7 +55,7 @@ enum Place {
 impl<R: BufRead> DumpLines<R> {
     /// Over a dump in plain text.
     pub fn new(dump: R) -> Self {
-        Self { dump, place: Place::Between, options_left_out: 0 }
+        Self { dump, place: DumpContext::Between, options_left_out: 0 }
     }
 
     /// Appends the next line, its end included, to `line`. Returns `false` at the end of the dump.
@@ -70,18 +70,18 @@ impl<R: BufRead> DumpLines<R> {
             if self.dump.read_until(b'\n', line)? == 0 {
                 return Ok(false);
             }
-            if self.place == Place::Rows {
+            if self.place == DumpContext::Rows {
                 if line[start..] == *b"\\.\n" {
-                    self.place = Place::Between;
+                    self.place = DumpContext::Between;
                 }
                 return Ok(true);
             }
-            let watched = self.place == Place::Between && begins_watched(&line[start..]);
+            let watched = self.place == DumpContext::Between && begins_watched(&line[start..]);
             self.place.pass(&line[start..]);
             if !watched {
                 return Ok(true);
             }
-            while self.place != Place::Between {
+            while self.place != DumpContext::Between {
                 let from = line.len();
                 if self.dump.read_until(b'\n', line)? == 0 {
                     break;
@@ -90,7 +90,7 @@ impl<R: BufRead> DumpLines<R> {
             }
             if line[start..].starts_with(COPY) {
                 if line.ends_with(b" FROM stdin;\n") {
-                    self.place = Place::Rows;
+                    self.place = DumpContext::Rows;
                 }
                 return Ok(true);
             }
@@ -120,7 +120,7 @@ fn begins_watched(line: &[u8]) -> bool {
     [COPY, b"ALTER TABLE ONLY ", b"ALTER FOREIGN TABLE ONLY "].iter().any(|begin| line.starts_with(begin))
 }
 
-impl Place {
+impl DumpContext {
     /// The context after a line that begins here. `pg_dump` doubles quotes within quotes, and has no other escapes.
     fn pass(&mut self, line: &[u8]) {
         // A command of psql, as `\restrict`.

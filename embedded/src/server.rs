@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::account::{self, Account};
-use crate::cluster::{self, Cluster, Stop};
+use crate::cluster::{self, Cluster, StopMode};
 use crate::data_dir::DataDir;
 use crate::guard::LeaveGuard;
 use crate::locks::{ClientLock, Locks};
@@ -155,7 +155,7 @@ impl Drop for ServerHandle {
     fn drop(&mut self) {
         let left =
             self.client.leave().and_then(|last| match postmaster::read(&self.cluster.data_dir.cluster())? {
-                Postmaster::Ready(_) | Postmaster::Busy if last => self.cluster.stop(Stop::Fast),
+                Postmaster::Ready(_) | Postmaster::Busy if last => self.cluster.stop(StopMode::Fast),
                 _ => Ok(()),
             });
         // If that failed, the guard tries again when the pipe closes.

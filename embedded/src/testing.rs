@@ -22,7 +22,7 @@ pub use database::TestDatabase;
 pub use options::TestOptions;
 
 use crate::account::Account;
-use crate::cluster::{Cluster, Stop};
+use crate::cluster::{Cluster, StopMode};
 use crate::data_dir::DataDir;
 use crate::guard::EndGuard;
 use crate::{Binaries, EmbeddedError, Version, psql, url};
@@ -112,7 +112,7 @@ impl TestCluster {
 
     /// Crashes the server; [`TestCluster::start_again`] starts it again.
     pub fn stop_immediate(&self) {
-        if let Err(error) = self.inner.cluster.stop(Stop::Immediate) {
+        if let Err(error) = self.inner.cluster.stop(StopMode::Immediate) {
             panic!("the test cluster does not stop: {error}");
         }
     }
@@ -130,7 +130,7 @@ impl TestCluster {
     /// Stops the server, and starts the programs of another version on the same port: an upgrade in place, to another major version
     /// by `pg_upgrade`.
     pub fn upgrade_to(&mut self, binaries: &Binaries) {
-        if let Err(error) = self.inner.cluster.stop(Stop::Fast) {
+        if let Err(error) = self.inner.cluster.stop(StopMode::Fast) {
             panic!("the test cluster does not stop: {error}");
         }
         let Some(inner) = Arc::get_mut(&mut self.inner) else {

@@ -17,7 +17,7 @@ use crate::database::Database;
 use crate::definition::{self, TableDefinition};
 use crate::error::MigratorError;
 use crate::log::events::{Direction, LegacySchemaRecorded};
-use crate::plan::{Inspection, PreparedMigration, Takeover, new_phases, prepare};
+use crate::plan::{MigrationInspection, PreparedMigration, Takeover, new_phases, prepare};
 use crate::progress::Progress;
 pub use crate::report::Migrated;
 use crate::report::{Plan, PlanOptions};
@@ -75,7 +75,7 @@ async fn foreign_migration(
     }
     let inspection = prepare(&mut snapshot, options).await?;
     snapshot.rollback().await?;
-    Ok(if let Inspection::Takeover(takeover) = inspection { Some(*takeover) } else { None })
+    Ok(if let MigrationInspection::Takeover(takeover) = inspection { Some(*takeover) } else { None })
 }
 
 /// The steps of a migration.

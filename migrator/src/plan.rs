@@ -54,7 +54,7 @@ pub(crate) struct PreparedMigration {
 
 /// The result of an inspection.
 #[derive(Debug)]
-pub(crate) enum Inspection {
+pub(crate) enum MigrationInspection {
     /// The database cannot or need not be migrated.
     Report(Box<Plan>),
     /// It can be migrated, or could if nothing were refused.
@@ -72,9 +72,9 @@ pub async fn plan(connection: &mut PgConnection, options: &PlanOptions) -> Resul
     let inspection = prepare(&mut transaction, options).await?;
     transaction.rollback().await?;
     Ok(match inspection {
-        Inspection::Report(plan) => *plan,
-        Inspection::Prepared(prepared) => prepared.plan,
-        Inspection::Takeover(takeover) => takeover.plan,
+        MigrationInspection::Report(plan) => *plan,
+        MigrationInspection::Prepared(prepared) => prepared.plan,
+        MigrationInspection::Takeover(takeover) => takeover.plan,
     })
 }
 
@@ -96,7 +96,7 @@ pub(crate) fn new_phases(old: &TableDefinition) -> Result<(TableDefinition, Deta
 pub(crate) async fn prepare(
     connection: &mut PgConnection,
     options: &PlanOptions,
-) -> Result<Inspection, MigratorError> {
+) -> Result<MigrationInspection, MigratorError> {
     let found = shape::find(connection).await?;
     let mut findings = Findings::default();
     let mut plan = Plan::empty(&found, options);
@@ -110,14 +110,14 @@ pub(crate) async fn prepare(
     }
     if findings.refused() {
         plan.anomalies = findings.into_anomalies();
-        return Ok(Inspection::Report(Box::new(plan)));
+        return Ok(MigrationInspection::Report(Box::new(plan)));
     }
     let server = database::major_version(connection).await?;
     note_newer_server(server, options, &mut findings);
     check_structure(connection, &found, &mut findings).await?;
     if findings.refused() && (found.shape != Shape::Legacy || !readable(connection).await?) {
         plan.anomalies = findings.into_anomalies();
-        return Ok(Inspection::Report(Box::new(plan)));
+        return Ok(MigrationInspection::Report(Box::new(plan)));
     }
 
     let fingerprints = TableFingerprints::take(connection).await?;
@@ -171,7 +171,7 @@ pub(crate) async fn prepare(
     if !refused && plan.budgets_before != plan.budgets_after {
         return Err(MigratorError::SelfCheck("budgets before and after differ".to_owned()));
     }
-    Ok(Inspection::Prepared(Box::new(PreparedMigration {
+    Ok(MigrationInspection::Prepared(Box::new(PreparedMigration {
         plan,
         translation,
         phases,

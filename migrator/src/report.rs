@@ -13,5 +13,5 @@ pub use loss::{Loss, LossItem};
 pub use migrated::Migrated;
 pub use options::PlanOptions;
 pub use plan::{Counts, Estimate, Plan, ProjectPlan, Source};
-pub use rollback::{Edit, RollbackCompleted, RollbackPlan, RolledBack};
+pub use rollback::{RollbackCompleted, RollbackPlan, RolledBack, TimelineEdit};
 pub use totals::{BudgetSums, ByDate};

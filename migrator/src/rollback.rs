@@ -15,14 +15,14 @@ use crate::error::MigratorError;
 use crate::log::events::Direction;
 use crate::progress::Progress;
 use crate::report::RollbackCompleted;
-pub use crate::report::{Edit, Loss, LossItem, RollbackPlan, RolledBack};
+pub use crate::report::{Loss, LossItem, RollbackPlan, RolledBack, TimelineEdit};
 use crate::run::Operator;
 use crate::run::attempts::{Beginning, Judgement, RunSteps, run_attempts};
 use crate::run::cut_over::{SHADOW, with_own_tables};
 use crate::run::lock::HeadLock;
 use crate::run::session::{Attempt, HeldLocks, RunContext, RunParameters, RunSession};
 use assignments::BuildError;
-use inspect::{Inspection, PreparedRollback, inspect};
+use inspect::{PreparedRollback, RollbackInspection, inspect};
 use phaseline_store::read;
 use phases::{build_phases, changed, check_built};
 use sqlx::PgConnection;
@@ -48,8 +48,8 @@ pub async fn plan(connection: &mut PgConnection) -> Result<RollbackPlan, Migrato
     let inspection = inspect(&mut transaction).await?;
     transaction.rollback().await?;
     Ok(match inspection {
-        Inspection::Report(plan) => *plan,
-        Inspection::Prepared(prepared) => prepared.plan,
+        RollbackInspection::Report(plan) => *plan,
+        RollbackInspection::Prepared(prepared) => prepared.plan,
     })
 }
 
@@ -94,14 +94,14 @@ impl RunSteps for Rollback<'_> {
         run: &RunContext<'_>,
     ) -> Result<Judgement<PreparedRollback, RolledBack>, MigratorError> {
         match inspect(connection).await? {
-            Inspection::Prepared(prepared) => {
+            RollbackInspection::Prepared(prepared) => {
                 ensure_ready(&prepared.plan, self.options)?;
                 Ok(Judgement::Ready(prepared))
             }
-            Inspection::Report(plan) if plan.already => {
+            RollbackInspection::Report(plan) if plan.already => {
                 Ok(Judgement::Already(already_rolled_back(plan, run)))
             }
-            Inspection::Report(plan) => Err(MigratorError::RollbackRefused(plan)),
+            RollbackInspection::Report(plan) => Err(MigratorError::RollbackRefused(plan)),
         }
     }
 

@@ -94,7 +94,7 @@ pub async fn read_unadopted(
     project: ProjectId,
 ) -> Result<Option<(Unadopted, String)>, StoreError> {
     #[derive(serde::Deserialize)]
-    struct Document {
+    struct UnadoptedRows {
         dates: Option<[Option<String>; 2]>,
         rows: Vec<[Option<String>; COLUMNS.len()]>,
     }
@@ -103,7 +103,7 @@ pub async fn read_unadopted(
         .fetch_one(connection)
         .await?;
     let Some(text) = json else { return Ok(None) };
-    let document: Document = serde_json::from_str(&text)?;
+    let document: UnadoptedRows = serde_json::from_str(&text)?;
     let rows = document.rows.into_iter().map(|values| LiveRow::of_project(project, values.into())).collect();
     Ok(Some((Unadopted::new(project, document.dates, rows), text)))
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 /// The result of the check of a part of the timelines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct Part {
+pub struct DeletedPart {
     /// The deleted projects among them.
     pub deleted: Vec<ProjectId>,
     /// Where the next part begins; none at the end.
@@ -24,7 +24,7 @@ pub async fn find_part(
     connection: &mut PgConnection,
     after: Option<ProjectId>,
     most: i32,
-) -> Result<Part, StoreError> {
+) -> Result<DeletedPart, StoreError> {
     let json: Option<String> = sqlx::query_scalar("SELECT phaseline.deleted_projects($1, $2)::text")
         .bind(after.map(ProjectId::uuid))
         .bind(most)

@@ -146,7 +146,7 @@ impl EventDescriber {
         let concerned = self.of_phase.is_none() || self.of_phase == phase_id;
         // Only values that the event changes are copied: timelines can be long.
         let phase = phase_id.filter(|_| concerned).and_then(|id| self.folded.timeline.phase(id)).cloned();
-        let before = Before { range: self.folded.timeline.range(), phase };
+        let before = PreviousValues { range: self.folded.timeline.range(), phase };
         self.folded.apply(event, recorded.recorded_at.naive_utc());
         if !concerned {
             return None;
@@ -179,7 +179,7 @@ fn entry_of(recorded: &RecordedEvent, words: String) -> HistoryEntry {
 }
 
 /// The values that an event may change, before it.
-struct Before {
+struct PreviousValues {
     range: Option<DateRange>,
     /// The phase that the event is about.
     phase: Option<Phase>,
@@ -187,7 +187,7 @@ struct Before {
 
 fn describe_event(
     event: &TimelineEvent,
-    before: &Before,
+    before: &PreviousValues,
     after: &FoldedTimeline,
 ) -> (String, Vec<FieldChange>) {
     let phase = before.phase.as_ref();

@@ -155,7 +155,7 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
             "the commands of a batch for one stream are not adjacent".to_owned(),
         ));
     }
-    let parts: Vec<Part<'_>> = batch.iter().flat_map(|command| command.parts()).collect();
+    let parts: Vec<CommandPart<'_>> = batch.iter().flat_map(|command| command.parts()).collect();
     let count: usize = parts.iter().map(|part| part.events.len()).sum();
     let mut ids = Vec::with_capacity(count);
     let mut types = Vec::with_capacity(count);
@@ -180,7 +180,7 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
     let witnesses = parts.iter().map(|part| part.own().and_then(|command| command.witness.as_deref()));
     let with_locations = batch.iter().any(|command| command.row_locations.is_some());
     let row_locations: Option<Vec<Option<&str>>> =
-        with_locations.then(|| parts.iter().flat_map(Part::row_locations).collect());
+        with_locations.then(|| parts.iter().flat_map(CommandPart::row_locations).collect());
     let keys = || parts.iter().map(|part| part.own().and_then(|command| command.key.as_ref()));
     let dates = || parts.iter().map(|part| part.command.project_dates);
     let mut rows: Vec<VerdictRow> = match sqlx::query_as(
@@ -249,8 +249,8 @@ impl Append {
 
     /// The parts that the database gets as separate commands: the events that follow the project's dates, which have other metadata, and
     /// the command's own ones.
-    fn parts(&self) -> impl Iterator<Item = Part<'_>> {
-        let following = self.following.as_ref().map(|following| Part {
+    fn parts(&self) -> impl Iterator<Item = CommandPart<'_>> {
+        let following = self.following.as_ref().map(|following| CommandPart {
             command: self,
             events: &following.events,
             metadata: &following.metadata,
@@ -258,7 +258,7 @@ impl Append {
             is_own: false,
         });
         let before = following.as_ref().map_or(0, |following| following.events.len());
-        let own = Part {
+        let own = CommandPart {
             command: self,
             events: &self.events,
             metadata: &self.metadata,
@@ -270,7 +270,7 @@ impl Append {
 }
 
 /// The part of a command that the database gets as one command.
-struct Part<'a> {
+struct CommandPart<'a> {
     command: &'a Append,
     events: &'a [NewEvent],
     metadata: &'a Metadata,
@@ -279,7 +279,7 @@ struct Part<'a> {
     is_own: bool,
 }
 
-impl<'a> Part<'a> {
+impl<'a> CommandPart<'a> {
     /// The command, if these are its own events.
     fn own(&self) -> Option<&'a Append> {
         self.is_own.then_some(self.command)

@@ -76,8 +76,8 @@ impl Default for Inspector {
 }
 
 impl Inspector {
-    /// How many breaks of each kind are kept in full; the rest is counted.
-    pub const KEPT: usize = 100;
+    /// How many breaks of each kind are listed; the others are only counted.
+    pub const MAX_LISTED: usize = 100;
 
     /// Begins after an event that is not checked.
     pub fn after(position: i64, hash: hash::Hash, recorded_at: DateTime<Utc>) -> Self {
@@ -93,7 +93,7 @@ impl Inspector {
         if event.recorded_at < self.recorded_at {
             self.note(Break::Time { position: event.position });
         }
-        let content = hash::content(&hash::Content {
+        let content = hash::content(&hash::HashedContent {
             stream_type: event.stream_type,
             stream_id: event.stream_id,
             version: event.version,
@@ -130,7 +130,7 @@ impl Inspector {
         self.broken += 1;
         // Each kind has its own limit, so that many altered events do not hide a missing one.
         let same = |kept: &&Break| std::mem::discriminant(*kept) == std::mem::discriminant(&found);
-        if self.breaks.iter().filter(same).count() < Self::KEPT {
+        if self.breaks.iter().filter(same).count() < Self::MAX_LISTED {
             self.breaks.push(found);
         }
     }
@@ -167,7 +167,7 @@ pub async fn seconds_ahead(connection: &mut sqlx::PgConnection) -> Result<f64, S
 
 /// The result of the check of a log's end.
 #[derive(Debug)]
-pub struct End {
+pub struct ChainEnd {
     /// The number of checked events.
     pub events: u64,
     /// The last position.
@@ -178,7 +178,7 @@ pub struct End {
 
 /// Checks the last `events` events, or all if there are fewer: positions, hashes and timestamps, and whether events of timelines can
 /// be read.
-pub async fn inspect_end(connection: &mut sqlx::PgConnection, events: i64) -> Result<End, StoreError> {
+pub async fn inspect_end(connection: &mut sqlx::PgConnection, events: i64) -> Result<ChainEnd, StoreError> {
     let position = crate::schema::tip(connection).await?.position;
     let before: Option<(i64, Vec<u8>, DateTime<Utc>)> = sqlx::query_as(
         "SELECT e.position, e.hash, e.recorded_at FROM phaseline.events e WHERE e.position <= $1
@@ -205,7 +205,7 @@ pub async fn inspect_end(connection: &mut sqlx::PgConnection, events: i64) -> Re
     })
     .await?;
     damage.extend(inspector.breaks().iter().map(ToString::to_string));
-    Ok(End { events, position, damage })
+    Ok(ChainEnd { events, position, damage })
 }
 
 /// Inspects the whole log as this statement sees it.

@@ -22,7 +22,7 @@ const METADATA_TAG: &[u8] = b"phaseline/metadata/v1";
 
 /// The parts of an event that its content hash covers.
 #[derive(Clone, Copy, Debug)]
-pub struct Content<'a> {
+pub struct HashedContent<'a> {
     /// Its stream's type.
     pub stream_type: &'a str,
     /// Its stream's id.
@@ -61,7 +61,7 @@ pub fn metadata(salt: &[u8], metadata: &[u8]) -> Hash {
 }
 
 /// SHA-256 over an event's content.
-pub fn content(event: &Content<'_>) -> Hash {
+pub fn content(event: &HashedContent<'_>) -> Hash {
     let mut hasher = Sha256::new();
     part(&mut hasher, if event.login.is_some() { CONTENT_TAG } else { CONTENT_TAG_V1 });
     part(&mut hasher, event.stream_type.as_bytes());

@@ -89,7 +89,7 @@ impl<'c> Import<'c> {
         metadata: &str,
     ) -> Result<(), StoreError> {
         let salt = salt();
-        let content = hash::content(&hash::Content {
+        let content = hash::content(&hash::HashedContent {
             stream_type: stream.stream_type,
             stream_id: stream.id,
             version,

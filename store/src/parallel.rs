@@ -126,7 +126,7 @@ where
     let (sender, mut chunks) = mpsc::unbounded_channel();
     let mut tasks = JoinSet::new();
     for connection in connections {
-        let reader = Reader {
+        let reader = ChunkReader {
             connection,
             chunk,
             snapshot: snapshot.to_owned(),
@@ -160,7 +160,7 @@ where
 }
 
 /// One connection that takes chunk after chunk.
-struct Reader {
+struct ChunkReader {
     connection: PgConnection,
     /// Positions in a chunk.
     chunk: i64,
@@ -171,7 +171,7 @@ struct Reader {
     ahead: Arc<Semaphore>,
 }
 
-impl Reader {
+impl ChunkReader {
     async fn read<T, D>(
         mut self,
         decode: D,
@@ -209,7 +209,7 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for ChunkReader {
     /// When a reader ends, no other may wait for a chunk: all chunks are taken, or this reader failed.
     fn drop(&mut self) {
         self.ahead.close();

@@ -148,20 +148,20 @@ pub struct Quarantine {
 }
 
 impl Quarantine {
-    /// How many events are kept in full.
-    pub const KEPT: usize = 100;
+    /// How many events are listed; the others are only counted.
+    pub const MAX_LISTED: usize = 100;
 
     /// Adds one.
     pub fn add(&mut self, event: UnreadableEvent) {
         self.count += 1;
-        if self.events.len() < Self::KEPT {
+        if self.events.len() < Self::MAX_LISTED {
             self.events.push(event);
         }
     }
 
     /// Adds all of another.
     pub fn extend(&mut self, other: &Self) {
-        let room = Self::KEPT.saturating_sub(self.events.len());
+        let room = Self::MAX_LISTED.saturating_sub(self.events.len());
         self.events.extend(other.events.iter().take(room).cloned());
         self.count += other.count;
     }

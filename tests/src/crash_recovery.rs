@@ -3,6 +3,7 @@
 
 use crate::dump::{assert_same_dump, difference, state};
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
+use phaseline_migrator::log::events::Direction;
 use phaseline_migrator::migrate::{MigrateOptions, migrate};
 use phaseline_migrator::plan::PlanOptions;
 use phaseline_migrator::progress::{Progress, Silent};
@@ -15,15 +16,6 @@ use phaseline_migrator::{Database, MigratorError};
 use sqlx::PgConnection;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-
-/// The direction of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// To the timeline shape.
-    Migrate,
-    /// To the legacy shape.
-    Rollback,
-}
 
 /// A database for interrupted runs: a template in each shape, and the state of each.
 #[derive(Debug)]

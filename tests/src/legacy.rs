@@ -13,7 +13,7 @@ use crate::table_objects::{self, TableObject};
 pub use assignment::{Day, LegacyAssignment};
 pub use heap::HeapMove;
 use phaseline_migrator::sample::legacy_schema;
-pub use project::{LegacyPhase, LegacyProject, PhaseType};
+pub use project::{GeneratedPhase, LegacyProject, PhaseType};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -73,7 +73,7 @@ impl LegacyDatabase {
     }
 
     /// The ids of all phases, with the number of their project, in the order of projects.
-    pub fn phases(&self) -> impl Iterator<Item = (usize, Uuid, &LegacyPhase)> {
+    pub fn phases(&self) -> impl Iterator<Item = (usize, Uuid, &GeneratedPhase)> {
         self.projects.iter().enumerate().flat_map(move |(at, project)| {
             let phases = project.phases.iter().enumerate();
             phases.map(move |(of_project, phase)| (at, self.phase_id(at, of_project), phase))

@@ -33,11 +33,11 @@ use chrono::{NaiveDate, NaiveDateTime};
 pub use command::Refused;
 pub use days::Days;
 pub use edit::Edit;
-pub use migration::{Finding, MigrationTimes};
-pub use rollback::{LinkCounts, Loss};
+pub use migration::{MigrationObstacle, MigrationTimes};
+pub use rollback::{LinkCounts, LostField};
 pub use snapshot::Snapshot;
 use std::collections::BTreeMap;
-pub use timeline::{Edited, Given, Phase, Row, Timeline};
+pub use timeline::{Edited, Given, LegacyRowColumns, Phase, Timeline};
 use uuid::Uuid;
 
 /// A label of the enum `phasetype`, in the enum's order.

@@ -8,7 +8,7 @@
 
 mod message;
 
-use message::{Frontend, Reader, ReadyState, Startup};
+use message::{Frontend, MessageReader, ReadyState, Startup};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -35,7 +35,7 @@ impl Stop {
 
 /// One message that made the server do something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Boundary {
+pub struct ServerBoundary {
     /// Its number among all of them, from 1.
     pub number: usize,
     /// The connection that it came on, from 0.
@@ -46,7 +46,7 @@ pub struct Boundary {
     pub in_transaction: (bool, Option<bool>),
 }
 
-impl Boundary {
+impl ServerBoundary {
     /// Whether it ended a transaction: then it matters whether the client gets the reply.
     pub fn ends_transaction(&self) -> bool {
         self.in_transaction == (true, Some(false))
@@ -63,7 +63,7 @@ impl Boundary {
 pub struct ProtocolProxy {
     url: String,
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<SharedProxy>,
 }
 
 impl ProtocolProxy {
@@ -82,7 +82,7 @@ impl ProtocolProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
         let address = listener.local_addr().expect("the port's number");
         let server = server.to_socket_addrs().expect("the server's address").next().expect("an address");
-        let shared = Arc::new(Shared { stop, state: Mutex::default(), changed: Condvar::new() });
+        let shared = Arc::new(SharedProxy { stop, state: Mutex::default(), changed: Condvar::new() });
         let listener_shared = Arc::clone(&shared);
         thread::spawn(move || {
             for client in listener.incoming() {
@@ -104,7 +104,7 @@ impl ProtocolProxy {
     }
 
     /// The boundaries so far.
-    pub fn boundaries(&self) -> Vec<Boundary> {
+    pub fn boundaries(&self) -> Vec<ServerBoundary> {
         self.shared.state().boundaries.clone()
     }
 
@@ -114,7 +114,7 @@ impl ProtocolProxy {
     }
 
     /// The boundary at which the client was stopped.
-    pub fn stopped_at(&self) -> Option<Boundary> {
+    pub fn stopped_at(&self) -> Option<ServerBoundary> {
         let state = self.shared.state();
         state.boundaries.get(state.stopped_at?.checked_sub(1)?).cloned()
     }
@@ -173,15 +173,15 @@ fn split(url: &str) -> (&str, &str, &str) {
 }
 
 #[derive(Debug)]
-struct Shared {
+struct SharedProxy {
     stop: Option<Stop>,
-    state: Mutex<State>,
+    state: Mutex<ProxyState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    boundaries: Vec<Boundary>,
+struct ProxyState {
+    boundaries: Vec<ServerBoundary>,
     stopped_at: Option<usize>,
     is_cut: bool,
     /// The stop is over.
@@ -198,19 +198,19 @@ struct Connection {
     in_transaction: bool,
 }
 
-impl State {
+impl ProxyState {
     /// Whether nothing passes any more.
     fn is_over(&self) -> bool {
         self.stopped_at.is_some() || self.is_cut
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl SharedProxy {
+    fn state(&self) -> MutexGuard<'_, ProxyState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stop_at(&self, state: &mut State, number: usize) {
+    fn stop_at(&self, state: &mut ProxyState, number: usize) {
         state.stopped_at = Some(number);
         self.changed.notify_all();
     }
@@ -224,7 +224,7 @@ impl Shared {
         let Some(what) = what else { return true };
         let number = state.boundaries.len() + 1;
         let in_transaction = (state.connections[connection].in_transaction, None);
-        state.boundaries.push(Boundary { number, connection, what, in_transaction });
+        state.boundaries.push(ServerBoundary { number, connection, what, in_transaction });
         state.connections[connection].without_reply.push(number);
         if self.stop == Some(Stop::Before(number)) && !state.is_harmless {
             self.stop_at(&mut state, number);
@@ -256,7 +256,7 @@ impl Shared {
 }
 
 /// Starts the two directions of one connection.
-fn connect(shared: &Arc<Shared>, client: TcpStream, server: SocketAddr) -> io::Result<()> {
+fn connect(shared: &Arc<SharedProxy>, client: TcpStream, server: SocketAddr) -> io::Result<()> {
     let server = TcpStream::connect(server)?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
@@ -286,7 +286,7 @@ enum Done {
 }
 
 /// Closes the other side for writing, except after a stop: then the test decides when.
-fn end(shared: &Shared, other: &TcpStream, done: io::Result<Done>) {
+fn end(shared: &SharedProxy, other: &TcpStream, done: io::Result<Done>) {
     if !matches!(done, Ok(Done::Stopped)) && !shared.state().is_over() {
         let _ = other.shutdown(Shutdown::Write);
     }
@@ -294,7 +294,7 @@ fn end(shared: &Shared, other: &TcpStream, done: io::Result<Done>) {
 
 /// From the client to the server.
 fn forward_requests(
-    shared: &Shared,
+    shared: &SharedProxy,
     connection: usize,
     mut client: TcpStream,
     mut reply_to: TcpStream,
@@ -320,7 +320,7 @@ fn forward_requests(
 
 /// From the server to the client.
 fn forward_replies(
-    shared: &Shared,
+    shared: &SharedProxy,
     connection: usize,
     server: TcpStream,
     client: &TcpStream,
@@ -334,7 +334,7 @@ fn pump(
     mut to: &TcpStream,
     mut may_pass: impl FnMut(u8, &[u8]) -> bool,
 ) -> io::Result<Done> {
-    let mut reader = Reader::default();
+    let mut reader = MessageReader::default();
     let mut chunk = vec![0; 64 << 10];
     loop {
         let count = from.read(&mut chunk)?;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// Kinds of unreadable events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnreadableEvent {
+pub enum UnreadableKind {
     /// Its type is unknown to every program.
     Type,
     /// A newer program wrote it.
@@ -22,7 +22,7 @@ pub enum UnreadableEvent {
     Metadata,
 }
 
-impl UnreadableEvent {
+impl UnreadableKind {
     /// Every kind.
     pub const ALL: [Self; 6] =
         [Self::Type, Self::SchemaVersion, Self::Payload, Self::Nul, Self::Misplaced, Self::Metadata];
@@ -66,7 +66,7 @@ impl UnreadableEvent {
 }
 
 /// Appends an event to a project's timeline; returns its position.
-pub async fn insert_unreadable(url: &str, project: Uuid, bad: UnreadableEvent) -> i64 {
+pub async fn insert_unreadable(url: &str, project: Uuid, bad: UnreadableKind) -> i64 {
     let (event, metadata) = bad.event();
     insert_event(url, project, &event, metadata).await
 }
@@ -92,7 +92,7 @@ pub async fn insert_event(url: &str, project: Uuid, event: &NewEvent, metadata: 
 }
 
 /// The same for a test without a runtime.
-pub fn insert_unreadable_blocking(url: &str, project: Uuid, bad: UnreadableEvent) -> i64 {
+pub fn insert_unreadable_blocking(url: &str, project: Uuid, bad: UnreadableKind) -> i64 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
     runtime.block_on(insert_unreadable(url, project, bad))
 }

@@ -1,6 +1,6 @@
 //! Authenticates callers by the tokens of their requests.
 
-use super::keys::Refused;
+use super::keys::TokenRefusal;
 use super::names::{fits, recordable};
 use super::subjects::{PlannerSubjects, Subjects};
 use super::{Auth, Caller, Denied, ScopeSet};
@@ -115,20 +115,20 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Denied> {
     }
 }
 
-fn denied(refused: &Refused) -> Denied {
+fn denied(refused: &TokenRefusal) -> Denied {
     let error = match refused {
-        Refused::Extensions => {
+        TokenRefusal::Extensions => {
             return Denied::Invalid(
                 "its header requires extensions (crit), which this service does not support",
             );
         }
-        Refused::NoKeys => {
+        TokenRefusal::NoKeys => {
             return Denied::Unavailable {
                 code: "no_keys",
                 detail: "the keys that sign tokens cannot be fetched now; /readyz has the reason".to_owned(),
             };
         }
-        Refused::Token(error) => error,
+        TokenRefusal::Token(error) => error,
     };
     Denied::Invalid(match error.kind() {
         ErrorKind::ExpiredSignature => return Denied::Expired,

@@ -1,6 +1,6 @@
 //! The caller of a request, and its permissions.
 
-use super::{Denied, Scope, ScopeSet};
+use super::{Denied, ScopeSet, TokenScope};
 use phaseline_domain::ProjectId;
 use std::collections::BTreeSet;
 
@@ -21,12 +21,12 @@ pub struct Caller {
 
 impl Caller {
     /// Fails unless the caller has this scope.
-    pub fn need(&self, scope: Scope) -> Result<(), Denied> {
+    pub fn need(&self, scope: TokenScope) -> Result<(), Denied> {
         if self.scopes.contains(scope) { Ok(()) } else { Err(Denied::Scope(scope)) }
     }
 
     /// The caller, if it has this scope.
-    pub fn with_scope(self, scope: Scope) -> Result<Self, Denied> {
+    pub fn with_scope(self, scope: TokenScope) -> Result<Self, Denied> {
         self.need(scope).map(|()| self)
     }
 

@@ -1,6 +1,6 @@
 //! Why a caller has no access, and the response to it.
 
-use super::Scope;
+use super::TokenScope;
 use crate::problem::{Problem, unavailable};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -20,7 +20,7 @@ pub enum Denied {
     Invalid(&'static str),
     /// The token lacks a scope.
     #[error("the token lacks the scope {0}")]
-    Scope(Scope),
+    Scope(TokenScope),
     /// The token is limited to other projects.
     #[error("the token is not for project {0}")]
     Project(ProjectId),

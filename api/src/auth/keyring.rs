@@ -2,7 +2,7 @@
 
 use super::TokenRules;
 use super::key_set_url::{FetchError, KeySetUrl};
-use super::keys::{Claims, Keys, Refused};
+use super::keys::{Claims, Keys, TokenRefusal};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -16,12 +16,12 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// The keys in use. Clones share them.
 #[derive(Clone, Default)]
-pub struct Keyring(Arc<Shared>);
+pub struct Keyring(Arc<KeyringState>);
 
 #[derive(Default)]
-struct Shared {
+struct KeyringState {
     held: RwLock<Held>,
-    source: Option<Source>,
+    source: Option<KeySetSource>,
 }
 
 #[derive(Default)]
@@ -35,7 +35,7 @@ struct Held {
 }
 
 /// Where a set is fetched from.
-struct Source {
+struct KeySetSource {
     url: KeySetUrl,
     /// When it was requested last. The lock is held during a request, so that many tokens with an unknown key wait for one.
     requested_at: Mutex<Option<Instant>>,
@@ -59,8 +59,8 @@ impl Keyring {
     /// The same with another pause between requests on account of tokens.
     pub fn pausing(configured: Keys, url: Option<KeySetUrl>, pause: Duration) -> Self {
         let all = Arc::new(configured.clone());
-        let source = url.map(|url| Source { url, requested_at: Mutex::default(), pause });
-        Self(Arc::new(Shared { held: RwLock::new(Held { configured, fetched: None, all }), source }))
+        let source = url.map(|url| KeySetSource { url, requested_at: Mutex::default(), pause });
+        Self(Arc::new(KeyringState { held: RwLock::new(Held { configured, fetched: None, all }), source }))
     }
 
     /// Replaces the keys of the settings. Those that were fetched stay.
@@ -105,7 +105,7 @@ impl Keyring {
 
     /// The claims of a token that one of the keys signed and that is valid now. For an unknown key the set is fetched again, if that
     /// was not done just now.
-    pub(super) async fn verify(&self, token: &str, rules: &TokenRules) -> Result<Claims, Refused> {
+    pub(super) async fn verify(&self, token: &str, rules: &TokenRules) -> Result<Claims, TokenRefusal> {
         let keys = self.current();
         let verified = keys.verify(token, rules);
         let Some(source) = &self.0.source else { return verified };
@@ -123,14 +123,14 @@ impl Keyring {
             }
         }
         match self.current().verify(token, rules) {
-            Err(refused) if refused.is_of_another_key() && !self.has_fetched() => Err(Refused::NoKeys),
+            Err(refused) if refused.is_of_another_key() && !self.has_fetched() => Err(TokenRefusal::NoKeys),
             verified => verified,
         }
     }
 
     async fn fetch_from(
         &self,
-        source: &Source,
+        source: &KeySetSource,
         requested_at: &mut Option<Instant>,
     ) -> Result<(), FetchError> {
         *requested_at = Some(Instant::now());

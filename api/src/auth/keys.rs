@@ -45,10 +45,10 @@ pub enum KeyError {
 
 /// The keys that sign tokens.
 #[derive(Clone, Default)]
-pub struct Keys(Vec<Key>);
+pub struct Keys(Vec<VerificationKey>);
 
 #[derive(Clone)]
-struct Key {
+struct VerificationKey {
     /// The id in the key set. A key without an id is tried for every token.
     id: Option<String>,
     /// All of one family.
@@ -108,7 +108,7 @@ impl Keys {
     }
 
     fn add(&mut self, id: Option<String>, algorithms: &'static [Algorithm], key: DecodingKey) {
-        self.0.push(Key { id, algorithms, key: Arc::new(key) });
+        self.0.push(VerificationKey { id, algorithms, key: Arc::new(key) });
     }
 
     /// These keys and others.
@@ -128,14 +128,14 @@ impl Keys {
     }
 
     /// The claims of a token that one of the keys signed and that is valid now.
-    pub(super) fn verify(&self, token: &str, rules: &TokenRules) -> Result<Claims, Refused> {
+    pub(super) fn verify(&self, token: &str, rules: &TokenRules) -> Result<Claims, TokenRefusal> {
         let header = decode_header(token).map_err(|_| Error::from(ErrorKind::InvalidToken))?;
         // RFC 7515, 4.1.11: a token that requires unknown extensions must be refused.
         if header.crit.is_some() || names_extensions(token) {
-            return Err(Refused::Extensions);
+            return Err(TokenRefusal::Extensions);
         }
         let named = header.kid;
-        let fits = |key: &&Key| named.is_none() || key.id.is_none() || key.id == named;
+        let fits = |key: &&VerificationKey| named.is_none() || key.id.is_none() || key.id == named;
         let mut refused = None;
         for key in self.0.iter().filter(fits) {
             match decode(token, &key.key, &validation(key.algorithms, rules)) {
@@ -157,7 +157,7 @@ impl fmt::Debug for Keys {
 
 /// Why a token is refused.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(super) enum TokenRefusal {
     /// It requires extensions (`crit`); this service supports none.
     Extensions,
     /// The set that may have its key was never fetched.
@@ -166,14 +166,14 @@ pub(super) enum Refused {
     Token(Error),
 }
 
-impl Refused {
+impl TokenRefusal {
     /// Whether another key may have signed the token.
     pub(super) fn is_of_another_key(&self) -> bool {
         matches!(self, Self::Token(error) if is_of_another_key(error))
     }
 }
 
-impl From<Error> for Refused {
+impl From<Error> for TokenRefusal {
     fn from(error: Error) -> Self {
         Self::Token(error)
     }

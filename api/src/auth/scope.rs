@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// A permission of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum TokenScope {
     /// `phases:read`: read current timelines.
     PhasesRead,
     /// `phases:write`: change timelines.
@@ -14,7 +14,7 @@ pub enum Scope {
     HistoryRead,
 }
 
-impl Scope {
+impl TokenScope {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::PhasesRead, Self::PhasesWrite, Self::HistoryRead];
 
@@ -32,7 +32,7 @@ impl Scope {
     }
 }
 
-impl fmt::Display for Scope {
+impl fmt::Display for TokenScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -43,7 +43,7 @@ impl fmt::Display for Scope {
 #[error("{0:?} is not a scope; the scopes are phases:read, phases:write and history:read")]
 pub struct UnknownScope(String);
 
-impl FromStr for Scope {
+impl FromStr for TokenScope {
     type Err = UnknownScope;
 
     fn from_str(name: &str) -> Result<Self, UnknownScope> {
@@ -58,17 +58,17 @@ pub struct ScopeSet(u8);
 impl ScopeSet {
     /// All of them.
     pub fn all() -> Self {
-        Scope::ALL.into_iter().collect()
+        TokenScope::ALL.into_iter().collect()
     }
 
     /// Whether it has this one.
-    pub const fn contains(self, scope: Scope) -> bool {
+    pub const fn contains(self, scope: TokenScope) -> bool {
         self.0 & scope.bit() != 0
     }
 
     /// Those that it has.
-    pub fn iter(self) -> impl Iterator<Item = Scope> {
-        Scope::ALL.into_iter().filter(move |scope| self.contains(*scope))
+    pub fn iter(self) -> impl Iterator<Item = TokenScope> {
+        TokenScope::ALL.into_iter().filter(move |scope| self.contains(*scope))
     }
 
     /// The scopes of a token; unknown ones, of other services, are ignored.
@@ -77,8 +77,8 @@ impl ScopeSet {
     }
 }
 
-impl FromIterator<Scope> for ScopeSet {
-    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+impl FromIterator<TokenScope> for ScopeSet {
+    fn from_iter<I: IntoIterator<Item = TokenScope>>(scopes: I) -> Self {
         Self(scopes.into_iter().fold(0, |set, scope| set | scope.bit()))
     }
 }
@@ -94,13 +94,13 @@ impl FromStr for ScopeSet {
 
 impl fmt::Display for ScopeSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.iter().map(Scope::name).collect();
+        let names: Vec<&str> = self.iter().map(TokenScope::name).collect();
         f.write_str(&names.join(" "))
     }
 }
 
 impl fmt::Debug for ScopeSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter().map(Scope::name)).finish()
+        f.debug_set().entries(self.iter().map(TokenScope::name)).finish()
     }
 }

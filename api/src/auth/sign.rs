@@ -24,7 +24,7 @@ pub struct TokenRequest {
 }
 
 #[derive(Serialize)]
-struct Claims<'a> {
+struct SignedClaims<'a> {
     sub: &'a str,
     iat: i64,
     exp: i64,
@@ -47,7 +47,7 @@ impl TokenRequest {
         if secret.len() < SHORTEST_SECRET {
             return Err(KeyError::ShortSecret { found: secret.len() });
         }
-        let claims = Claims {
+        let claims = SignedClaims {
             sub: &self.subject,
             iat: Utc::now().timestamp(),
             exp: self.expires_at.timestamp(),

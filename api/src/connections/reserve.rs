@@ -2,7 +2,7 @@
 //! without a request is closed: a health check sends its request at once.
 
 use super::timed::Timed;
-use super::{BUFFER, Counted, HEAD, Limits};
+use super::{BUFFER, HEAD, Limits, OpenConnection};
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -44,7 +44,7 @@ impl Reserve {
     }
 
     /// Serves a connection, if there is room or an idle one can be closed.
-    pub(super) fn serve(&mut self, stream: TokioIo<Timed>, counted: Counted, all: &GracefulShutdown) {
+    pub(super) fn serve(&mut self, stream: TokioIo<Timed>, counted: OpenConnection, all: &GracefulShutdown) {
         self.open.retain(|open| !open.task.is_finished());
         if self.open.len() >= PLACES {
             let silent = self.open.iter().position(|open| !open.used.load(Ordering::Relaxed));

@@ -1,6 +1,6 @@
 //! An example of each error, built as the service builds it.
 
-use crate::auth::{Denied, Scope};
+use crate::auth::{Denied, TokenScope};
 use crate::problem::{self, FieldError, Problem};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn of(status: u16) -> Option<Problem> {
     Some(match status {
         400 => problem::bad_request("limit must be a number from 1 to 500, not \"0\""),
         401 => Denied::Missing.into(),
-        403 => Denied::Scope(Scope::PhasesWrite).into(),
+        403 => Denied::Scope(TokenScope::PhasesWrite).into(),
         404 => problem::not_found("Phase with ID 512aa7fb-0df0-41f3-a690-f14b719e9e6c not found"),
         409 => problem::conflict(
             "no_timeline",

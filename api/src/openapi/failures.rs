@@ -30,7 +30,7 @@ type Responses = BTreeMap<String, RefOr<Response>>;
 
 /// The form of a response's body.
 #[derive(Clone, Copy)]
-enum Body {
+enum ErrorForm {
     Problem,
     /// The planner's form.
     Detail,
@@ -42,17 +42,17 @@ enum Body {
 
 impl IntoResponses for ReadErrors {
     fn responses() -> Responses {
-        reading(Body::Problem, Body::Problem)
+        reading(ErrorForm::Problem, ErrorForm::Problem)
     }
 }
 
 impl IntoResponses for ReadWithBodyErrors {
     fn responses() -> Responses {
-        let mut all = reading(Body::Problem, Body::Problem);
-        all.extend(with_body(Body::Problem));
+        let mut all = reading(ErrorForm::Problem, ErrorForm::Problem);
+        all.extend(with_body(ErrorForm::Problem));
         all.extend([
-            refusal(409, "The request conflicts with the current state.", Body::Problem, &[]),
-            refusal(422, "The request is invalid, or a rule refuses it.", Body::Problem, &[]),
+            refusal(409, "The request conflicts with the current state.", ErrorForm::Problem, &[]),
+            refusal(422, "The request is invalid, or a rule refuses it.", ErrorForm::Problem, &[]),
         ]);
         all
     }
@@ -61,17 +61,17 @@ impl IntoResponses for ReadWithBodyErrors {
 impl IntoResponses for WriteErrors {
     fn responses() -> Responses {
         let mut all = ReadWithBodyErrors::responses();
-        all.extend([stale_response(Body::Problem)]);
+        all.extend([stale_response(ErrorForm::Problem)]);
         all
     }
 }
 
 impl IntoResponses for PlannerReadErrors {
     fn responses() -> Responses {
-        let mut all = reading(Body::Detail, Body::DetailOrProblem);
+        let mut all = reading(ErrorForm::Detail, ErrorForm::DetailOrProblem);
         all.extend([
             planner_unauthorized(),
-            refusal(422, "The id in the path is not a UUID.", Body::Planner("ShapeErrors"), &[]),
+            refusal(422, "The id in the path is not a UUID.", ErrorForm::Planner("ShapeErrors"), &[]),
         ]);
         all
     }
@@ -80,10 +80,10 @@ impl IntoResponses for PlannerReadErrors {
 impl IntoResponses for PlannerReadWithBodyErrors {
     fn responses() -> Responses {
         let mut all = PlannerReadErrors::responses();
-        all.extend(with_body(Body::DetailOrProblem));
+        all.extend(with_body(ErrorForm::DetailOrProblem));
         all.extend([
-            refusal(409, "The project's dates are not a range of dates.", Body::Detail, &[]),
-            refusal(422, "The request cannot be read.", Body::Planner("ShapeErrors"), &[]),
+            refusal(409, "The project's dates are not a range of dates.", ErrorForm::Detail, &[]),
+            refusal(422, "The request cannot be read.", ErrorForm::Planner("ShapeErrors"), &[]),
         ]);
         all
     }
@@ -98,9 +98,14 @@ impl IntoResponses for PlannerWriteErrors {
         )];
         let invalid = "The request cannot be read, or it breaks rules, all of which are listed.";
         all.extend([
-            refusal(409, "The project has no timeline, or its rows cannot be adopted.", Body::Detail, &[]),
-            stale_response(Body::Planner("Stale")),
-            refusal(422, invalid, Body::Planner("ShapeOrRuleErrors"), &rules),
+            refusal(
+                409,
+                "The project has no timeline, or its rows cannot be adopted.",
+                ErrorForm::Detail,
+                &[],
+            ),
+            stale_response(ErrorForm::Planner("Stale")),
+            refusal(422, invalid, ErrorForm::Planner("ShapeOrRuleErrors"), &rules),
         ]);
         all
     }
@@ -108,20 +113,20 @@ impl IntoResponses for PlannerWriteErrors {
 
 impl IntoResponses for UnknownParameter {
     fn responses() -> Responses {
-        Responses::from([refusal(400, "The query has a parameter.", Body::Problem, &[])])
+        Responses::from([refusal(400, "The query has a parameter.", ErrorForm::Problem, &[])])
     }
 }
 
 /// The planner's 401, whose body is the same on all of its routes.
 fn planner_unauthorized() -> (String, RefOr<Response>) {
-    refusal(401, "No token, or an invalid one.", Body::Planner("AuthErrors"), &[CHALLENGE])
+    refusal(401, "No token, or an invalid one.", ErrorForm::Planner("AuthErrors"), &[CHALLENGE])
 }
 
 /// The header of a response without access.
 const CHALLENGE: (&str, &str) = ("WWW-Authenticate", "The required authentication (RFC 6750).");
 
 /// The errors of every route: those of the route itself, and those that the middleware may give as well.
-fn reading(own: Body, either: Body) -> Responses {
+fn reading(own: ErrorForm, either: ErrorForm) -> Responses {
     let challenge = [CHALLENGE];
     let retry = [("Retry-After", "Seconds to wait before the next attempt.")];
     let unavailable = "Unavailable now: the database is unreachable, busy or not migrated.";
@@ -135,14 +140,14 @@ fn reading(own: Body, either: Body) -> Responses {
     ])
 }
 
-fn with_body(body: Body) -> Responses {
+fn with_body(body: ErrorForm) -> Responses {
     Responses::from([
         refusal(413, "The body is too large.", body, &[]),
         refusal(415, "The body is not JSON.", body, &[]),
     ])
 }
 
-fn stale_response(body: Body) -> (String, RefOr<Response>) {
+fn stale_response(body: ErrorForm) -> (String, RefOr<Response>) {
     let headers = [
         ("ETag", "The timeline's current version."),
         ("Phaseline-Position", "The position of the timeline's last event."),
@@ -154,7 +159,7 @@ fn stale_response(body: Body) -> (String, RefOr<Response>) {
 fn refusal(
     status: u16,
     description: &str,
-    body: Body,
+    body: ErrorForm,
     headers: &[(&str, &str)],
 ) -> (String, RefOr<Response>) {
     let content = |schema: &str, example: Option<Value>| {
@@ -162,13 +167,13 @@ fn refusal(
         ContentBuilder::new().schema(Some(schema)).example(example).build()
     };
     let mut response = ResponseBuilder::new().description(description);
-    if matches!(body, Body::Problem | Body::DetailOrProblem) {
+    if matches!(body, ErrorForm::Problem | ErrorForm::DetailOrProblem) {
         response = response.content(CONTENT, content("Problem", examples::problem(status)));
     }
     let json = match body {
-        Body::Problem => None,
-        Body::Detail | Body::DetailOrProblem => Some(("Detail", examples::detail(status))),
-        Body::Planner(name) => Some((name, None)),
+        ErrorForm::Problem => None,
+        ErrorForm::Detail | ErrorForm::DetailOrProblem => Some(("Detail", examples::detail(status))),
+        ErrorForm::Planner(name) => Some((name, None)),
     };
     if let Some((schema, example)) = json {
         response = response.content("application/json", content(schema, example));

@@ -4,12 +4,12 @@ mod schemas;
 
 use super::history::{HistoryPage, Order};
 use super::phases::{ChangedPhase, ChangedPhases};
-use super::preview::Preview;
+use super::preview::PreviewResponse;
 use super::requests::NeighboursBody;
 use super::responses::PhaseResponse;
 use super::timeline::TimelineBody;
 use crate::problem::Problem;
-use schemas::{Attempted, AuthErrors, CurrentPhases, Detail, ShapeOrRuleErrors, Stale};
+use schemas::{Attempted, AuthErrors, CurrentPhases, Detail, ShapeOrRuleErrors, StaleResponse};
 use utoipa::OpenApi;
 
 /// The schemas of responses and parameters: `#[utoipa::path]` finds only those of bodies.
@@ -19,16 +19,16 @@ use utoipa::OpenApi;
     CurrentPhases,
     Attempted,
     Detail,
-    Stale,
+    StaleResponse,
     ShapeOrRuleErrors,
     AuthErrors,
     PhaseResponse,
     ChangedPhase,
     ChangedPhases,
     TimelineBody,
-    Preview,
+    PreviewResponse,
     HistoryPage,
     Order,
     NeighboursBody,
 )))]
-pub(crate) struct Components;
+pub(crate) struct PhaselineComponents;

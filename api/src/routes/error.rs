@@ -19,7 +19,7 @@ const ERROR_CODE: &str = "x-error-code";
 
 /// Why a route failed.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum RouteFailure {
     /// The caller has no permission.
     Denied(Denied),
     /// The request's path or body cannot be read.
@@ -36,19 +36,19 @@ pub(crate) enum Failure {
 
 /// A failure as a route outside the planner's own answers it: problem details.
 #[derive(Debug)]
-pub(crate) struct ProblemError(Failure);
+pub(crate) struct ProblemError(RouteFailure);
 
 /// A failure as the planner's own routes answer it.
 #[derive(Debug)]
-pub(crate) struct PlannerError(Failure);
+pub(crate) struct PlannerError(RouteFailure);
 
-impl<E: Into<Failure>> From<E> for ProblemError {
+impl<E: Into<RouteFailure>> From<E> for ProblemError {
     fn from(error: E) -> Self {
         Self(error.into())
     }
 }
 
-impl<E: Into<Failure>> From<E> for PlannerError {
+impl<E: Into<RouteFailure>> From<E> for PlannerError {
     fn from(error: E) -> Self {
         Self(error.into())
     }
@@ -116,25 +116,25 @@ fn field_error(violation: &Violation, new_phase_ids: &BTreeSet<PhaseId>) -> Fiel
     }
 }
 
-impl From<Denied> for Failure {
+impl From<Denied> for RouteFailure {
     fn from(denied: Denied) -> Self {
         Self::Denied(denied)
     }
 }
 
-impl From<FieldErrors> for Failure {
+impl From<FieldErrors> for RouteFailure {
     fn from(faults: FieldErrors) -> Self {
         Self::Unreadable(faults)
     }
 }
 
-impl From<Box<Problem>> for Failure {
+impl From<Box<Problem>> for RouteFailure {
     fn from(problem: Box<Problem>) -> Self {
         Self::Problem(problem)
     }
 }
 
-impl From<Problem> for Failure {
+impl From<Problem> for RouteFailure {
     fn from(problem: Problem) -> Self {
         Self::Problem(Box::new(problem))
     }
@@ -143,18 +143,18 @@ impl From<Problem> for Failure {
 impl IntoResponse for PlannerError {
     fn into_response(self) -> Response {
         match self.0 {
-            Failure::Denied(denied) if denied.status() == StatusCode::UNAUTHORIZED => {
+            RouteFailure::Denied(denied) if denied.status() == StatusCode::UNAUTHORIZED => {
                 let body = envelope("AUTH_FAILED", "Could not validate credentials", None);
                 Problem::from(denied).with_body(&body)
             }
-            Failure::Denied(denied) => detail(Problem::from(denied)),
-            Failure::Problem(problem) => detail(*problem),
-            Failure::NotFound(message) => {
+            RouteFailure::Denied(denied) => detail(Problem::from(denied)),
+            RouteFailure::Problem(problem) => detail(*problem),
+            RouteFailure::NotFound(message) => {
                 (StatusCode::NOT_FOUND, Json(json!({ "detail": message }))).into_response()
             }
-            Failure::Unreadable(faults) => unreadable(&faults),
-            Failure::Rules(violations) => broken_rules(&violations),
-            Failure::Stale(stale) => {
+            RouteFailure::Unreadable(faults) => unreadable(&faults),
+            RouteFailure::Rules(violations) => broken_rules(&violations),
+            RouteFailure::Stale(stale) => {
                 let body = json!({
                     "detail": stale.detail(),
                     "current": stale.current.phases,
@@ -171,10 +171,10 @@ impl IntoResponse for PlannerError {
 impl IntoResponse for ProblemError {
     fn into_response(self) -> Response {
         match self.0 {
-            Failure::Denied(denied) => denied.into_response(),
-            Failure::Problem(problem) => problem.into_response(),
-            Failure::NotFound(message) => not_found(message).into_response(),
-            Failure::Unreadable(faults) => {
+            RouteFailure::Denied(denied) => denied.into_response(),
+            RouteFailure::Problem(problem) => problem.into_response(),
+            RouteFailure::NotFound(message) => not_found(message).into_response(),
+            RouteFailure::Unreadable(faults) => {
                 let errors = faults.first().iter().map(|fault| FieldError {
                     field: fault.dotted(),
                     message: fault.message.clone(),
@@ -184,7 +184,7 @@ impl IntoResponse for ProblemError {
                     .more_errors(faults.more())
                     .into_response()
             }
-            Failure::Rules(violations) => match violations.first() {
+            RouteFailure::Rules(violations) => match violations.first() {
                 Some(first) if first.rule == Rule::TimelineOpen => no_timeline().into_response(),
                 first => {
                     let detail = first.map(|first| first.message.clone()).unwrap_or_default();
@@ -195,7 +195,7 @@ impl IntoResponse for ProblemError {
                         .into_response()
                 }
             },
-            Failure::Stale(stale) => {
+            RouteFailure::Stale(stale) => {
                 let version = stale.version();
                 let problem = Problem::new(
                     StatusCode::PRECONDITION_FAILED,

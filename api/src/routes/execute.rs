@@ -1,11 +1,11 @@
 //! Passes a command to the store, and returns the phases after it.
 
-use super::error::{Failure, RuleViolations, Stale};
+use super::error::{RouteFailure, RuleViolations, Stale};
 use super::headers::TimelineVersion;
 use super::project_view;
 use super::responses::PhaseResponse;
-use super::success::{Content, Kind, Success};
-use super::write_request::{Body, Preconditions};
+use super::success::{ResponseContent, ResponseKind, Success};
+use super::write_request::{JsonBody, Preconditions};
 use crate::problem::{Problem, unavailable};
 use crate::request;
 use crate::state::AppState;
@@ -41,7 +41,7 @@ impl<'a> WriteCommand<'a> {
         project: ProjectId,
         command: TimelineCommand,
         preconditions: &'a Preconditions,
-        body: &'a Body,
+        body: &'a JsonBody,
     ) -> Self {
         Self {
             project,
@@ -64,7 +64,7 @@ pub(crate) struct Executed {
 }
 
 /// Executes a command, and counts its outcome.
-pub(crate) async fn execute(app: &AppState, write: WriteCommand<'_>) -> Result<Executed, Failure> {
+pub(crate) async fn execute(app: &AppState, write: WriteCommand<'_>) -> Result<Executed, RouteFailure> {
     let project = write.project;
     let name = name(&write);
     let created = match &write.command {
@@ -94,7 +94,7 @@ pub(crate) async fn execute(app: &AppState, write: WriteCommand<'_>) -> Result<E
         }
         Err(ExecuteError::Refused(refusal)) => {
             let new_phase_ids = write.new_phase_ids;
-            Err(Failure::Rules(Box::new(RuleViolations { refusal, new_phase_ids })))
+            Err(RouteFailure::Rules(Box::new(RuleViolations { refusal, new_phase_ids })))
         }
         Err(ExecuteError::Stale { .. }) => Err(stale(app, project, write.attempted).await?),
         Err(ExecuteError::Store(error)) => Err(store_failure(&error, project, created, write.new_phase_ids)),
@@ -106,9 +106,9 @@ pub(super) async fn stale(
     app: &AppState,
     project: ProjectId,
     attempted: &Value,
-) -> Result<Failure, Box<Problem>> {
+) -> Result<RouteFailure, Box<Problem>> {
     Ok(match project_view::current_project(app, project).await? {
-        Some(current) => Failure::Stale(Box::new(Stale { current, attempted: attempted.clone() })),
+        Some(current) => RouteFailure::Stale(Box::new(Stale { current, attempted: attempted.clone() })),
         None => no_project(project),
     })
 }
@@ -118,7 +118,7 @@ async fn phases_after(
     app: &AppState,
     project: ProjectId,
     committed: &Committed,
-) -> Result<Vec<PhaseResponse>, Failure> {
+) -> Result<Vec<PhaseResponse>, RouteFailure> {
     let reading = async {
         let days: AssignmentDays = project_view::assignment_days(app, project).await?;
         let (folded, version) = (Arc::clone(&committed.after), committed.version);
@@ -142,8 +142,8 @@ async fn phases_after(
 }
 
 /// The project does not exist.
-pub(crate) fn no_project(project: ProjectId) -> Failure {
-    Failure::NotFound(StoreError::UnknownProject(project).to_string())
+pub(crate) fn no_project(project: ProjectId) -> RouteFailure {
+    RouteFailure::NotFound(StoreError::UnknownProject(project).to_string())
 }
 
 /// The failure for an error of the store.
@@ -152,7 +152,7 @@ pub(crate) fn store_failure(
     project: ProjectId,
     created: Option<PhaseId>,
     new_phase_ids: BTreeSet<PhaseId>,
-) -> Failure {
+) -> RouteFailure {
     let database = match error.cause() {
         StoreError::Database(error) => error.as_database_error(),
         _ => None,
@@ -175,7 +175,7 @@ pub(crate) fn store_failure(
                 message: format!("Phase with ID {id} already exists"),
                 phase_id: Some(id),
             });
-            Failure::Rules(Box::new(RuleViolations { refusal, new_phase_ids }))
+            RouteFailure::Rules(Box::new(RuleViolations { refusal, new_phase_ids }))
         }
         (StoreError::KeyReused, _) => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", "Key used before", error.to_string())
@@ -226,7 +226,7 @@ fn outcome_name(outcome: &Result<Committed, ExecuteError>) -> &'static str {
 
 impl Executed {
     /// The response with the version that the command led to.
-    pub(crate) async fn response<K: Kind, C: Content + ?Sized>(
+    pub(crate) async fn response<K: ResponseKind, C: ResponseContent + ?Sized>(
         &self,
         body: C::Value,
     ) -> Result<Success<K, C>, Box<Problem>> {

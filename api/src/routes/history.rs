@@ -2,20 +2,20 @@
 
 mod cursor;
 
-use super::error::{Failure, ProblemError};
+use super::error::{ProblemError, RouteFailure};
 use super::execute::no_project;
 use super::headers::TimelineVersion;
 use super::path_id::PathId;
 use super::project_view;
 use super::success::Paged;
-use crate::auth::{Caller, Denied, Scope};
+use crate::auth::{Caller, Denied, TokenScope};
 use crate::openapi::ReadErrors;
 use crate::problem::{Problem, internal, of_read};
 use crate::state::AppState;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use cursor::HistoryPageQuery;
 pub(super) use cursor::Order;
-use cursor::Page;
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::HistoryEntry;
 use phaseline_projections::history::EventDescriber;
@@ -68,13 +68,13 @@ struct Entry {
     /// What happened, in a sentence.
     words: String,
     /// What it changed.
-    changes: Vec<Change>,
+    changes: Vec<FieldChangeResponse>,
     /// Why the event cannot be read, if it cannot: then the timeline is in quarantine.
     #[schema(nullable = false)]
     unreadable: Option<String>,
     /// The mark that leaves the event out of the timeline, if there is one.
     #[schema(nullable = false)]
-    skipped: Option<Skipped>,
+    skipped: Option<SkippedByResponse>,
     /// The database login that wrote it; null in events written before logins were recorded. The members below are the writer's
     /// claims.
     #[schema(required)]
@@ -109,7 +109,7 @@ struct Entry {
 #[derive(ToSchema)]
 #[schema(as = SkippedBy)]
 #[expect(dead_code, reason = "for the description")]
-struct Skipped {
+struct SkippedByResponse {
     /// Its position in the whole log.
     position: i64,
     /// When it was recorded (UTC).
@@ -127,7 +127,7 @@ struct Skipped {
 #[derive(ToSchema)]
 #[schema(as = FieldChange)]
 #[expect(dead_code, reason = "for the description")]
-struct Change {
+struct FieldChangeResponse {
     /// The field.
     field: String,
     /// Its value before.
@@ -168,7 +168,7 @@ async fn of_project(
     project: PathId,
     query: QueryResult,
 ) -> Result<Paged<HistoryPage>, ProblemError> {
-    let caller = caller?.with_scope(Scope::HistoryRead)?;
+    let caller = caller?.with_scope(TokenScope::HistoryRead)?;
     let project = project.project_for(&caller)?;
     Ok(read_page(&app, project, None, &format!("/api/v1/projects/{project}/history"), query).await?)
 }
@@ -185,9 +185,9 @@ async fn of_phase(
     phase: PathId,
     query: QueryResult,
 ) -> Result<Paged<HistoryPage>, ProblemError> {
-    let caller = caller?.with_scope(Scope::HistoryRead)?;
+    let caller = caller?.with_scope(TokenScope::HistoryRead)?;
     let phase = phase.phase()?;
-    let not_found = || Failure::NotFound(format!("Phase with ID {phase} not found"));
+    let not_found = || RouteFailure::NotFound(format!("Phase with ID {phase} not found"));
     let project = project_view::past_project_of(&app, &caller, phase).await?.ok_or_else(not_found)?;
     Ok(read_page(&app, project, Some(phase), &format!("/api/v1/phases/{phase}/history"), query).await?)
 }
@@ -198,11 +198,11 @@ async fn read_page(
     phase: Option<PhaseId>,
     path: &str,
     query: QueryResult,
-) -> Result<Paged<HistoryPage>, Failure> {
+) -> Result<Paged<HistoryPage>, RouteFailure> {
     let Query(query) = query.map_err(Problem::from)?;
     let log = log_id(app).await?;
     let subject = phase.map_or(project.uuid(), PhaseId::uuid);
-    let page = Page::of(&query, log, subject)?;
+    let page = HistoryPageQuery::of(&query, log, subject)?;
     let reading = app.readers.acquire().await.map_err(|_| internal())?;
     let skipped = marks(app, project).await?;
     let (mut describer, mut selected) = (EventDescriber::new(phase, &skipped), PageEntries::new(&page));
@@ -235,7 +235,7 @@ async fn read_page(
 }
 
 /// The log's id, which cursors carry; nil for an installation without a head, whose histories are empty.
-async fn log_id(app: &AppState) -> Result<Uuid, Failure> {
+async fn log_id(app: &AppState) -> Result<Uuid, RouteFailure> {
     let mut connection = app.pool.acquire().await.map_err(of_read)?;
     match schema::log_id(&mut connection).await {
         Ok(id) => Ok(id),
@@ -246,25 +246,25 @@ async fn log_id(app: &AppState) -> Result<Uuid, Failure> {
 }
 
 /// The marks on a history's events.
-async fn marks(app: &AppState, project: ProjectId) -> Result<Vec<SkippedEvent>, Failure> {
+async fn marks(app: &AppState, project: ProjectId) -> Result<Vec<SkippedEvent>, RouteFailure> {
     let mut connection = app.pool.acquire().await.map_err(of_read)?;
     Ok(skip::of_stream(&mut connection, project.uuid()).await.map_err(Problem::from)?)
 }
 
 /// The entries of one page, selected while the history is read; all others are dropped.
 struct PageEntries<'a> {
-    page: &'a Page,
+    page: &'a HistoryPageQuery,
     entries: VecDeque<HistoryEntry>,
 }
 
 impl<'a> PageEntries<'a> {
-    const fn new(page: &'a Page) -> Self {
+    const fn new(page: &'a HistoryPageQuery) -> Self {
         Self { page, entries: VecDeque::new() }
     }
 
     /// Whether the entry of this version may be on the page.
     fn wants(&self, version: i64) -> bool {
-        let Page { after, limit, .. } = *self.page;
+        let HistoryPageQuery { after, limit, .. } = *self.page;
         match self.page.order {
             // One entry beyond the page shows that there is another page.
             Order::Ascending => after.is_none_or(|after| version > after) && self.entries.len() <= limit,

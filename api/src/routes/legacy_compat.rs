@@ -5,10 +5,10 @@ mod batch;
 mod phases;
 mod validation;
 
-use super::error::Failure;
+use super::error::RouteFailure;
 use super::path_id::PathId;
 use super::validate::{FieldErrors, FromJson};
-use super::write_request::{Body, WriteRequest};
+use super::write_request::{JsonBody, WriteRequest};
 use crate::auth::Caller;
 use crate::problem::internal;
 use crate::state::AppState;
@@ -23,8 +23,8 @@ use utoipa_axum::routes;
 
 /// The schemas of the successful responses.
 #[derive(OpenApi)]
-#[openapi(components(schemas(super::responses::Assignment, validation::Validation)))]
-pub(super) struct Components;
+#[openapi(components(schemas(super::responses::AssignmentResponse, validation::Validation)))]
+pub(super) struct PlannerComponents;
 
 /// The planner redirects a path with a slash at its end to the one without.
 const WITH_SLASH: [&str; 5] = [
@@ -77,7 +77,7 @@ async fn read<T: FromJson + Send + 'static>(
     caller: &Caller,
     project: &PathId,
     request: &mut WriteRequest,
-) -> Result<(ProjectId, T, Body), Failure> {
+) -> Result<(ProjectId, T, JsonBody), RouteFailure> {
     let mut faults = FieldErrors::default();
     let project = project.planner_project_for(caller, &mut faults)?;
     let (read, body) = request.read(app, faults).await?;

@@ -8,17 +8,17 @@ use utoipa::ToSchema;
 
 /// An amount of money: up to 13 digits, and up to two decimals.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[schema(value_type = String, pattern = r"^[0-9]{1,13}(\.[0-9]{1,2})?$", example = "50000.00")]
-pub(crate) struct Money(Decimal);
+#[schema(as = Money, value_type = String, pattern = r"^[0-9]{1,13}(\.[0-9]{1,2})?$", example = "50000.00")]
+pub(crate) struct MoneyText(Decimal);
 
-impl Money {
+impl MoneyText {
     /// The amount.
     pub(crate) const fn decimal(self) -> Decimal {
         self.0
     }
 }
 
-impl FromJson for Money {
+impl FromJson for MoneyText {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         if !value.is_string() {
             faults.note(place, "string_type", "Input should be a string such as \"50000.00\"");
@@ -38,7 +38,7 @@ pub(crate) struct MoneyNumber(f64);
 #[expect(dead_code, reason = "for the description")]
 pub(crate) enum PlannerMoney {
     /// Text.
-    Text(Money),
+    Text(MoneyText),
     /// A number.
     Number(MoneyNumber),
 }

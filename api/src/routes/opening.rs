@@ -1,9 +1,9 @@
 //! Opens the timeline of a project that has none, in the same append as the project's first command.
 
-use super::error::{Failure, RuleViolations};
+use super::error::{RouteFailure, RuleViolations};
 use super::execute::{Executed, WriteCommand, execute, no_project, stale, store_failure};
 use super::project_view::{self, CurrentProject};
-use super::requests::Dates;
+use super::requests::NewDates;
 use crate::problem::conflict;
 use crate::state::AppState;
 use phaseline_domain::{DateRange, PhaseId, ProjectId, Refusal, Rule, TimelineCommand, Violation};
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum OpenWith {
     /// Those of the request.
-    Dates(Dates),
+    Dates(NewDates),
     /// Those that the project has in the planner's table.
     ProjectDates,
 }
@@ -26,7 +26,7 @@ impl OpenWith {
         app: &AppState,
         project_id: ProjectId,
         default_phase_id: PhaseId,
-    ) -> Result<TimelineCommand, Failure> {
+    ) -> Result<TimelineCommand, RouteFailure> {
         let range = match self {
             Self::Dates(dates) => range(dates)?,
             Self::ProjectDates => {
@@ -43,9 +43,9 @@ pub(crate) async fn execute_or_open(
     app: &AppState,
     write: WriteCommand<'_>,
     with: OpenWith,
-) -> Result<Executed, Failure> {
+) -> Result<Executed, RouteFailure> {
     match execute(app, write.clone()).await {
-        Err(Failure::Rules(violations)) if lacks_timeline(&violations.refusal) => {}
+        Err(RouteFailure::Rules(violations)) if lacks_timeline(&violations.refusal) => {}
         result => return result,
     }
     let (project, preconditions) = (write.project, write.preconditions);
@@ -67,7 +67,7 @@ pub(crate) async fn preview_or_open(
     project: ProjectId,
     command: &TimelineCommand,
     with: Option<OpenWith>,
-) -> Result<Preview, Failure> {
+) -> Result<Preview, RouteFailure> {
     let failure = |error| store_failure(&error, project, None, BTreeSet::new());
     let preview = app.store.preview(project, None, command).await.map_err(failure)?;
     let (Some(with), Err(refusal)) = (with, &preview.events) else { return Ok(preview) };
@@ -82,7 +82,7 @@ fn lacks_timeline(refusal: &Refusal) -> bool {
     refusal.breaks(Rule::TimelineOpen)
 }
 
-fn range(Dates { start_date: start, end_date: end }: Dates) -> Result<DateRange, Failure> {
+fn range(NewDates { start_date: start, end_date: end }: NewDates) -> Result<DateRange, RouteFailure> {
     DateRange::new(start, end).map_err(|_| {
         let refusal = Refusal::from(Violation {
             rule: Rule::ProjectDatesInOrder,
@@ -90,12 +90,12 @@ fn range(Dates { start_date: start, end_date: end }: Dates) -> Result<DateRange,
             message: format!("Project end date ({end}) must be after project start date ({start})"),
             phase_id: None,
         });
-        Failure::Rules(Box::new(RuleViolations { refusal, new_phase_ids: BTreeSet::new() }))
+        RouteFailure::Rules(Box::new(RuleViolations { refusal, new_phase_ids: BTreeSet::new() }))
     })
 }
 
 /// The dates of a project in the planner's table, if they are a range.
-pub(crate) fn dates_of(project: &CurrentProject) -> Result<DateRange, Failure> {
+pub(crate) fn dates_of(project: &CurrentProject) -> Result<DateRange, RouteFailure> {
     project.range().ok_or_else(|| {
         let id = project.project;
         let detail =

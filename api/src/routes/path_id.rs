@@ -1,6 +1,6 @@
 //! The id in a request's path.
 
-use super::error::Failure;
+use super::error::RouteFailure;
 use super::validate::{FieldErrors, in_path};
 use crate::auth::Caller;
 use crate::problem::bad_request;
@@ -26,26 +26,28 @@ impl FromRequestParts<AppState> for PathId {
 
 impl PathId {
     /// The id of a phase.
-    pub(crate) fn phase(&self) -> Result<PhaseId, Failure> {
+    pub(crate) fn phase(&self) -> Result<PhaseId, RouteFailure> {
         self.parse("phase").map(PhaseId::from)
     }
 
     /// The id of a project that the caller may access.
-    pub(crate) fn project_for(&self, caller: &Caller) -> Result<ProjectId, Failure> {
+    pub(crate) fn project_for(&self, caller: &Caller) -> Result<ProjectId, RouteFailure> {
         let project = self.parse("project").map(ProjectId::from)?;
         caller.need_project(project)?;
         Ok(project)
     }
 
-    fn parse(&self, what: &str) -> Result<Uuid, Failure> {
+    fn parse(&self, what: &str) -> Result<Uuid, RouteFailure> {
         let Self(text) = self;
         Uuid::try_parse(text).map_err(|error| {
-            Failure::from(bad_request(format!("{text:?} in the path is not the id of a {what}: {error}")))
+            RouteFailure::from(bad_request(format!(
+                "{text:?} in the path is not the id of a {what}: {error}"
+            )))
         })
     }
 
     /// The id of a phase, for the planner's own routes: they answer 422 for one that cannot be parsed.
-    pub(crate) fn planner_phase(&self) -> Result<PhaseId, Failure> {
+    pub(crate) fn planner_phase(&self) -> Result<PhaseId, RouteFailure> {
         let mut faults = FieldErrors::default();
         let phase = in_path("phase_id", &self.0, &mut faults);
         Ok(faults.none_or(phase)?)
@@ -57,7 +59,7 @@ impl PathId {
         &self,
         caller: &Caller,
         faults: &mut FieldErrors,
-    ) -> Result<Option<ProjectId>, Failure> {
+    ) -> Result<Option<ProjectId>, RouteFailure> {
         let project: Option<ProjectId> = in_path("project_id", &self.0, faults);
         if let Some(project) = project {
             caller.need_project(project)?;

@@ -1,6 +1,6 @@
 //! One phase at a time: create, change, remove; and the order of all.
 
-use super::error::{Failure, ProblemError};
+use super::error::{ProblemError, RouteFailure};
 use super::execute::{Executed, WriteCommand, execute};
 use super::path_id::PathId;
 use super::project_view::{self, phase_of};
@@ -8,8 +8,8 @@ use super::requests::{self, NeighboursBody, NewOrder, NewPhase, PhaseChange};
 use super::responses::PhaseResponse;
 use super::success::{Changed, Created};
 use super::validate::FieldErrors;
-use super::write_request::{Body, WriteRequest};
-use crate::auth::{Caller, Denied, Scope};
+use super::write_request::{JsonBody, WriteRequest};
+use crate::auth::{Caller, Denied, TokenScope};
 use crate::openapi::{WriteErrors, WriteHeaders};
 use crate::problem::{Problem, bad_request};
 use crate::state::AppState;
@@ -66,7 +66,7 @@ async fn create(
     project: PathId,
     mut request: WriteRequest,
 ) -> Result<Created<ChangedPhase>, ProblemError> {
-    let caller = caller?.with_scope(Scope::PhasesWrite)?;
+    let caller = caller?.with_scope(TokenScope::PhasesWrite)?;
     let project = project.project_for(&caller)?;
     let (new_phase, body) = request.read::<NewPhase>(&app, FieldErrors::default()).await?;
     let preconditions = request.preconditions(&caller, &body)?;
@@ -92,7 +92,7 @@ async fn change(
     phase: PathId,
     mut request: WriteRequest,
 ) -> Result<Changed<ChangedPhase>, ProblemError> {
-    let caller = caller?.with_scope(Scope::PhasesWrite)?;
+    let caller = caller?.with_scope(TokenScope::PhasesWrite)?;
     let phase = phase.phase()?;
     let has_key = request.key()?.is_some();
     let project = locate(&app, &caller, phase, has_key).await?;
@@ -117,12 +117,12 @@ async fn remove(
     query: Result<Query<HashMap<String, String>>, QueryRejection>,
     request: WriteRequest,
 ) -> Result<Changed<ChangedPhases>, ProblemError> {
-    let caller = caller?.with_scope(Scope::PhasesWrite)?;
+    let caller = caller?.with_scope(TokenScope::PhasesWrite)?;
     let phase_id = phase.phase()?;
     let neighbours = neighbours(&query.map_err(Problem::from)?)?;
     let has_key = request.key()?.is_some();
     let project = locate(&app, &caller, phase_id, has_key).await?;
-    let body = Body::none();
+    let body = JsonBody::none();
     let preconditions = request.preconditions(&caller, &body)?;
     let command = TimelineCommand::RemovePhase { phase_id, neighbours };
     let write = WriteCommand::new(project, command, &preconditions, &body);
@@ -142,7 +142,7 @@ async fn reorder(
     project: PathId,
     mut request: WriteRequest,
 ) -> Result<Changed<ChangedPhases>, ProblemError> {
-    let caller = caller?.with_scope(Scope::PhasesWrite)?;
+    let caller = caller?.with_scope(TokenScope::PhasesWrite)?;
     let project = project.project_for(&caller)?;
     let (order, body) = request.read::<NewOrder>(&app, FieldErrors::default()).await?;
     let preconditions = request.preconditions(&caller, &body)?;
@@ -150,8 +150,8 @@ async fn reorder(
     Ok(executed.response(ChangedPhases { phases: executed.phases.clone() }).await?)
 }
 
-fn not_found(phase: PhaseId) -> Failure {
-    Failure::NotFound(format!("Phase with ID {phase} not found"))
+fn not_found(phase: PhaseId) -> RouteFailure {
+    RouteFailure::NotFound(format!("Phase with ID {phase} not found"))
 }
 
 /// The query parameter of a removal.
@@ -167,7 +167,7 @@ async fn locate(
     caller: &Caller,
     phase: PhaseId,
     has_key: bool,
-) -> Result<ProjectId, Failure> {
+) -> Result<ProjectId, RouteFailure> {
     // With a key an earlier attempt of this request may have removed the phase: then only the log has its project.
     let project = if has_key {
         project_view::past_project_of(app, caller, phase).await?
@@ -182,14 +182,14 @@ async fn execute_on_phase(
     app: &AppState,
     phase: PhaseId,
     write: WriteCommand<'_>,
-) -> Result<Executed, Failure> {
+) -> Result<Executed, RouteFailure> {
     match execute(app, write).await {
-        Err(Failure::Rules(violations)) if violations.refusal.breaks(Rule::PhaseExists) => {
+        Err(RouteFailure::Rules(violations)) if violations.refusal.breaks(Rule::PhaseExists) => {
             Err(not_found(phase))
         }
-        Err(Failure::Stale(stale)) if phase_of(&stale.current, phase).is_none() => Err(not_found(phase)),
+        Err(RouteFailure::Stale(stale)) if phase_of(&stale.current, phase).is_none() => Err(not_found(phase)),
         // The project was deleted, and the phase with it.
-        Err(Failure::NotFound(_)) => Err(not_found(phase)),
+        Err(RouteFailure::NotFound(_)) => Err(not_found(phase)),
         result => result,
     }
 }

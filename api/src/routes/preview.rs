@@ -4,14 +4,14 @@ mod request;
 
 use super::error::{ProblemError, field_errors};
 use super::headers::TimelineVersion;
-use super::money::Money;
+use super::money::MoneyText;
 use super::opening::preview_or_open;
 use super::path_id::PathId;
 use super::project_view;
 use super::success::Previewed;
 use super::validate::FieldErrors;
 use super::write_request::WriteRequest;
-use crate::auth::{Caller, Denied, Scope};
+use crate::auth::{Caller, Denied, TokenScope};
 use crate::openapi::ReadWithBodyErrors;
 use crate::problem::{FieldError, is_zero};
 use crate::state::AppState;
@@ -33,7 +33,8 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 
 /// The effects of a command.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Preview {
+#[schema(as = Preview)]
+pub(super) struct PreviewResponse {
     /// Whether no rule refuses it.
     valid: bool,
     /// The rules that it would break; at most 100.
@@ -72,13 +73,13 @@ struct PreviewPhase {
     #[schema(required)]
     description: Option<String>,
     /// The capital part of its budget.
-    #[schema(value_type = Money)]
+    #[schema(value_type = MoneyText)]
     capital_budget: String,
     /// The expense part of its budget.
-    #[schema(value_type = Money)]
+    #[schema(value_type = MoneyText)]
     expense_budget: String,
     /// The total budget.
-    #[schema(value_type = Money)]
+    #[schema(value_type = MoneyText)]
     total_budget: String,
     /// The number of the project's assignments on its dates.
     assignment_count: i64,
@@ -94,16 +95,16 @@ struct Moved {
     name: String,
     /// Its dates before the command; null for a new phase.
     #[schema(required)]
-    from: Option<Dates>,
+    from: Option<DateRangeResponse>,
     /// Its dates after the command; null for a removed phase.
     #[schema(required)]
-    to: Option<Dates>,
+    to: Option<DateRangeResponse>,
 }
 
 /// A range of dates.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DateRange)]
-struct Dates {
+struct DateRangeResponse {
     /// The first date.
     #[schema(format = Date)]
     start_date: String,
@@ -152,25 +153,25 @@ struct Move {
 /// Nothing is written. The status is 200 also if rules would refuse the command.
 #[utoipa::path(post, path = "/api/v1/projects/{project_id}/timeline/preview", tag = "timelines",
     operation_id = "preview", params(("project_id" = Uuid, Path)), request_body = PreviewRequest,
-    security(("bearer" = ["phases:read"])), responses(Previewed<Preview>, ReadWithBodyErrors))]
+    security(("bearer" = ["phases:read"])), responses(Previewed<PreviewResponse>, ReadWithBodyErrors))]
 async fn preview(
     State(app): State<AppState>,
     caller: Result<Caller, Denied>,
     project: PathId,
     mut request: WriteRequest,
-) -> Result<Previewed<Preview>, ProblemError> {
-    let caller = caller?.with_scope(Scope::PhasesRead)?;
+) -> Result<Previewed<PreviewResponse>, ProblemError> {
+    let caller = caller?.with_scope(TokenScope::PhasesRead)?;
     let project = project.project_for(&caller)?;
     let (PreviewCommand { command, with }, _body) = request.read(&app, FieldErrors::default()).await?;
     let preview = preview_or_open(&app, project, &command, with).await?;
     let days = project_view::assignment_days(&app, project).await?;
     let version = TimelineVersion { version: preview.before.version, position: preview.before.position };
     let phases = preview.before.timeline.phases().len().max(preview.after.phases().len());
-    let body = aside_if(phases >= MANY, move || Preview::of(&preview, &days)).await?;
+    let body = aside_if(phases >= MANY, move || PreviewResponse::of(&preview, &days)).await?;
     Ok(Previewed::new(body, phases, version).await?)
 }
 
-impl Preview {
+impl PreviewResponse {
     fn of(preview: &phaseline_store::Preview, days: &AssignmentDays) -> Self {
         let (before, after) = (&preview.before.timeline, &preview.after);
         let broken = preview.events.as_ref().err().map(|refusal| refusal.violations()).unwrap_or_default();
@@ -205,8 +206,10 @@ fn phases(timeline: &Timeline, days: &AssignmentDays) -> Vec<PreviewPhase> {
 
 /// Existing phases by their current start date, then new ones.
 fn moved(before: &Timeline, after: &Timeline) -> Vec<Moved> {
-    let dates =
-        |range: DateRange| Dates { start_date: range.start().to_string(), end_date: range.end().to_string() };
+    let dates = |range: DateRange| DateRangeResponse {
+        start_date: range.start().to_string(),
+        end_date: range.end().to_string(),
+    };
     let change = |phase: &Phase, from: Option<DateRange>, to: Option<DateRange>| Moved {
         phase_id: phase.id,
         name: phase.name.as_str().to_owned(),

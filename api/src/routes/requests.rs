@@ -2,9 +2,9 @@
 
 mod batch_phase;
 
-pub(crate) use batch_phase::{BatchPhase, PlannerPhase, planner_name_and_dates};
+pub(crate) use batch_phase::{BatchPhase, PlannerBatchPhase, planner_name_and_dates};
 
-use super::money::{Money, PlannerMoney};
+use super::money::{MoneyText, PlannerMoney};
 use super::validate::{FieldErrors, FromJson, JsonPath};
 use chrono::NaiveDate;
 use phaseline_domain::{Neighbours, PhaseChanges, PhaseDraft, PhaseId, TimelineCommand};
@@ -129,13 +129,13 @@ pub(crate) type NewPhase = WithPhase<NewPhaseExtra>;
     "capital_budget": "50000.00", "expense_budget": "25000.00" }))]
 pub(crate) struct NewPhaseExtra {
     /// The capital part of the budget; absent, it is zero.
-    #[schema(value_type = Option<Money>)]
+    #[schema(value_type = Option<MoneyText>)]
     capital_budget: Decimal,
     /// The expense part of the budget; absent, it is zero.
-    #[schema(value_type = Option<Money>)]
+    #[schema(value_type = Option<MoneyText>)]
     expense_budget: Decimal,
     /// The total budget; if given, it must be the sum.
-    #[schema(value_type = Option<Money>)]
+    #[schema(value_type = Option<MoneyText>)]
     total_budget: Option<Decimal>,
     /// Whether the neighbours make room; the default is `adjust`.
     #[schema(value_type = Option<NeighboursBody>)]
@@ -147,7 +147,7 @@ impl FromJson for NewPhase {
         let members = faults.object(value, place)?;
         faults.only(members, place, &[PHASE_MEMBERS, &["total_budget", "neighbours"]].concat());
         let fields = PhaseFields::read(members, place, faults);
-        let mut amount = |name| faults.optional(members, place, name).map(Money::decimal);
+        let mut amount = |name| faults.optional(members, place, name).map(MoneyText::decimal);
         let [capital_budget, expense_budget, total_budget] =
             ["capital_budget", "expense_budget", "total_budget"].map(&mut amount);
         let neighbours = faults.optional(members, place, "neighbours");
@@ -188,13 +188,13 @@ pub(crate) struct PhaseChange {
     #[schema(value_type = Option<String>, max_length = 500)]
     description: Option<Option<String>>,
     /// The new capital part of the budget.
-    #[schema(value_type = Option<Money>, nullable = false)]
+    #[schema(value_type = Option<MoneyText>, nullable = false)]
     capital_budget: Option<Decimal>,
     /// The new expense part of the budget.
-    #[schema(value_type = Option<Money>, nullable = false)]
+    #[schema(value_type = Option<MoneyText>, nullable = false)]
     expense_budget: Option<Decimal>,
     /// The new total budget; if given, it must be the sum.
-    #[schema(value_type = Option<Money>, nullable = false)]
+    #[schema(value_type = Option<MoneyText>, nullable = false)]
     total_budget: Option<Decimal>,
     /// Whether the neighbours follow if the dates change; the default is `adjust`.
     #[schema(value_type = Option<NeighboursBody>)]
@@ -212,7 +212,8 @@ impl PhaseChange {
     fn with(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors, others: &[&str]) -> Option<Self> {
         let members = faults.object(value, place)?;
         faults.only(members, place, &[others, PHASE_MEMBERS, &["total_budget", "neighbours"]].concat());
-        let amount = |faults: &mut FieldErrors, name| faults.stated(members, place, name).map(Money::decimal);
+        let amount =
+            |faults: &mut FieldErrors, name| faults.stated(members, place, name).map(MoneyText::decimal);
         let change = Self {
             name: faults.stated(members, place, "name"),
             start_date: faults.stated(members, place, "start_date"),
@@ -291,7 +292,7 @@ impl NewOrder {
 /// The dates of a project.
 #[derive(Clone, Copy, Debug, ToSchema)]
 #[schema(as = Days)]
-pub(crate) struct Dates {
+pub(crate) struct NewDates {
     /// The first date.
     #[schema(value_type = String, format = Date)]
     pub(crate) start_date: NaiveDate,
@@ -300,7 +301,7 @@ pub(crate) struct Dates {
     pub(crate) end_date: NaiveDate,
 }
 
-impl FromJson for Dates {
+impl FromJson for NewDates {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let members = faults.object(value, place)?;
         faults.only(members, place, &["start_date", "end_date"]);
@@ -310,7 +311,7 @@ impl FromJson for Dates {
     }
 }
 
-impl Dates {
+impl NewDates {
     /// The command to a timeline that is open.
     pub(crate) const fn command(self) -> TimelineCommand {
         TimelineCommand::Reschedule { start_date: self.start_date, end_date: self.end_date }

@@ -1,6 +1,6 @@
 //! Phases and assignments as responses show them.
 
-use super::money::Money;
+use super::money::MoneyText;
 use chrono::{NaiveDateTime, Timelike};
 use phaseline_domain::{Phase, PhaseId, ProjectId};
 use phaseline_projections::planner_view::{AssignmentDays, PlannerPhase};
@@ -38,13 +38,13 @@ pub(crate) struct PhaseResponse {
     #[schema(required)]
     pub(crate) description: Option<String>,
     /// The capital part of its budget.
-    #[schema(value_type = Money)]
+    #[schema(value_type = MoneyText)]
     pub(crate) capital_budget: Option<String>,
     /// The expense part of its budget.
-    #[schema(value_type = Money)]
+    #[schema(value_type = MoneyText)]
     pub(crate) expense_budget: Option<String>,
     /// Its total budget.
-    #[schema(value_type = Money)]
+    #[schema(value_type = MoneyText)]
     pub(crate) total_budget: Option<String>,
     /// The number of the project's assignments on its dates.
     pub(crate) assignment_count: i64,
@@ -121,7 +121,8 @@ impl PhaseResponse {
 
 /// An assignment of a resource to a project on one day.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct Assignment {
+#[schema(as = Assignment)]
+pub(crate) struct AssignmentResponse {
     /// Its id.
     pub(crate) id: Uuid,
     /// The resource.

@@ -22,7 +22,7 @@ use utoipa::openapi::{self, RefOr};
 use utoipa::{IntoResponses, ToSchema};
 
 /// What a response contains: one component of the description, or, as a slice, a list of them.
-pub(crate) trait Content {
+pub(crate) trait ResponseContent {
     /// What is serialised.
     type Value: Serialize + Send + 'static;
 
@@ -30,7 +30,7 @@ pub(crate) trait Content {
     fn schema() -> RefOr<Schema>;
 }
 
-impl<T: ToSchema + Serialize + Send + 'static> Content for T {
+impl<T: ToSchema + Serialize + Send + 'static> ResponseContent for T {
     type Value = T;
 
     fn schema() -> RefOr<Schema> {
@@ -38,11 +38,11 @@ impl<T: ToSchema + Serialize + Send + 'static> Content for T {
     }
 }
 
-impl<T: ToSchema + Serialize + Send + 'static> Content for [T] {
+impl<T: ToSchema + Serialize + Send + 'static> ResponseContent for [T] {
     type Value = Vec<T>;
 
     fn schema() -> RefOr<Schema> {
-        RefOr::T(Schema::Array(ArrayBuilder::new().items(<T as Content>::schema()).build()))
+        RefOr::T(Schema::Array(ArrayBuilder::new().items(<T as ResponseContent>::schema()).build()))
     }
 }
 
@@ -64,7 +64,7 @@ const REPLAY: HeaderDoc = HeaderDoc(
 );
 
 /// A status and the headers that come with it.
-pub(crate) trait Kind {
+pub(crate) trait ResponseKind {
     /// The status.
     const STATUS: StatusCode;
     /// What the response contains.
@@ -83,7 +83,7 @@ macro_rules! kinds {
             #[derive(Debug)]
             pub(crate) struct $kind;
 
-            impl Kind for $kind {
+            impl ResponseKind for $kind {
                 const STATUS: StatusCode = StatusCode::$status;
                 const DESCRIPTION: &'static str = $description;
                 const HEADERS: &'static [HeaderDoc] = &[$($header),*];
@@ -122,7 +122,7 @@ pub(crate) struct Success<K, C: ?Sized> {
     content: PhantomData<fn() -> Box<C>>,
 }
 
-impl<K: Kind, C: Content + ?Sized> Success<K, C> {
+impl<K: ResponseKind, C: ResponseContent + ?Sized> Success<K, C> {
     /// The response with a timeline's version. A large one, by its number of phases or assignments, is serialised on a thread
     /// for blocking work.
     pub(crate) async fn new(
@@ -155,7 +155,7 @@ impl<K: Kind, C: Content + ?Sized> Success<K, C> {
     }
 }
 
-impl<C: Content + ?Sized> Current<C> {
+impl<C: ResponseContent + ?Sized> Current<C> {
     /// The current rows, marked if the timeline is in quarantine.
     pub(crate) async fn rows(
         app: &AppState,
@@ -168,7 +168,7 @@ impl<C: Content + ?Sized> Current<C> {
     }
 }
 
-impl<C: Content + ?Sized> Paged<C> {
+impl<C: ResponseContent + ?Sized> Paged<C> {
     /// A response with a body of its own, which streams the content.
     pub(crate) fn stream(response: Response, version: TimelineVersion) -> Self {
         Self::of(response, version)
@@ -191,7 +191,7 @@ impl<C: Content + ?Sized> Paged<C> {
     }
 }
 
-impl<C: Content + ?Sized> Created<C> {
+impl<C: ResponseContent + ?Sized> Created<C> {
     /// Adds the path of what was created.
     #[must_use]
     pub(crate) fn at(mut self, path: &str) -> Self {
@@ -200,7 +200,7 @@ impl<C: Content + ?Sized> Created<C> {
     }
 }
 
-impl<K: Kind, C: Content + ?Sized> Success<K, C> {
+impl<K: ResponseKind, C: ResponseContent + ?Sized> Success<K, C> {
     /// Marks the response as a repeated one.
     #[must_use]
     pub(crate) fn replayed(mut self, repeated: bool) -> Self {
@@ -217,7 +217,7 @@ impl<K, C: ?Sized> IntoResponse for Success<K, C> {
     }
 }
 
-impl<K: Kind, C: Content + ?Sized> IntoResponses for Success<K, C> {
+impl<K: ResponseKind, C: ResponseContent + ?Sized> IntoResponses for Success<K, C> {
     fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
         let content = ContentBuilder::new().schema(Some(C::schema())).build();
         let mut response =

@@ -6,12 +6,12 @@ use super::headers::TimelineVersion;
 use super::opening::{OpenWith, execute_or_open};
 use super::path_id::PathId;
 use super::project_view;
-use super::requests::Dates;
+use super::requests::NewDates;
 use super::responses::PhaseResponse;
 use super::success::{Changed, Current, Opened};
 use super::validate::FieldErrors;
 use super::write_request::WriteRequest;
-use crate::auth::{Caller, Denied, Scope};
+use crate::auth::{Caller, Denied, TokenScope};
 use crate::openapi::{ReadErrors, WriteErrors, WriteHeaders};
 use crate::state::AppState;
 use axum::extract::State;
@@ -59,7 +59,7 @@ async fn get(
     caller: Result<Caller, Denied>,
     project: PathId,
 ) -> Result<Current<TimelineBody>, ProblemError> {
-    let caller = caller?.with_scope(Scope::PhasesRead)?;
+    let caller = caller?.with_scope(TokenScope::PhasesRead)?;
     let project = project.project_for(&caller)?;
     let found = project_view::current_project(&app, project).await?.ok_or_else(|| no_project(project))?;
     let TimelineVersion { version, position } = project_view::version_of(&found);
@@ -75,7 +75,7 @@ async fn get(
 /// A project without a timeline gets one, with one phase over all its dates. Otherwise the start of the first phase and the end of
 /// the last phase follow.
 #[utoipa::path(put, path = "/api/v1/projects/{project_id}/timeline", tag = "timelines", operation_id = "put_timeline",
-    params(("project_id" = Uuid, Path), WriteHeaders), request_body = Dates, security(("bearer" = ["phases:write"])),
+    params(("project_id" = Uuid, Path), WriteHeaders), request_body = NewDates, security(("bearer" = ["phases:write"])),
     responses(Changed<TimelineBody>, Opened<TimelineBody>, WriteErrors))]
 async fn put(
     State(app): State<AppState>,
@@ -83,9 +83,9 @@ async fn put(
     project: PathId,
     mut request: WriteRequest,
 ) -> Result<Response, ProblemError> {
-    let caller = caller?.with_scope(Scope::PhasesWrite)?;
+    let caller = caller?.with_scope(TokenScope::PhasesWrite)?;
     let project = project.project_for(&caller)?;
-    let (dates, body) = request.read::<Dates>(&app, FieldErrors::default()).await?;
+    let (dates, body) = request.read::<NewDates>(&app, FieldErrors::default()).await?;
     let preconditions = request.preconditions(&caller, &body)?;
     let write = WriteCommand::new(project, dates.command(), &preconditions, &body);
     let executed = execute_or_open(&app, write, OpenWith::Dates(dates)).await?;

@@ -4,7 +4,7 @@ mod unread;
 
 pub(crate) use unread::Unread;
 
-use super::error::Failure;
+use super::error::RouteFailure;
 use super::validate::{FieldErrors, FromJson, JsonPath, json};
 use crate::auth::Caller;
 use crate::problem::{Problem, bad_request, internal, not_json};
@@ -68,7 +68,7 @@ impl FromRequest<AppState> for WriteRequest {
 
 /// The body of a request.
 #[derive(Debug)]
-pub(crate) struct Body {
+pub(crate) struct JsonBody {
     /// The body as JSON.
     pub(crate) json: Arc<Value>,
     /// The canonical form, equal for equal JSON; empty unless the request has a key.
@@ -77,7 +77,7 @@ pub(crate) struct Body {
     _place: Option<OwnedSemaphorePermit>,
 }
 
-impl Body {
+impl JsonBody {
     /// The body of a request without one.
     pub(crate) fn none() -> Self {
         Self { json: Arc::new(Value::Null), canonical: b"null".to_vec(), _place: None }
@@ -104,7 +104,7 @@ impl WriteRequest {
         &mut self,
         app: &AppState,
         mut faults: FieldErrors,
-    ) -> Result<(T, Body), Failure> {
+    ) -> Result<(T, JsonBody), RouteFailure> {
         if !self.has_json_type() {
             return Err(not_json().into());
         }
@@ -142,7 +142,7 @@ impl WriteRequest {
             Ok::<_, FieldErrors>((read, json, text))
         });
         let (read, json, canonical) = read.await??;
-        Ok((read, Body { json: Arc::new(json), canonical, _place: place }))
+        Ok((read, JsonBody { json: Arc::new(json), canonical, _place: place }))
     }
 
     /// Whether the content type is JSON in UTF-8; a missing one counts as that.
@@ -171,7 +171,11 @@ impl WriteRequest {
     }
 
     /// What it has beside its body.
-    pub(crate) fn preconditions(&self, caller: &Caller, body: &Body) -> Result<Preconditions, Box<Problem>> {
+    pub(crate) fn preconditions(
+        &self,
+        caller: &Caller,
+        body: &JsonBody,
+    ) -> Result<Preconditions, Box<Problem>> {
         let tag = self.one(IF_MATCH.as_str())?;
         let (expected, must_exist) = match tag {
             None => (None, false),
@@ -221,7 +225,7 @@ impl WriteRequest {
     }
 
     /// A digest of the whole request; equal for equal JSON.
-    fn fingerprint(&self, tag: &[u8], body: &Body) -> [u8; 32] {
+    fn fingerprint(&self, tag: &[u8], body: &JsonBody) -> [u8; 32] {
         let mut hash = Sha256::new();
         for part in [self.method.as_str().as_bytes(), self.target.as_bytes(), tag, &body.canonical] {
             hash.update((part.len() as u64).to_be_bytes());

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use base64::Engine;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use phaseline_api::auth::{Auth, Caller, Denied, KeyError, Keys, Scope, TokenRequest, TokenRules};
+use phaseline_api::auth::{Auth, Caller, Denied, KeyError, Keys, TokenRequest, TokenRules, TokenScope};
 use phaseline_api::settings::Settings;
 use phaseline_api::state::AppState;
 use phaseline_domain::ProjectId;
@@ -23,7 +23,7 @@ async fn who(caller: Caller) -> Json<Value> {
 }
 
 async fn write(caller: Caller, Path(project): Path<Uuid>) -> Result<(), Denied> {
-    caller.need(Scope::PhasesWrite)?;
+    caller.need(TokenScope::PhasesWrite)?;
     caller.need_project(ProjectId::from(project))
 }
 

@@ -4,7 +4,7 @@ use crate::fixture::ServiceFixture;
 use phaseline_migrator::Database;
 use phaseline_migrator::quarantine::{EventSelection, SkipResult, skip};
 use phaseline_store::Metadata;
-use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable};
+use phaseline_tests::unreadable_events::{UnreadableKind, insert_unreadable};
 use serde_json::json;
 
 async fn skip_all(fixture: &ServiceFixture, project: &str) {
@@ -22,7 +22,7 @@ async fn skip_all(fixture: &ServiceFixture, project: &str) {
 
 #[tokio::test]
 async fn commands_in_quarantine_are_refused_and_reads_report_it() {
-    for bad in UnreadableEvent::ALL {
+    for bad in UnreadableKind::ALL {
         let fixture = ServiceFixture::start().await;
         let projects = fixture.projects(2).await;
         let (victim, other) = (&projects[0], &projects[1]);
@@ -108,7 +108,7 @@ async fn commands_in_quarantine_are_refused_and_reads_report_it() {
 async fn a_project_is_adopted_while_another_timeline_is_in_quarantine() {
     let fixture = ServiceFixture::start().await;
     let victim = fixture.project().await;
-    insert_unreadable(fixture.database.url(), victim.parse().unwrap(), UnreadableEvent::Nul).await;
+    insert_unreadable(fixture.database.url(), victim.parse().unwrap(), UnreadableKind::Nul).await;
     let made = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
     fixture.copy_project(&victim, made).await;
     let phase = fixture.phases(made).await[0]["id"].as_str().unwrap().to_owned();

@@ -4,7 +4,7 @@
 use super::replay::{TimelineView, events_of, replay, same_phases};
 use crate::error::{BenchError, Result};
 use crate::log::migrate_options;
-use crate::measure::{Figures, Outcome, alternate, rate};
+use crate::measure::{CaseResult, Figures, alternate, rate};
 use crate::server::{Bench, connect, handle, settle};
 use cqrs_es::persist::{GenericQuery, PersistedEventStore};
 use cqrs_es::{CqrsFramework, Query};
@@ -31,13 +31,13 @@ const WINDOW: u64 = 100;
 
 /// A timeline and one of its phases.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Target {
+pub(super) struct CommandTarget {
     pub(super) project: ProjectId,
     pub(super) phase: PhaseId,
 }
 
 /// The command number `n`: names and budgets in turn, each a different value.
-pub(super) fn command(target: Target, n: u64) -> TimelineCommand {
+pub(super) fn command(target: CommandTarget, n: u64) -> TimelineCommand {
     if n.is_multiple_of(2) {
         TimelineCommand::RenamePhase { phase_id: target.phase, name: format!("Phase {n}") }
     } else {
@@ -51,7 +51,7 @@ pub(super) fn command(target: Target, n: u64) -> TimelineCommand {
 }
 
 /// A migrated database, and the timelines in it.
-pub(super) async fn fixture(bench: &Bench) -> Result<(TestDatabase, Vec<Target>)> {
+pub(super) async fn fixture(bench: &Bench) -> Result<(TestDatabase, Vec<CommandTarget>)> {
     let database = bench.empty();
     let mut connection = connect(database.url()).await?;
     let options = SampleOptions { projects: PROJECTS, assignments: u64::from(PROJECTS), seed: 1 };
@@ -63,8 +63,9 @@ pub(super) async fn fixture(bench: &Bench) -> Result<(TestDatabase, Vec<Target>)
     )
     .fetch_all(&mut connection)
     .await?;
-    let targets =
-        found.into_iter().map(|(project, phase)| Target { project: project.into(), phase: phase.into() });
+    let targets = found
+        .into_iter()
+        .map(|(project, phase)| CommandTarget { project: project.into(), phase: phase.into() });
     Ok((database, targets.collect()))
 }
 
@@ -94,11 +95,11 @@ pub(super) struct LoadResult {
 /// Runs `clients` concurrently, each on its own timelines, until `commands` are done in total. Both sides execute the
 /// same commands.
 pub(super) async fn run_clients<F>(
-    targets: &[Target],
+    targets: &[CommandTarget],
     clients: usize,
     commands: u64,
     first: u64,
-    execute: impl Fn(Target, u64) -> F + Clone + Send + 'static,
+    execute: impl Fn(CommandTarget, u64) -> F + Clone + Send + 'static,
 ) -> Result<LoadResult>
 where
     F: Future<Output = Result<()>> + Send,
@@ -106,7 +107,7 @@ where
     let begun = Instant::now();
     let mut running = tokio::task::JoinSet::new();
     for client in 0..clients {
-        let own: Vec<Target> = targets.iter().skip(client).step_by(clients).copied().collect();
+        let own: Vec<CommandTarget> = targets.iter().skip(client).step_by(clients).copied().collect();
         let execute = execute.clone();
         let share = commands / clients as u64;
         running.spawn(async move {
@@ -134,7 +135,7 @@ where
 /// The same commands, executed by Phaseline.
 pub(super) async fn ours(
     store: &TimelineStore<ProjectPhases>,
-    targets: &[Target],
+    targets: &[CommandTarget],
     clients: usize,
     commands: u64,
     first: u64,
@@ -156,7 +157,7 @@ pub(super) fn metadata() -> Metadata {
 
 async fn theirs(
     peer: &Arc<Peer>,
-    targets: &[Target],
+    targets: &[CommandTarget],
     clients: usize,
     commands: u64,
     first: u64,
@@ -174,7 +175,7 @@ async fn theirs(
     .await
 }
 
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
+pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let (database, targets) = fixture(bench).await?;
     let projects: Vec<String> = targets.iter().map(|target| target.project.to_string()).collect();
     let beside = events_of(bench, database.url(), &projects).await?;
@@ -215,26 +216,26 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
         let note = |ours: &Figures, theirs: &Figures| {
             Some(format!("p99 {:.2} ms, theirs {:.2} ms", ours.median(), theirs.median()))
         };
-        outcomes.push(Outcome {
+        outcomes.push(CaseResult {
             ours: figures.clone(),
             theirs: their_figures,
             note: note(&our_p99, &their_p99),
-            ..Outcome::of(name, size.clone(), checked)?
+            ..CaseResult::of(name, size.clone(), checked)?
         });
         if clients == 64 {
-            outcomes.push(Outcome {
+            outcomes.push(CaseResult {
                 ours: our_p99,
                 theirs: their_p99,
-                ..Outcome::of("command-64-p99", size.clone(), checked)?
+                ..CaseResult::of("command-64-p99", size.clone(), checked)?
             });
             let mut inserts = Figures::default();
             for _ in 0..bench.rounds {
                 inserts.0.push(pgbench(bench, clients, commands)?);
             }
-            outcomes.push(Outcome {
+            outcomes.push(CaseResult {
                 ours: figures,
                 theirs: inserts,
-                ..Outcome::of("command-64-insert", size, "the number of rows inserted")?
+                ..CaseResult::of("command-64-insert", size, "the number of rows inserted")?
             });
         }
     }
@@ -273,7 +274,7 @@ fn pgbench(bench: &Bench, clients: usize, commands: u64) -> Result<f64> {
 }
 
 /// Many commands on one timeline, one after the other: the rate of the last of them.
-pub(super) async fn hot(bench: &Bench) -> Result<Vec<Outcome>> {
+pub(super) async fn hot(bench: &Bench) -> Result<Vec<CaseResult>> {
     let (database, targets) = fixture(bench).await?;
     let (our_store, our_pool) = store(database.url()).await?;
     let (mut early, mut late, mut their_late) = (Figures::default(), Figures::default(), Figures::default());
@@ -298,11 +299,11 @@ pub(super) async fn hot(bench: &Bench) -> Result<Vec<Outcome>> {
     let size = format!("{commands} commands on one timeline, the last {WINDOW} of them timed");
     let checked = "the timeline is the same in the table and in the view";
     Ok(vec![
-        Outcome {
+        CaseResult {
             ours: late.clone(),
             theirs: their_late,
-            ..Outcome::of("command-hot", size.clone(), checked)?
+            ..CaseResult::of("command-hot", size.clone(), checked)?
         },
-        Outcome { ours: late, theirs: early, ..Outcome::of("command-hot-flat", size, checked)? },
+        CaseResult { ours: late, theirs: early, ..CaseResult::of("command-hot-flat", size, checked)? },
     ])
 }

@@ -1,9 +1,9 @@
 //! The service over real sockets: commands beside the same calls in process, and the planner's own routes beside the times
 //! of the original service.
 
-use super::commands::{LoadResult, Target, fixture, metadata, run_clients, store};
+use super::commands::{CommandTarget, LoadResult, fixture, metadata, run_clients, store};
 use crate::error::{BenchError, Result};
-use crate::measure::{Figures, Outcome, alternate};
+use crate::measure::{CaseResult, Figures, alternate};
 use crate::server::{Bench, connect, settle};
 use phaseline_api::auth::{Auth, Keys, ScopeSet, TokenRequest, TokenRules};
 use phaseline_api::settings::Settings;
@@ -66,7 +66,7 @@ impl Service {
     /// The commands of concurrent clients, each a PATCH of a phase.
     async fn run_clients(
         &self,
-        targets: &[Target],
+        targets: &[CommandTarget],
         clients: usize,
         commands: u64,
         first: u64,
@@ -113,7 +113,7 @@ fn expect(status: u16, body: &[u8]) -> Result<()> {
     Err(BenchError::Failed(format!("the service returned {status}: {}", String::from_utf8_lossy(body))))
 }
 
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
+pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let (database, targets) = fixture(bench).await?;
     let service = Service::start(database.url()).await?;
     let (store, own_pool) = store(database.url()).await?;
@@ -153,10 +153,10 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
     .await?;
     own_pool.close().await;
     let size = format!("{} timelines, {commands} commands a round, two events each", targets.len());
-    let mut outcomes = vec![Outcome {
+    let mut outcomes = vec![CaseResult {
         ours: through,
         theirs: in_process,
-        ..Outcome::of("http-64", size, "every response is 200")?
+        ..CaseResult::of("http-64", size, "every response is 200")?
     }];
     outcomes.extend(planner(bench, &service, &targets).await?);
     service.stop().await?;
@@ -164,7 +164,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
 }
 
 /// The planner's routes, about a project of 50 phases.
-async fn planner(bench: &Bench, service: &Service, targets: &[Target]) -> Result<Vec<Outcome>> {
+async fn planner(bench: &Bench, service: &Service, targets: &[CommandTarget]) -> Result<Vec<CaseResult>> {
     let target = targets.first().ok_or_else(|| BenchError::Failed("no timeline".to_owned()))?;
     let phases = format!("/api/v1/projects/{}/phases", target.project);
     let response = service.client.get(&phases).bearer(&service.token).send().await;
@@ -221,7 +221,11 @@ async fn planner(bench: &Bench, service: &Service, targets: &[Target]) -> Result
         }
         let size = format!("a project of {PHASES} phases, one client");
         let theirs = Figures(vec![original]);
-        outcomes.push(Outcome { ours: figures, theirs, ..Outcome::of(name, size, "every response is 200")? });
+        outcomes.push(CaseResult {
+            ours: figures,
+            theirs,
+            ..CaseResult::of(name, size, "every response is 200")?
+        });
     }
     Ok(outcomes)
 }

@@ -3,7 +3,7 @@
 use crate::error::{Result, same};
 use crate::events::{Events, GeneratedEvent};
 use crate::log::import;
-use crate::measure::{Outcome, alternate, rate, timed};
+use crate::measure::{CaseResult, alternate, rate, timed};
 use crate::server::{Bench, connect, digest, run as execute, settle};
 use futures_util::TryStreamExt;
 use phaseline_embedded::testing::TestDatabase;
@@ -17,7 +17,7 @@ const COLUMNS: &str =
 /// The table for the raw rows: columns, checks, storage and indexes of the log.
 const RAW: &str = "CREATE TABLE public.raw_events (LIKE phaseline.events INCLUDING ALL)";
 
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
+pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let events = Events::new(2, bench.sizes.events).all()?;
     let rows = finished_rows(bench, &events).await?;
     let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
@@ -41,7 +41,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
     .await?;
     same(NAME, "rows of the log", &of_ours, &of_theirs)?;
     let checked = "both tables have the same rows but for salt, time and hash";
-    Ok(vec![Outcome { ours, theirs, ..Outcome::of(NAME, format!("{count} events"), checked)? }])
+    Ok(vec![CaseResult { ours, theirs, ..CaseResult::of(NAME, format!("{count} events"), checked)? }])
 }
 
 /// A database with an empty log.

@@ -1,17 +1,17 @@
 //! Peak memory, each time in a separate process, and its growth with the amount of data.
 
 use super::migrate::legacy;
-use super::rebuild::{Table, prepare};
-use crate::child::{Work, peak};
+use super::rebuild::{TableState, prepare};
+use crate::child::{ChildTask, peak};
 use crate::error::Result;
 use crate::log::Log;
-use crate::measure::{Figures, Outcome};
+use crate::measure::{CaseResult, Figures};
 use crate::server::{Bench, connect};
 
 /// The limit.
 const LIMIT_MIB: f64 = 512.0;
 
-pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
+pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
     let (projects, assignments) = bench.sizes.legacy;
     let (fifth_up, fifth_down) = trip(bench, (projects / 5, assignments / 5)).await?;
     let (up, down) = trip(bench, bench.sizes.legacy).await?;
@@ -22,9 +22,9 @@ pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
     ];
     let fifth = Log::make(bench, bench.sizes.events / 5).await?;
     for (name, work, table) in [
-        ("memory-rebuild", Work::Rebuild, Table::Intact),
-        ("memory-rebuild-lost", Work::Rebuild, Table::Lost),
-        ("memory-verify", Work::Verify, Table::Intact),
+        ("memory-rebuild", ChildTask::Rebuild, TableState::Intact),
+        ("memory-rebuild-lost", ChildTask::Rebuild, TableState::Lost),
+        ("memory-verify", ChildTask::Verify, TableState::Intact),
     ] {
         let mut peaks = Vec::new();
         for log in [log, &fifth] {
@@ -41,18 +41,18 @@ pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
 /// Migration and rollback.
 async fn trip(bench: &Bench, size: (u32, u64)) -> Result<(f64, f64)> {
     let database = legacy(bench, size, "SELECT").await?;
-    Ok((peak(Work::Migrate, database.url()).await?, peak(Work::Rollback, database.url()).await?))
+    Ok((peak(ChildTask::Migrate, database.url()).await?, peak(ChildTask::Rollback, database.url()).await?))
 }
 
-fn outcome(name: &str, size: &str, whole: f64, fifth: f64) -> Result<Outcome> {
+fn outcome(name: &str, size: &str, whole: f64, fifth: f64) -> Result<CaseResult> {
     let checked = "the work was done in a separate process, which reported its VmHWM";
     let growth = whole / fifth;
-    Ok(Outcome {
+    Ok(CaseResult {
         ours: Figures(vec![whole]),
         theirs: Figures(vec![LIMIT_MIB]),
         note: Some(format!(
             "with a fifth of it {fifth:.0} MiB: five times as much takes {growth:.1} times the memory"
         )),
-        ..Outcome::of(name, size, checked)?
+        ..CaseResult::of(name, size, checked)?
     })
 }

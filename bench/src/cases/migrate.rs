@@ -1,12 +1,12 @@
 //! Migration and rollback beside well written SQL, with a concurrent reader.
 
-use super::reader::Reader;
+use super::reader::WaitingReader;
 use crate::child::rolled_back;
 use crate::error::{Result, same};
 use crate::log::migrate_options;
-use crate::measure::{Figures, Outcome, timed};
+use crate::measure::{CaseResult, Figures, timed};
 use crate::server::{Bench, connect, digest, handle, run as execute, settle};
-use crate::steps::Steps;
+use crate::steps::StepTimes;
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::migrate::migrate;
 use phaseline_migrator::progress::Progress;
@@ -83,7 +83,7 @@ struct Timings {
 impl Timings {
     async fn measure(&mut self, url: &str, work: impl Future<Output = Result<()>>) -> Result<()> {
         settle(&mut connect(url).await?).await?;
-        let reader = Reader::start(url);
+        let reader = WaitingReader::start(url);
         // The reader is connected before the work begins.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let done = timed(work).await;
@@ -94,7 +94,7 @@ impl Timings {
 }
 
 #[derive(Default)]
-struct Side {
+struct MigrationSide {
     up: Timings,
     down: Timings,
     /// Digests of the tables after the migration, and after the rollback.
@@ -111,10 +111,10 @@ async fn script(url: &str, sql: &str) -> Result<()> {
     execute(&mut connect(url).await?, sql).await
 }
 
-async fn ours(bench: &Bench, template: &TestDatabase, side: &mut Side) -> Result<()> {
+async fn ours(bench: &Bench, template: &TestDatabase, side: &mut MigrationSide) -> Result<()> {
     let database = bench.copy(template);
     let url = database.url();
-    let (up, down) = (Steps::default(), Steps::default());
+    let (up, down) = (StepTimes::default(), StepTimes::default());
     side.up.measure(url, our_migration(url, &up)).await?;
     side.up.steps = up.summary();
     side.digests.0 = timeline_shape(url).await?;
@@ -124,7 +124,7 @@ async fn ours(bench: &Bench, template: &TestDatabase, side: &mut Side) -> Result
     Ok(())
 }
 
-async fn theirs(bench: &Bench, template: &TestDatabase, side: &mut Side) -> Result<()> {
+async fn theirs(bench: &Bench, template: &TestDatabase, side: &mut MigrationSide) -> Result<()> {
     let database = bench.copy(template);
     let url = database.url();
     side.up.measure(url, script(url, UP)).await?;
@@ -134,10 +134,10 @@ async fn theirs(bench: &Bench, template: &TestDatabase, side: &mut Side) -> Resu
     Ok(())
 }
 
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
+pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let template = legacy(bench, bench.sizes.legacy, "SELECT").await?;
     let before = legacy_shape(template.url()).await?;
-    let (mut our_side, mut their_side) = (Side::default(), Side::default());
+    let (mut our_side, mut their_side) = (MigrationSide::default(), MigrationSide::default());
     for round in 0..bench.rounds {
         if round % 2 == 0 {
             ours(bench, &template, &mut our_side).await?;
@@ -164,16 +164,20 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
             seconds(&theirs.waited),
             ours.steps
         );
-        outcomes.push(Outcome {
+        outcomes.push(CaseResult {
             ours: ours.took.clone(),
             theirs: theirs.took.clone(),
             note: Some(note),
-            ..Outcome::of(name, &size, checked)?
+            ..CaseResult::of(name, &size, checked)?
         });
     }
     for (name, way) in [("unreadable-up", our_side.up), ("unreadable-down", our_side.down)] {
         let checked = "a reader queried both tables every 2 ms from before the run to its end";
-        outcomes.push(Outcome { ours: way.waited, theirs: way.took, ..Outcome::of(name, &size, checked)? });
+        outcomes.push(CaseResult {
+            ours: way.waited,
+            theirs: way.took,
+            ..CaseResult::of(name, &size, checked)?
+        });
     }
     Ok(outcomes)
 }

@@ -3,7 +3,7 @@
 use super::migrate::{legacy, legacy_shape, our_migration, timeline_shape};
 use crate::child::rolled_back;
 use crate::error::{BenchError, Result, same};
-use crate::measure::{Figures, Outcome, timed};
+use crate::measure::{CaseResult, Figures, timed};
 use crate::server::{Bench, connect, number, run as execute, settle};
 use chrono::{Days, NaiveDate};
 use phaseline_embedded::testing::TestDatabase;
@@ -127,7 +127,7 @@ async fn our_down(url: &str) -> Result<()> {
 }
 
 #[derive(Default)]
-struct Side {
+struct OriginalSide {
     up: Figures,
     down: Figures,
     came_to: String,
@@ -137,7 +137,7 @@ struct Side {
 async fn round(
     bench: &Bench,
     template: &TestDatabase,
-    side: &mut Side,
+    side: &mut OriginalSide,
     up: impl AsyncFn(&str) -> Result<()>,
     down: impl AsyncFn(&str) -> Result<()>,
 ) -> Result<TestDatabase> {
@@ -152,10 +152,10 @@ async fn round(
     Ok(database)
 }
 
-pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
+pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let template = legacy(bench, bench.sizes.original, TIDY).await?;
     let before = legacy_shape(template.url()).await?;
-    let (mut ours, mut theirs) = (Side::default(), Side::default());
+    let (mut ours, mut theirs) = (OriginalSide::default(), OriginalSide::default());
     for at in 0..bench.rounds {
         if at % 2 == 1 {
             round(bench, &template, &mut theirs, up, down).await?;
@@ -180,11 +180,15 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
     let down_checked =
         "every assignment has a phase of its project again; ours the one that it had, theirs one by its date";
     Ok(vec![
-        Outcome { ours: ours.up, theirs: theirs.up, ..Outcome::of("migrate-original", &size, up_checked)? },
-        Outcome {
+        CaseResult {
+            ours: ours.up,
+            theirs: theirs.up,
+            ..CaseResult::of("migrate-original", &size, up_checked)?
+        },
+        CaseResult {
             ours: ours.down,
             theirs: theirs.down,
-            ..Outcome::of("rollback-original", &size, down_checked)?
+            ..CaseResult::of("rollback-original", &size, down_checked)?
         },
     ])
 }

@@ -14,12 +14,12 @@ const READ: &str =
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// A reader in its own thread, so that other work in this process does not delay it.
-pub(super) struct Reader {
+pub(super) struct WaitingReader {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<Duration>>,
 }
 
-impl Reader {
+impl WaitingReader {
     pub(super) fn start(url: &str) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (url, stopped) = (url.to_owned(), Arc::clone(&stop));

@@ -3,9 +3,9 @@
 use crate::child::rebuilt;
 use crate::error::{BenchError, Result, same};
 use crate::log::Log;
-use crate::measure::{Figures, Outcome, alternate, rate, timed};
+use crate::measure::{CaseResult, Figures, alternate, rate, timed};
 use crate::server::{Bench, connect, digest, number, run, settle};
-use crate::steps::Steps;
+use crate::steps::StepTimes;
 use futures_util::TryStreamExt;
 use sqlx::PgConnection;
 
@@ -20,14 +20,14 @@ const LOSE: &str = "TRUNCATE public.project_phases";
 
 /// The state of the table before a rebuild.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Table {
+pub(super) enum TableState {
     Intact,
     Lost,
 }
 
 /// Brings the table into that state.
-pub(super) async fn prepare(connection: &mut PgConnection, table: Table) -> Result<()> {
-    if table == Table::Lost {
+pub(super) async fn prepare(connection: &mut PgConnection, table: TableState) -> Result<()> {
+    if table == TableState::Lost {
         run(connection, LOSE).await?;
     }
     settle(connection).await
@@ -38,13 +38,13 @@ async fn rows(connection: &mut PgConnection) -> Result<String> {
 }
 
 /// Events per second of one rebuild by Phaseline; records the time of each step.
-pub(super) async fn ours(log: &Log, table: Table, note: &mut Option<String>) -> Result<f64> {
+pub(super) async fn ours(log: &Log, table: TableState, note: &mut Option<String>) -> Result<f64> {
     let mut connection = connect(log.url()).await?;
     prepare(&mut connection, table).await?;
-    let steps = Steps::default();
+    let steps = StepTimes::default();
     let (rebuilt, time) = timed(rebuilt(log.url(), &steps)).await?;
     *note = Some(steps.summary());
-    let expected = if table == Table::Lost { log.rows.unsigned_abs() } else { 0 };
+    let expected = if table == TableState::Lost { log.rows.unsigned_abs() } else { 0 };
     if rebuilt.inserted() != expected || rebuilt.updated() != 0 || !rebuilt.is_right() {
         return Err(BenchError::Failed(format!("rebuild of the {table:?} table: {rebuilt:?}")));
     }
@@ -52,15 +52,15 @@ pub(super) async fn ours(log: &Log, table: Table, note: &mut Option<String>) -> 
 }
 
 /// The same by SQL.
-async fn by_sql(log: &Log, table: Table) -> Result<f64> {
+async fn by_sql(log: &Log, table: TableState) -> Result<f64> {
     let mut connection = connect(log.url()).await?;
     prepare(&mut connection, table).await?;
     let (different, time) = timed(async {
         run(&mut connection, "BEGIN").await?;
         run(&mut connection, FOLD).await?;
         let different = match table {
-            Table::Intact => number(&mut connection, COMPARE).await?,
-            Table::Lost => {
+            TableState::Intact => number(&mut connection, COMPARE).await?,
+            TableState::Lost => {
                 run(&mut connection, RESTORE).await?;
                 0
             }
@@ -98,11 +98,12 @@ pub(super) async fn read_log(log: &Log) -> Result<f64> {
     Ok(rate(log.events, time))
 }
 
-pub(super) async fn beside_sql(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
+pub(super) async fn beside_sql(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
     let mut connection = connect(log.url()).await?;
     let before = rows(&mut connection).await?;
     let mut outcomes = Vec::new();
-    for (name, table) in [("rebuild-sql-intact", Table::Intact), ("rebuild-sql-lost", Table::Lost)] {
+    for (name, table) in [("rebuild-sql-intact", TableState::Intact), ("rebuild-sql-lost", TableState::Lost)]
+    {
         let mut note = None;
         let (mut of_ours, mut of_theirs) = (before.clone(), before.clone());
         let (ours, theirs) = alternate(
@@ -122,25 +123,27 @@ pub(super) async fn beside_sql(bench: &Bench, log: &Log) -> Result<Vec<Outcome>>
         same(name, "rows of project_phases", &of_ours, &of_theirs)?;
         same(name, "rows of project_phases before and after", &before, &of_ours)?;
         let checked = "both come to the same rows, times included";
-        outcomes.push(Outcome { ours, theirs, note, ..Outcome::of(name, log.size(), checked)? });
+        outcomes.push(CaseResult { ours, theirs, note, ..CaseResult::of(name, log.size(), checked)? });
     }
     Ok(outcomes)
 }
 
-pub(super) async fn beside_copy(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
+pub(super) async fn beside_copy(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
     let mut outcomes = Vec::new();
-    for (name, table) in [("rebuild-copy-intact", Table::Intact), ("rebuild-copy-lost", Table::Lost)] {
+    for (name, table) in
+        [("rebuild-copy-intact", TableState::Intact), ("rebuild-copy-lost", TableState::Lost)]
+    {
         let mut note = None;
         let (ours, theirs) =
             alternate(bench.rounds, async || ours(log, table, &mut note).await, async || read_log(log).await)
                 .await?;
         let checked = "every row is back; the whole log was sent";
-        outcomes.push(Outcome { ours, theirs, note, ..Outcome::of(name, log.size(), checked)? });
+        outcomes.push(CaseResult { ours, theirs, note, ..CaseResult::of(name, log.size(), checked)? });
     }
     Ok(outcomes)
 }
 
-pub(super) async fn scaling(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
+pub(super) async fn scaling(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
     let base = bench.sizes.scaling;
     let (mut short, mut long) = (None, None);
     if base != bench.sizes.events {
@@ -153,11 +156,11 @@ pub(super) async fn scaling(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
     let mut note = None;
     let (ours, theirs): (Figures, Figures) = alternate(
         bench.rounds,
-        async || ours(long, Table::Intact, &mut note).await,
-        async || ours(short, Table::Intact, &mut None).await,
+        async || ours(long, TableState::Intact, &mut note).await,
+        async || ours(short, TableState::Intact, &mut None).await,
     )
     .await?;
     let size = format!("{} and {} events", long.events, short.events);
     let checked = "nothing was found to differ in either";
-    Ok(vec![Outcome { ours, theirs, note, ..Outcome::of("rebuild-scaling", size, checked)? }])
+    Ok(vec![CaseResult { ours, theirs, note, ..CaseResult::of("rebuild-scaling", size, checked)? }])
 }

@@ -1,10 +1,10 @@
 //! The rebuild beside the published cqrs-es and postgres-es, used as they document it: `QueryReplay` over the event
 //! table feeds a `GenericQuery`, which keeps each timeline as one row of a view table.
 
-use super::rebuild::{Table, ours};
+use super::rebuild::{TableState, ours};
 use crate::error::{BenchError, Result, same};
 use crate::log::Log;
-use crate::measure::{Outcome, alternate, rate, timed};
+use crate::measure::{CaseResult, alternate, rate, timed};
 use crate::server::{Bench, connect, digest, number, run as execute, settle};
 use cqrs_es::persist::{GenericQuery, QueryReplay};
 use cqrs_es::{EventEnvelope, View};
@@ -40,14 +40,14 @@ impl View<Timeline> for TimelineView {
     }
 }
 
-pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
+pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
     let projects = some_projects(bench, log).await?;
     let database = events_of(bench, log.url(), &projects).await?;
     let mut connection = connect(database.url()).await?;
     let replayed = number(&mut connection, "SELECT count(*) FROM events").await?;
     let (figures, theirs) = alternate(
         bench.rounds,
-        async || ours(log, Table::Lost, &mut None).await,
+        async || ours(log, TableState::Lost, &mut None).await,
         async || {
             let mut connection = connect(database.url()).await?;
             execute(&mut connection, "TRUNCATE timeline_view").await?;
@@ -60,7 +60,7 @@ pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
     same_phases(NAME, log.url(), database.url(), &projects).await?;
     let size = format!("{}; theirs {replayed} events", log.size());
     let checked = "the phases of the timelines replayed are the same";
-    Ok(vec![Outcome { ours: figures, theirs, ..Outcome::of(NAME, size, checked)? }])
+    Ok(vec![CaseResult { ours: figures, theirs, ..CaseResult::of(NAME, size, checked)? }])
 }
 
 /// Some of the log's timelines.

@@ -4,17 +4,17 @@ use super::rebuild::read_log;
 use crate::child::verified;
 use crate::error::Result;
 use crate::log::Log;
-use crate::measure::{Outcome, alternate, rate, timed};
+use crate::measure::{CaseResult, alternate, rate, timed};
 use crate::server::{Bench, connect, settle};
-use crate::steps::Steps;
+use crate::steps::StepTimes;
 
-pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
+pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
     let mut note = None;
     let (ours, theirs) = alternate(
         bench.rounds,
         async || {
             settle(&mut connect(log.url()).await?).await?;
-            let steps = Steps::default();
+            let steps = StepTimes::default();
             let ((), time) = timed(verified(log.url(), &steps)).await?;
             note = Some(steps.summary());
             Ok(rate(log.events, time))
@@ -23,5 +23,5 @@ pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
     )
     .await?;
     let checked = "every check passed; the whole log was sent";
-    Ok(vec![Outcome { ours, theirs, note, ..Outcome::of("verify", log.size(), checked)? }])
+    Ok(vec![CaseResult { ours, theirs, note, ..CaseResult::of("verify", log.size(), checked)? }])
 }

@@ -22,7 +22,7 @@ pub(crate) struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    Show(Box<ShowArgs>),
+    Show(Box<ConfigShowArgs>),
 }
 
 /// Show each setting of serve and its origin: a flag, the environment, the file, or the default
@@ -34,7 +34,7 @@ enum ConfigCommand {
 Examples:
   phaseline config show
   phaseline config show --config /etc/phaseline.toml --json | jq -r '.values[] | [.key, .value, .origin] | @tsv'")]
-struct ShowArgs {
+struct ConfigShowArgs {
     #[command(flatten)]
     service: ServiceArgs,
 }

@@ -24,11 +24,11 @@ Examples:
   phaseline quarantine skip 6f9619ff-8b86-d011-b42d-00c04fc964ff --position 4711 --reason 'written by a test'")]
 pub(crate) struct QuarantineArgs {
     #[command(subcommand)]
-    action: Action,
+    action: QuarantineAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum QuarantineAction {
     List(ListArgs),
     Skip(SkipArgs),
 }
@@ -82,14 +82,14 @@ pub(crate) async fn run(context: &Context, args: &QuarantineArgs) -> Result<Exit
     let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("quarantine").await?;
     match &args.action {
-        Action::List(ListArgs {}) => {
+        QuarantineAction::List(ListArgs {}) => {
             let watcher = context.watcher();
             let found = list(&mut connection, &watcher as &dyn Progress).await?;
             watcher.finish();
             context.output.result_with_rows(&found, &ROWS, || render::quarantine::list(&found));
             Ok(if found.unreadable_count == 0 { Exit::Done } else { Exit::VerificationFailed })
         }
-        Action::Skip(args) => {
+        QuarantineAction::Skip(args) => {
             let selection =
                 if args.all { EventSelection::All } else { EventSelection::At(args.position.clone()) };
             let metadata = metadata(&context.global, Some(&args.reason));

@@ -24,9 +24,9 @@ use admin::Admin;
 pub(crate) use args::RehearseArgs;
 use copy::{Copy, CopyOutcome};
 use programs::Programs;
-use source::Source;
+use source::RehearsalSource;
 use std::time::Instant;
-use steps::Steps;
+use steps::RehearsalSteps;
 
 pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, Failure> {
     let target = Target::resolve(&context.global).await?;
@@ -58,7 +58,8 @@ pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, 
     let mut report = Rehearsal::of(&source.name, source.bytes, source.first, copy.name(), method);
     report.notes.extend(leftovers);
     report.notes.extend(why);
-    let steps = Steps { context, source: &source, target: &target, programs: &programs, copy: &copy, args };
+    let steps =
+        RehearsalSteps { context, source: &source, target: &target, programs: &programs, copy: &copy, args };
     let went = tokio::select! {
         biased;
         () = context.interrupt.signalled() => Err(Failure::interrupted()),
@@ -109,7 +110,7 @@ fn finish(
 }
 
 /// Details of a failure: the step, and the outcome of the copy.
-fn whereabouts(source: &Source, copy: &Copy, report: &Rehearsal, left: &CopyOutcome) -> Vec<String> {
+fn whereabouts(source: &RehearsalSource, copy: &Copy, report: &Rehearsal, left: &CopyOutcome) -> Vec<String> {
     let after = report.steps.iter().rev().map(|step| step.name).find(|name| *name != "drop");
     let after = after.map_or_else(String::new, |step| format!(" after the step {step:?}"));
     let mut words = vec![format!(

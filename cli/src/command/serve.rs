@@ -1,6 +1,6 @@
 //! `phaseline serve`: the HTTP service.
 
-use crate::config::{Config, Origin, ServiceArgs};
+use crate::config::{Config, ServiceArgs, ValueOrigin};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -141,7 +141,7 @@ async fn listen(config: &Config, settings: &Settings) -> Result<TcpListener, Fai
 async fn target(context: &Context, config: &Config) -> Result<Target, Failure> {
     let url = config.get("database_url");
     match (&url.text, &url.origin) {
-        (Some(text), Origin::File(path)) => {
+        (Some(text), ValueOrigin::File(path)) => {
             let target = Target::of_url(text, &format!("{}: database_url", path.display()))?;
             Ok(target.allowing_superuser(context.global.allow_superuser))
         }

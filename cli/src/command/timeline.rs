@@ -28,12 +28,12 @@ Examples:
   phaseline timeline reschedule 6f9619ff-8b86-d011-b42d-00c04fc964ff 2026-01-01 2026-12-31 --reason 'late start'")]
 pub(crate) struct TimelineArgs {
     #[command(subcommand)]
-    action: Action,
+    action: TimelineAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
-    Show(ShowArgs),
+enum TimelineAction {
+    Show(TimelineShowArgs),
     Open(OpenArgs),
     Reschedule(RescheduleArgs),
 }
@@ -45,7 +45,7 @@ Examples:
   phaseline timeline show 6f9619ff-8b86-d011-b42d-00c04fc964ff
   phaseline timeline show 6f9619ff-8b86-d011-b42d-00c04fc964ff --as-of 2026-01-31
   phaseline timeline show 6f9619ff-8b86-d011-b42d-00c04fc964ff --at 4711")]
-struct ShowArgs {
+struct TimelineShowArgs {
     /// The project's id
     project: ProjectId,
     #[command(flatten)]
@@ -89,9 +89,9 @@ struct RescheduleArgs {
 pub(crate) async fn run(context: &Context, args: &TimelineArgs) -> Result<Exit, Failure> {
     let target = Target::resolve(&context.global).await?;
     match &args.action {
-        Action::Show(args) => show(context, &target, args).await,
-        Action::Open(args) => open(context, &target, args).await,
-        Action::Reschedule(args) => reschedule(context, &target, args).await,
+        TimelineAction::Show(args) => show(context, &target, args).await,
+        TimelineAction::Open(args) => open(context, &target, args).await,
+        TimelineAction::Reschedule(args) => reschedule(context, &target, args).await,
     }
 }
 
@@ -110,7 +110,7 @@ struct TimelineReport {
     phases: Vec<PhaseRow>,
 }
 
-async fn show(context: &Context, target: &Target, args: &ShowArgs) -> Result<Exit, Failure> {
+async fn show(context: &Context, target: &Target, args: &TimelineShowArgs) -> Result<Exit, Failure> {
     let mut connection = target.connect("timeline").await?;
     let (_, recorded) = recorded(&mut connection, args.project, &args.moment).await?;
     let quarantine = quarantine_of(&recorded);

@@ -2,7 +2,7 @@
 
 /// A setting.
 #[derive(Debug)]
-pub(crate) struct Key {
+pub(crate) struct SettingKey {
     /// Its name, as in the file.
     pub(crate) name: &'static str,
     /// The environment variable.
@@ -13,16 +13,16 @@ pub(crate) struct Key {
     pub(crate) secret: bool,
 }
 
-const fn key(name: &'static str, variable: &'static str, default: Option<&'static str>) -> Key {
-    Key { name, variable, default, secret: false }
+const fn key(name: &'static str, variable: &'static str, default: Option<&'static str>) -> SettingKey {
+    SettingKey { name, variable, default, secret: false }
 }
 
 /// All settings, in the order in which they are shown.
-pub(crate) const KEYS: [Key; 25] = [
+pub(crate) const KEYS: [SettingKey; 25] = [
     key("listen", "PHASELINE_LISTEN", Some("127.0.0.1:8080")),
     key("database_url", "DATABASE_URL", None),
     key("role", "PHASELINE_ROLE", Some(phaseline_api::settings::DEFAULT_ROLE)),
-    Key { secret: true, ..key("jwt_secret", "PHASELINE_JWT_SECRET", None) },
+    SettingKey { secret: true, ..key("jwt_secret", "PHASELINE_JWT_SECRET", None) },
     key("jwt_secret_file", "PHASELINE_JWT_SECRET_FILE", None),
     key("jwt_public_key_file", "PHASELINE_JWT_PUBLIC_KEY_FILE", None),
     key("jwks_file", "PHASELINE_JWKS_FILE", None),
@@ -47,6 +47,6 @@ pub(crate) const KEYS: [Key; 25] = [
 ];
 
 /// The setting of this name.
-pub(super) fn by_name(name: &str) -> Option<&'static Key> {
+pub(super) fn by_name(name: &str) -> Option<&'static SettingKey> {
     KEYS.iter().find(|key| key.name == name)
 }

@@ -1,6 +1,6 @@
 //! The settings' values with their origins, and the service's settings parsed from them.
 
-use super::key::{self, KEYS, Key};
+use super::key::{self, KEYS, SettingKey};
 use super::{FILE_VARIABLE, ServiceArgs, file, units};
 use crate::failure::Failure;
 use crate::options::GlobalArgs;
@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 
 /// The origin of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub(crate) enum ValueOrigin {
     Flag,
     Environment(&'static str),
     File(PathBuf),
     Default,
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ValueOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag => f.write_str("flag"),
@@ -34,10 +34,10 @@ impl fmt::Display for Origin {
 /// A value and its origin.
 #[derive(Clone, Debug)]
 pub(crate) struct Value {
-    pub(crate) key: &'static Key,
+    pub(crate) key: &'static SettingKey,
     /// None if it is not set and has no default.
     pub(crate) text: Option<String>,
-    pub(crate) origin: Origin,
+    pub(crate) origin: ValueOrigin,
 }
 
 impl Value {
@@ -56,10 +56,10 @@ impl Value {
     pub(crate) fn wrong(&self, what: impl fmt::Display) -> Failure {
         let name = self.key.name;
         Failure::usage(match &self.origin {
-            Origin::Flag => format!("--{}: {what}", name.replace('_', "-")),
-            Origin::Environment(variable) => format!("{variable}: {what}"),
-            Origin::File(path) => format!("{}: {name}: {what}", path.display()),
-            Origin::Default => format!("{name}: {what}"),
+            ValueOrigin::Flag => format!("--{}: {what}", name.replace('_', "-")),
+            ValueOrigin::Environment(variable) => format!("{variable}: {what}"),
+            ValueOrigin::File(path) => format!("{}: {name}: {what}", path.display()),
+            ValueOrigin::Default => format!("{name}: {what}"),
         })
     }
 
@@ -92,13 +92,13 @@ impl Config {
             let flag =
                 if key.name == "database_url" { global.database_url.clone() } else { args.flag(key.name) };
             let (text, origin) = if let Some(text) = flag {
-                (Some(text), Origin::Flag)
+                (Some(text), ValueOrigin::Flag)
             } else if let Some(text) = variable(key.variable) {
-                (Some(text), Origin::Environment(key.variable))
+                (Some(text), ValueOrigin::Environment(key.variable))
             } else if let (Some(text), Some(path)) = (in_file.get(key.name), &named) {
-                (Some(text.clone()), Origin::File(path.clone()))
+                (Some(text.clone()), ValueOrigin::File(path.clone()))
             } else {
-                (key.default.map(str::to_owned), Origin::Default)
+                (key.default.map(str::to_owned), ValueOrigin::Default)
             };
             Value { key, text, origin }
         });
@@ -112,10 +112,11 @@ impl Config {
     fn choose_database(&mut self, global: &GlobalArgs) {
         let url = self.get("database_url");
         let folder = if global.data_dir.is_some() {
-            Origin::Flag
-        } else if variable(DATA_DIR).is_some() && !matches!(url.origin, Origin::Flag | Origin::Environment(_))
+            ValueOrigin::Flag
+        } else if variable(DATA_DIR).is_some()
+            && !matches!(url.origin, ValueOrigin::Flag | ValueOrigin::Environment(_))
         {
-            Origin::Environment(DATA_DIR)
+            ValueOrigin::Environment(DATA_DIR)
         } else {
             return;
         };
@@ -129,22 +130,22 @@ impl Config {
             return Ok(());
         }
         match &file.origin {
-            Origin::Environment(name) => {
+            ValueOrigin::Environment(name) => {
                 Err(Failure::usage(format!("both {} and {name} are set", secret.key.variable))
                     .remedy("Unset one of them."))
             }
-            Origin::Flag => {
-                self.replace("jwt_secret", None, Origin::Default);
+            ValueOrigin::Flag => {
+                self.replace("jwt_secret", None, ValueOrigin::Default);
                 Ok(())
             }
             _ => {
-                self.replace("jwt_secret_file", None, Origin::Default);
+                self.replace("jwt_secret_file", None, ValueOrigin::Default);
                 Ok(())
             }
         }
     }
 
-    fn replace(&mut self, name: &str, text: Option<String>, origin: Origin) {
+    fn replace(&mut self, name: &str, text: Option<String>, origin: ValueOrigin) {
         for value in self.values.iter_mut().filter(|value| value.key.name == name) {
             (value.text, value.origin) = (text.clone(), origin.clone());
         }
@@ -156,7 +157,7 @@ impl Config {
         found.unwrap_or(Value {
             key: key::by_name(name).unwrap_or(&KEYS[0]),
             text: None,
-            origin: Origin::Default,
+            origin: ValueOrigin::Default,
         })
     }
 
@@ -234,7 +235,7 @@ impl Config {
         self.log_format()?;
         self.no_auth()?;
         let mut plain = self.clone();
-        plain.replace("no_auth", Some("true".to_owned()), Origin::Default);
+        plain.replace("no_auth", Some("true".to_owned()), ValueOrigin::Default);
         plain.settings()?;
         self.rules()?;
         self.key_set_url()?;

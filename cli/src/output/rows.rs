@@ -90,14 +90,14 @@ fn row_of(row: Value, mut with: Map<String, Value>) -> Map<String, Value> {
 struct Line<'a, T> {
     format: &'a str,
     #[serde(flatten)]
-    end: Option<End>,
+    end: Option<ResultEnd>,
     #[serde(flatten)]
     fields: T,
 }
 
 /// Marks the last line.
 #[derive(Serialize)]
-struct End {
+struct ResultEnd {
     kind: &'static str,
     rows: u64,
 }
@@ -161,7 +161,7 @@ impl Output {
     fn end_of_rows(&self, mut result: Map<String, Value>, rows: u64) {
         let format = result.remove("format");
         let format = format.as_ref().and_then(Value::as_str).unwrap_or_default();
-        self.object(&Line { format, end: Some(End { kind: "end", rows }), fields: result });
+        self.object(&Line { format, end: Some(ResultEnd { kind: "end", rows }), fields: result });
     }
 }
 

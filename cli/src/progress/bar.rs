@@ -1,6 +1,6 @@
 //! Progress on a terminal.
 
-use super::Step;
+use super::ProgressStep;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +9,7 @@ use std::time::Duration;
 /// A bar during a step, a line when it is done.
 #[derive(Debug)]
 pub(super) struct Bar {
-    state: Mutex<Option<(Step, ProgressBar)>>,
+    state: Mutex<Option<(ProgressStep, ProgressBar)>>,
 }
 
 /// Without colours, so that `NO_COLOR` needs no handling here.
@@ -38,7 +38,8 @@ impl Bar {
         bar.set_style(style(total));
         bar.set_message(name.to_owned());
         bar.enable_steady_tick(Duration::from_millis(120));
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = Some((Step::new(name, total), bar));
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((ProgressStep::new(name, total), bar));
     }
 
     pub(super) fn advance(&self, done: u64) {

@@ -1,7 +1,7 @@
 //! Progress without a terminal: one line per step, and one from time to time during a long step, for readers of a log
 //! file.
 
-use super::Step;
+use super::ProgressStep;
 use crate::output::Output;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,19 +11,19 @@ const EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(super) struct Lines {
-    shared: Arc<Shared>,
+    shared: Arc<SharedLines>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
+struct SharedLines {
+    state: Mutex<LinesState>,
     changed: Condvar,
     output: Arc<Output>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    step: Option<Step>,
+struct LinesState {
+    step: Option<ProgressStep>,
     /// Counts steps, so that the reporter detects a new one.
     number: u64,
     ended: bool,
@@ -31,8 +31,11 @@ struct State {
 
 impl Lines {
     pub(super) fn new(output: Arc<Output>) -> Self {
-        let shared =
-            Arc::new(Shared { state: Mutex::new(State::default()), changed: Condvar::new(), output });
+        let shared = Arc::new(SharedLines {
+            state: Mutex::new(LinesState::default()),
+            changed: Condvar::new(),
+            output,
+        });
         let reporter = Arc::clone(&shared);
         std::thread::spawn(move || reporter.report());
         Self { shared }
@@ -41,7 +44,7 @@ impl Lines {
     pub(super) fn step(&self, name: &str, total: Option<u64>) {
         self.finish();
         let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.step = Some(Step::new(name, total));
+        state.step = Some(ProgressStep::new(name, total));
         state.number += 1;
         drop(state);
         self.shared.changed.notify_all();
@@ -65,7 +68,7 @@ impl Lines {
     }
 }
 
-impl Shared {
+impl SharedLines {
     fn report(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while !state.ended {

@@ -2,8 +2,9 @@
 
 use super::format::{bytes, millis};
 use super::{Page, clean, verify};
-use crate::report::rehearse::{Direction, DumpDifference, FailedCheck, Method, Rehearsal};
+use crate::report::rehearse::{DumpDifference, FailedCheck, Method, Rehearsal};
 use crate::style::{BAD, BOLD, GOOD};
+use phaseline_migrator::log::events::Direction;
 
 /// The report as text, the verdict first and last; `program` begins the next command, and `flags` are its options.
 pub(crate) fn page(report: &Rehearsal, program: &str, flags: &str) -> String {

@@ -1,6 +1,7 @@
 //! The report of `phaseline rehearse`: `phaseline.rehearse/1`.
 
 use super::elapsed_ms;
+use phaseline_migrator::log::events::Direction;
 use phaseline_migrator::verify::Verification;
 use serde::Serialize;
 use std::time::Instant;
@@ -15,7 +16,7 @@ pub(crate) struct Rehearsal {
     pub(crate) failed: Option<FailedCheck>,
     /// The rehearsed database.
     pub(crate) database: String,
-    /// The first direction.
+    /// The first direction, which leaves the current shape.
     pub(crate) first: Direction,
     /// The plan's digest, if the database is in the legacy shape and the copy has the same digest.
     pub(crate) digest: Option<String>,
@@ -56,14 +57,6 @@ pub(crate) enum FailedCheck {
     Verification,
     /// The comparison of the dumps.
     Dumps,
-}
-
-/// The direction of a run; the first one leaves the database's current shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Direction {
-    Migrate,
-    Rollback,
 }
 
 /// The method by which the database was copied.

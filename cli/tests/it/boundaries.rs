@@ -2,9 +2,10 @@
 
 use crate::program::{ProgramOutput, phaseline};
 use phaseline_embedded::testing::TestCluster;
-use phaseline_tests::crash_recovery::{Direction, RecoveryFixture, StoppedRun};
+use phaseline_migrator::log::events::Direction;
+use phaseline_tests::crash_recovery::{RecoveryFixture, StoppedRun};
 use phaseline_tests::legacy::LegacyDatabase;
-use phaseline_tests::protocol_proxy::{Boundary, ProtocolProxy, Stop};
+use phaseline_tests::protocol_proxy::{ProtocolProxy, ServerBoundary, Stop};
 use phaseline_tests::script::load;
 use std::process::{Child, Command};
 use std::sync::Mutex;
@@ -60,7 +61,7 @@ pub(crate) fn edited_fixture() -> RecoveryFixture {
 }
 
 /// The statements of an undisturbed run.
-pub(crate) fn boundaries(fixture: &RecoveryFixture, direction: Direction) -> Vec<Boundary> {
+pub(crate) fn boundaries(fixture: &RecoveryFixture, direction: Direction) -> Vec<ServerBoundary> {
     let database = fixture.database(direction);
     let proxy = ProtocolProxy::counting(database.url());
     let output = command(fixture, direction, proxy.url()).output().unwrap();
@@ -76,7 +77,7 @@ pub(crate) fn run_until(
     direction: Direction,
     proxy: &ProtocolProxy,
     stop: Stop,
-) -> (Child, Boundary) {
+) -> (Child, ServerBoundary) {
     let mut child = command(fixture, direction, proxy.url()).spawn().unwrap();
     while !proxy.wait(Duration::from_millis(20)) {
         if child.try_wait().unwrap().is_some() && !proxy.has_stopped() {
@@ -117,7 +118,7 @@ pub(crate) fn at_each(
 
 /// Fails unless exactly the runs that were stopped after their commit are done, and the others are reported as killed once
 /// the log has their start.
-pub(crate) fn assert_reported_runs(boundaries: &[Boundary], found: &[(Stop, StoppedRun)]) {
+pub(crate) fn assert_reported_runs(boundaries: &[ServerBoundary], found: &[(Stop, StoppedRun)]) {
     let commits: Vec<_> = boundaries.iter().filter(|at| at.what == "COMMIT").map(|at| at.number).collect();
     let [begun, done] = commits[..] else {
         panic!("a run commits that it begins and what it did: {commits:?}")

@@ -3,13 +3,14 @@
 
 use crate::boundaries::{assert_reported_runs, at_each, boundaries, run_until, small_fixture};
 use crate::program::ProgramOutput;
-use phaseline_tests::crash_recovery::{Direction, is_thorough};
-use phaseline_tests::protocol_proxy::{Boundary, ProtocolProxy, Stop};
+use phaseline_migrator::log::events::Direction;
+use phaseline_tests::crash_recovery::is_thorough;
+use phaseline_tests::protocol_proxy::{ProtocolProxy, ServerBoundary, Stop};
 
 /// One boundary of this many, unless all are requested; always those that end a transaction.
 const ONE_OF: usize = 16;
 
-fn stops(boundaries: &[Boundary]) -> Vec<Stop> {
+fn stops(boundaries: &[ServerBoundary]) -> Vec<Stop> {
     boundaries
         .iter()
         .filter(|at| is_thorough() || at.ends_transaction() || at.number % ONE_OF == 0)

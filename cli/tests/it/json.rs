@@ -2,7 +2,7 @@
 
 use crate::program::{ProgramOutput, legacy, migrated, on, phaseline, project_and_phase, run};
 use phaseline_embedded::testing::TestCluster;
-use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable_blocking};
+use phaseline_tests::unreadable_events::{UnreadableKind, insert_unreadable_blocking};
 
 #[test]
 fn every_command_prints_one_object_of_its_format() {
@@ -125,7 +125,7 @@ fn the_document_lists_the_fields_of_every_format() {
         on(&database, &["quarantine", "list", "--json"]).object("phaseline.quarantine/1"),
         {
             let position =
-                insert_unreadable_blocking(database.url(), project.parse().unwrap(), UnreadableEvent::Type)
+                insert_unreadable_blocking(database.url(), project.parse().unwrap(), UnreadableKind::Type)
                     .to_string();
             let skip =
                 ["quarantine", "skip", &project, "--position", &position, "--reason", "test", "--json"];

@@ -6,12 +6,13 @@ use crate::boundaries::{
 };
 use crate::program::{ProgramOutput, run};
 use phaseline_embedded::testing::TestCluster;
-use phaseline_tests::crash_recovery::{Direction, RecoveryFixture, is_thorough};
-use phaseline_tests::protocol_proxy::{Boundary, ProtocolProxy, Stop};
+use phaseline_migrator::log::events::Direction;
+use phaseline_tests::crash_recovery::{RecoveryFixture, is_thorough};
+use phaseline_tests::protocol_proxy::{ProtocolProxy, ServerBoundary, Stop};
 use std::time::Instant;
 
 /// Before every statement, and after those that end a transaction: committed, but not acknowledged.
-fn stops(boundaries: &[Boundary]) -> Vec<Stop> {
+fn stops(boundaries: &[ServerBoundary]) -> Vec<Stop> {
     let before = boundaries.iter().filter(|at| is_thorough() || !at.is_preparation());
     let after = boundaries.iter().filter(|at| at.ends_transaction());
     before.map(|at| Stop::Before(at.number)).chain(after.map(|at| Stop::After(at.number))).collect()

@@ -3,7 +3,7 @@
 use crate::adopt::add_project;
 use crate::program::{ProgramOutput, migrated, on};
 use phaseline_embedded::testing::TestDatabase;
-use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable_blocking};
+use phaseline_tests::unreadable_events::{UnreadableKind, insert_unreadable_blocking};
 
 const STRANGER: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
 
@@ -18,7 +18,7 @@ fn two_timelines(database: &TestDatabase) -> [(String, String); 2] {
 
 /// Fails unless the output names the event and has a remedy that is not the same command.
 #[track_caller]
-fn assert_reported(ran: &ProgramOutput, command: &str, bad: UnreadableEvent, position: i64, victim: &str) {
+fn assert_reported(ran: &ProgramOutput, command: &str, bad: UnreadableKind, position: i64, victim: &str) {
     let text = format!("{}{}", ran.stdout, ran.stderr);
     let place = format!("position {position} ");
     let way_out = format!("phaseline quarantine skip {victim} --position {position} --reason TEXT");
@@ -35,7 +35,7 @@ fn assert_reported(ran: &ProgramOutput, command: &str, bad: UnreadableEvent, pos
 
 #[test]
 fn each_command_skips_the_event_names_it_and_exits_with_6() {
-    for bad in UnreadableEvent::ALL {
+    for bad in UnreadableKind::ALL {
         let database = migrated();
         let [(victim, phase), (other, foreign)] = two_timelines(&database);
         let position = insert_unreadable_blocking(database.url(), victim.parse().unwrap(), bad);
@@ -97,8 +97,8 @@ fn each_command_skips_the_event_names_it_and_exits_with_6() {
 fn skipping_an_event_needs_a_reason_and_frees_the_timeline() {
     let database = migrated();
     let [(victim, phase), _] = two_timelines(&database);
-    let position = insert_unreadable_blocking(database.url(), victim.parse().unwrap(), UnreadableEvent::Type)
-        .to_string();
+    let position =
+        insert_unreadable_blocking(database.url(), victim.parse().unwrap(), UnreadableKind::Type).to_string();
     let skip = ["quarantine", "skip", &victim, "--position", &position];
     on(&database, &skip).exits_with(2);
     on(&database, &[&skip[..], &["--reason", "  "]].concat()).exits_with(2);
@@ -130,10 +130,10 @@ fn skipping_an_event_needs_a_reason_and_frees_the_timeline() {
 fn all_unreadable_events_of_a_project_are_left_out_together() {
     let database = migrated();
     let [(victim, _), (other, _)] = two_timelines(&database);
-    for bad in UnreadableEvent::ALL {
+    for bad in UnreadableKind::ALL {
         insert_unreadable_blocking(database.url(), victim.parse().unwrap(), bad);
     }
-    insert_unreadable_blocking(database.url(), other.parse().unwrap(), UnreadableEvent::Type);
+    insert_unreadable_blocking(database.url(), other.parse().unwrap(), UnreadableKind::Type);
     let listed = on(&database, &["quarantine", "list", "--output", "jsonl"]).exits_with(6).stdout;
     assert_eq!(listed.matches("phaseline.quarantine.unreadable/1").count(), 7, "{listed}");
     let skip = ["quarantine", "skip", &victim, "--all", "--reason", "tests"];

@@ -5,7 +5,7 @@ use crate::program::{ProgramOutput, eventually, legacy, migrated, on, phaseline,
 use crate::signals::{Holder, Running};
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_tests::crash_recovery::{StoppedRun, is_thorough};
-use phaseline_tests::protocol_proxy::{Boundary, ProtocolProxy, Stop};
+use phaseline_tests::protocol_proxy::{ProtocolProxy, ServerBoundary, Stop};
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -244,7 +244,7 @@ const REPEAT_EVERY: usize = 4;
 
 /// The statements of an undisturbed rebuild, and the table before and after it.
 struct UndisturbedRebuild {
-    boundaries: Vec<Boundary>,
+    boundaries: Vec<ServerBoundary>,
     before: String,
     after: String,
 }
@@ -271,7 +271,7 @@ impl UndisturbedRebuild {
 
     /// Fails unless the table is unchanged, or rebuilt if the run was stopped after its commit; and, for some stops, unless
     /// the next run repairs it.
-    fn check(&self, database: &TestDatabase, stop: Stop, at: &Boundary) -> StoppedRun {
+    fn check(&self, database: &TestDatabase, stop: Stop, at: &ServerBoundary) -> StoppedRun {
         wait_for_disconnects(database);
         let is_done = match stop {
             Stop::Before(number) => number > self.commit(),
@@ -297,7 +297,7 @@ fn state_lines(state: &str) -> Vec<&str> {
     state.lines().collect()
 }
 
-fn run_until(proxy: &ProtocolProxy, stop: Stop) -> (Child, Boundary) {
+fn run_until(proxy: &ProtocolProxy, stop: Stop) -> (Child, ServerBoundary) {
     let mut child = command(proxy.url()).spawn().unwrap();
     while !proxy.wait(Duration::from_millis(10)) {
         if child.try_wait().unwrap().is_some() && !proxy.has_stopped() {
@@ -312,7 +312,7 @@ fn a_rebuild_killed_at_any_statement_is_undone_or_complete() {
     let undisturbed = UndisturbedRebuild::run();
     // Only some of the boundaries before the first write, and of the readers.
     let begun = undisturbed.boundaries.iter().rfind(|at| at.what.starts_with("BEGIN")).unwrap().number;
-    let matters = |at: &&Boundary| {
+    let matters = |at: &&ServerBoundary| {
         is_thorough() || !at.is_preparation() && (at.number >= begun || at.number.is_multiple_of(3))
     };
     let chosen = undisturbed.boundaries.iter().filter(matters);

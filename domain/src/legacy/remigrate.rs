@@ -27,12 +27,12 @@ pub enum DoesNotFit {
 }
 
 /// The timeline so far, and the events that led to it.
-struct Work {
+struct Remigration {
     timeline: Timeline,
     events: Vec<TimelineEvent>,
 }
 
-impl Work {
+impl Remigration {
     fn record(&mut self, event: impl Into<TimelineEvent>) {
         let event = event.into();
         self.timeline.evolve(&event);
@@ -62,7 +62,7 @@ pub fn remigrate(
     range: DateRange,
     found: &[LegacyPhase],
 ) -> Result<Vec<TimelineEvent>, DoesNotFit> {
-    let mut work = Work { timeline: timeline.clone(), events: Vec::new() };
+    let mut work = Remigration { timeline: timeline.clone(), events: Vec::new() };
     let ids: HashSet<PhaseId> = found.iter().map(|row| row.id).collect();
     if !timeline.phases().iter().any(|phase| ids.contains(&phase.id)) {
         return without_known_rows(work, recorded, range, found);
@@ -93,7 +93,7 @@ pub fn remigrate(
 
 /// [`remigrate`] where no phase of the timeline has a row.
 fn without_known_rows(
-    mut work: Work,
+    mut work: Remigration,
     recorded: &[LegacyPhase],
     range: DateRange,
     found: &[LegacyPhase],
@@ -125,7 +125,7 @@ fn without_known_rows(
     Ok(work.events)
 }
 
-fn remove_all(work: &mut Work) {
+fn remove_all(work: &mut Remigration) {
     let phases: Vec<PhaseId> = work.timeline.phases().iter().map(|phase| phase.id).collect();
     for phase_id in phases {
         work.record(PhaseRemoved { phase_id });
@@ -133,7 +133,7 @@ fn remove_all(work: &mut Work) {
 }
 
 /// Gives every new row days of the rows beside it.
-fn make_room(work: &mut Work, found: &[LegacyPhase]) -> Result<(), DoesNotFit> {
+fn make_room(work: &mut Remigration, found: &[LegacyPhase]) -> Result<(), DoesNotFit> {
     let mut rows = found.to_vec();
     order(&mut rows);
     for (at, row) in rows.iter().enumerate() {
@@ -176,7 +176,7 @@ pub fn supply(
     range: DateRange,
     phase_id: PhaseId,
 ) -> Vec<TimelineEvent> {
-    let mut work = Work { timeline: timeline.clone(), events: Vec::new() };
+    let mut work = Remigration { timeline: timeline.clone(), events: Vec::new() };
     match timeline.range() {
         None => work.record(TimelineOpened { project_id, range }),
         Some(known) if known != range => work.record(TimelineRescheduled { range }),

@@ -2,23 +2,23 @@
 
 use super::options::MigrateOptions;
 use crate::error::MigratorError;
-use crate::plan::{Inspection, PreparedMigration};
+use crate::plan::{MigrationInspection, PreparedMigration};
 use crate::report::{Migrated, Plan};
 use crate::run::attempts::Judgement;
 use crate::run::session::RunContext;
 
 pub(super) fn judge(
-    inspection: Inspection,
+    inspection: MigrationInspection,
     options: &MigrateOptions,
     run: &RunContext<'_>,
 ) -> Result<Judgement<PreparedMigration, Migrated>, MigratorError> {
     match inspection {
-        Inspection::Report(plan) if plan.already_migrated() && plan.ready => {
+        MigrationInspection::Report(plan) if plan.already_migrated() && plan.ready => {
             Ok(Judgement::Already(already_migrated(plan, run)))
         }
-        Inspection::Report(plan) => Err(MigratorError::Refused(plan)),
-        Inspection::Takeover(takeover) => Err(MigratorError::Refused(Box::new(takeover.plan))),
-        Inspection::Prepared(prepared) => {
+        MigrationInspection::Report(plan) => Err(MigratorError::Refused(plan)),
+        MigrationInspection::Takeover(takeover) => Err(MigratorError::Refused(Box::new(takeover.plan))),
+        MigrationInspection::Prepared(prepared) => {
             ensure_ready(&prepared.plan, options)?;
             Ok(Judgement::Ready(prepared))
         }

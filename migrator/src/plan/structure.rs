@@ -30,31 +30,33 @@ pub(crate) async fn phase_type_labels(connection: &mut PgConnection) -> Result<V
 /// Whether all columns that the plan reads exist, with types that it can read.
 pub(super) async fn readable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let problems = column_problems(connection).await?;
-    Ok(!problems.iter().any(|found| matches!(found.problem, Problem::Missing | Problem::OtherType { .. })))
+    Ok(!problems
+        .iter()
+        .any(|found| matches!(found.problem, ColumnFault::Missing | ColumnFault::OtherType { .. })))
 }
 
 /// A column that differs from the planner's.
 struct ColumnProblem {
     table: String,
     column: String,
-    problem: Problem,
+    problem: ColumnFault,
 }
 
-enum Problem {
+enum ColumnFault {
     Missing,
     OtherType { found: String, expected: &'static str },
     NoPrimaryKey,
     Unknown,
 }
 
-impl Problem {
+impl ColumnFault {
     /// Whether the column holds text instead.
     fn is_text(&self) -> bool {
         matches!(self, Self::OtherType { found, .. } if found.starts_with("character varying") || found == "text")
     }
 }
 
-impl std::fmt::Display for Problem {
+impl std::fmt::Display for ColumnFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Missing => f.write_str("is missing"),
@@ -116,18 +118,20 @@ async fn column_problems(connection: &mut PgConnection) -> Result<Vec<ColumnProb
         for (column, data_type) in wanted {
             let found = columns.iter().find(|(t, c, ..)| t == table && c == column);
             match found {
-                None => add(table, column, Problem::Missing),
+                None => add(table, column, ColumnFault::Missing),
                 Some((.., found, _)) if found != data_type => {
-                    add(table, column, Problem::OtherType { found: found.clone(), expected: data_type });
+                    add(table, column, ColumnFault::OtherType { found: found.clone(), expected: data_type });
                 }
-                Some((.., unique)) if *column == "id" && !unique => add(table, column, Problem::NoPrimaryKey),
+                Some((.., unique)) if *column == "id" && !unique => {
+                    add(table, column, ColumnFault::NoPrimaryKey)
+                }
                 Some(_) => {}
             }
         }
     }
     for (table, column, ..) in &columns {
         if table == "project_phases" && !PHASE_COLUMNS.contains(&column.as_str()) {
-            add(table, column, Problem::Unknown);
+            add(table, column, ColumnFault::Unknown);
         }
     }
     Ok(problems)
@@ -201,7 +205,7 @@ async fn tables_elsewhere(
 /// Notes that `phase_type` is text, with the number of rows whose text is not a label of the enum: these must be corrected first.
 async fn note_text_type(
     connection: &mut PgConnection,
-    problem: &Problem,
+    problem: &ColumnFault,
     findings: &mut Findings,
 ) -> Result<(), MigratorError> {
     let wrong: i64 = sqlx::query_scalar(

@@ -3,7 +3,7 @@
 //! A newer revision that changed other tables only is accepted: all needed columns must be there, and for a takeover `project_phases`
 //! must have no others. A rollback from it is refused, since the planner's revision could not follow.
 
-use super::{Inspection, takeover};
+use super::{MigrationInspection, takeover};
 use crate::anomaly::{Code, Findings};
 use crate::error::MigratorError;
 use crate::report::{Plan, PlanOptions};
@@ -18,27 +18,27 @@ pub(super) async fn inspect(
     options: &PlanOptions,
     mut plan: Plan,
     found: &FoundShape,
-) -> Result<Inspection, MigratorError> {
+) -> Result<MigrationInspection, MigratorError> {
     let mut findings = Findings::default();
     let foreign = takeover::foreign(connection).await?;
     note_changes(connection, found, foreign.is_some(), &mut findings).await?;
     if findings.refused() {
         plan.anomalies = findings.into_anomalies();
-        return Ok(Inspection::Report(Box::new(plan)));
+        return Ok(MigrationInspection::Report(Box::new(plan)));
     }
     plan.notes.extend(found.note_on_newer());
     let Some(foreign) = foreign else {
         plan.ready = true;
-        return Ok(Inspection::Report(Box::new(plan)));
+        return Ok(MigrationInspection::Report(Box::new(plan)));
     };
     if options.adopt_migrated {
         let takeover = takeover::prepare_takeover(connection, options, plan, found).await?;
-        return Ok(Inspection::Takeover(Box::new(takeover)));
+        return Ok(MigrationInspection::Takeover(Box::new(takeover)));
     }
     plan.takeover = true;
     findings.note(Code::MigratedByTheOriginal, "database", "public", foreign);
     plan.anomalies = findings.into_anomalies();
-    Ok(Inspection::Report(Box::new(plan)))
+    Ok(MigrationInspection::Report(Box::new(plan)))
 }
 
 /// Notes what the planner's tables lack, and a newer revision as the possible cause. Before a takeover from a newer revision columns of

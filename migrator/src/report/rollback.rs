@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 /// A change of a timeline since the migration. Values that the legacy schema cannot hold are in [`RollbackPlan::loss`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Edit {
+pub struct TimelineEdit {
     /// The project.
     pub project_id: ProjectId,
     /// The phase; none if it was the project's dates.
@@ -42,7 +42,7 @@ pub struct RollbackPlan {
     /// Missing privileges.
     pub missing_privileges: Vec<String>,
     /// Changes since the migration.
-    pub edits: Vec<Edit>,
+    pub edits: Vec<TimelineEdit>,
     /// Values of these changes and of the current rows that the legacy schema cannot hold.
     pub loss: Loss,
     /// Rows that the log does not account for.

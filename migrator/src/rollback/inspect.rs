@@ -10,7 +10,7 @@ use crate::log::events::LegacySchemaRecorded;
 use crate::log::history::{self, Run};
 use crate::log::link_events::FoldedLinks;
 use crate::plan::{missing_run_privileges, note_intruders, note_obstacles, note_phase_type};
-use crate::report::{Edit, RollbackPlan};
+use crate::report::{RollbackPlan, TimelineEdit};
 use crate::run::cut_over::{SHADOW, capture_table};
 use crate::shape::{self, FoundShape, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use phaseline_domain::PhaseId;
@@ -58,7 +58,7 @@ pub(super) struct PreparedRollback {
 }
 
 /// The result of an inspection.
-pub(super) enum Inspection {
+pub(super) enum RollbackInspection {
     /// The database cannot or need not be rolled back.
     Report(Box<RollbackPlan>),
     /// It can be rolled back, or could if nothing were refused.
@@ -85,19 +85,19 @@ pub(super) fn last_migration(runs: Vec<Run>) -> Result<(Run, LegacySchemaRecorde
 }
 
 /// Inspects database and log inside the caller's transaction.
-pub(super) async fn inspect(connection: &mut PgConnection) -> Result<Inspection, MigratorError> {
+pub(super) async fn inspect(connection: &mut PgConnection) -> Result<RollbackInspection, MigratorError> {
     let found = shape::find(connection).await?;
     let mut plan = RollbackPlan::empty(found.shape);
     if found.shape == Shape::Legacy && found.revision() == Some(LEGACY_REVISION) {
         plan.already = true;
         plan.ready = true;
-        return Ok(Inspection::Report(Box::new(plan)));
+        return Ok(RollbackInspection::Report(Box::new(plan)));
     }
     let mut findings = Findings::default();
     note_shape(&found, &mut findings);
     if findings.refused() {
         plan.anomalies = findings.into_anomalies();
-        return Ok(Inspection::Report(Box::new(plan)));
+        return Ok(RollbackInspection::Report(Box::new(plan)));
     }
     ensure_log(connection).await?;
     refuse_foreign_code(connection, Access::Read).await?;
@@ -147,7 +147,7 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<Inspection,
     plan.ready = !plan.anomalies.iter().any(|anomaly| anomaly.refused)
         && plan.missing_privileges.is_empty()
         && plan.loss.items.is_empty();
-    Ok(Inspection::Prepared(Box::new(PreparedRollback {
+    Ok(RollbackInspection::Prepared(Box::new(PreparedRollback {
         plan,
         log: predicted.log,
         links,
@@ -190,7 +190,7 @@ struct LogRead {
     links: FoldedLinks,
     edit_history: EditHistory,
     /// Changes since the migration.
-    edits: Vec<Edit>,
+    edits: Vec<TimelineEdit>,
 }
 
 async fn read_log(
@@ -212,7 +212,7 @@ async fn read_log(
         if let Some(happened) = happened
             && event.position > migration.position
         {
-            edits.push(Edit {
+            edits.push(TimelineEdit {
                 project_id: event.stream_id.into(),
                 phase_id: happened.phase_id(),
                 event_type: event.event_type.to_owned(),

@@ -20,7 +20,7 @@ struct ChangedBy {
 
 /// The facts about a phase that the fold does not have.
 #[derive(Clone, Debug, Default)]
-struct Origin {
+struct PhaseOrigin {
     /// Name and dates from its legacy row; none for a phase that was created later.
     adopted: Option<(PhaseName, DateRange)>,
     created: Option<ChangedBy>,
@@ -35,7 +35,7 @@ struct Origin {
 /// of the planner from the projects' dates: neither is a loss.
 #[derive(Debug, Default)]
 pub(super) struct EditHistory {
-    phases: HashMap<ProjectId, HashMap<PhaseId, Origin>>,
+    phases: HashMap<ProjectId, HashMap<PhaseId, PhaseOrigin>>,
     removed: HashMap<PhaseId, (ProjectId, PhaseName, Option<ChangedBy>)>,
 }
 
@@ -69,14 +69,14 @@ impl EditHistory {
         match event {
             TimelineEvent::LegacyPhaseAdopted(e) => {
                 let adopted = Some((e.name.clone(), e.range));
-                phases.insert(e.phase_id, Origin { adopted, ..Origin::default() });
+                phases.insert(e.phase_id, PhaseOrigin { adopted, ..PhaseOrigin::default() });
                 self.removed.remove(&e.phase_id);
             }
             TimelineEvent::PhaseCreated(_)
             | TimelineEvent::PhaseAdopted(_)
             | TimelineEvent::DefaultPhaseSupplied(_) => {
                 if let Some(id) = event.phase_id() {
-                    phases.insert(id, Origin { created: by, ..Origin::default() });
+                    phases.insert(id, PhaseOrigin { created: by, ..PhaseOrigin::default() });
                     self.removed.remove(&id);
                 }
             }
@@ -110,10 +110,10 @@ impl EditHistory {
 }
 
 fn set(
-    phases: &mut HashMap<PhaseId, Origin>,
+    phases: &mut HashMap<PhaseId, PhaseOrigin>,
     id: PhaseId,
     by: Option<ChangedBy>,
-    field: impl FnOnce(&mut Origin) -> &mut Option<ChangedBy>,
+    field: impl FnOnce(&mut PhaseOrigin) -> &mut Option<ChangedBy>,
 ) {
     if let (Some(origin), Some(by)) = (phases.get_mut(&id), by) {
         *field(origin) = Some(by);
@@ -144,7 +144,7 @@ const NO_DATES: &str = "none: the old schema has no dates for phases";
 const NO_DESCRIPTION: &str = "none: the old schema has no descriptions";
 
 /// The items of one restored phase.
-fn of_phase(project: ProjectId, phase: &Phase, origin: &Origin) -> Vec<LossItem> {
+fn of_phase(project: ProjectId, phase: &Phase, origin: &PhaseOrigin) -> Vec<LossItem> {
     let mut items = Vec::new();
     let mut add = |field, value: String, by: Option<&ChangedBy>, instead: &str| {
         items.push(item(project, phase.id, field, value, by, instead));
@@ -208,7 +208,7 @@ pub(super) fn loss(
     drift: &[Drift],
 ) -> Result<Loss, serde_json::Error> {
     let mut items: Vec<LossItem> = drift.iter().map(of_drift).collect();
-    let unknown = Origin::default();
+    let unknown = PhaseOrigin::default();
     for (project, folded) in &log.timelines {
         let origins = ledger.phases.get(project);
         for phase in folded.timeline.phases().iter().filter(|phase| comes_back(phase.id)) {

@@ -32,7 +32,7 @@ pub(super) struct Trigger {
 
 /// A table's columns, each with its type and whether it may be null, and the names of its constraints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Table {
+pub(super) struct ExpectedTable {
     pub(super) columns: Vec<(String, String, bool)>,
     pub(super) constraints: BTreeSet<String>,
 }
@@ -42,7 +42,7 @@ pub(super) struct Table {
 pub(super) struct Expected {
     pub(super) functions: BTreeMap<String, Function>,
     pub(super) triggers: BTreeMap<String, Trigger>,
-    pub(super) tables: BTreeMap<String, Table>,
+    pub(super) tables: BTreeMap<String, ExpectedTable>,
     pub(super) views: BTreeSet<String>,
     pub(super) indexes: BTreeSet<String>,
     /// What is granted on functions, tables and the schema: name, role, privilege.
@@ -171,7 +171,7 @@ impl Expected {
         let open = statement.find('(').ok_or("a table without columns")?;
         let name = own(statement[..open].split_whitespace().last().unwrap_or_default())?.to_owned();
         let (members, _) = parenthesised(&statement[open..]).ok_or("columns that do not end")?;
-        let mut table = Table::default();
+        let mut table = ExpectedTable::default();
         for member in listed(members) {
             table.member(member);
         }
@@ -238,7 +238,7 @@ impl Expected {
     }
 }
 
-impl Table {
+impl ExpectedTable {
     /// A column or a constraint.
     fn member(&mut self, member: &str) {
         let words: Vec<&str> = member.split_whitespace().collect();

@@ -154,7 +154,7 @@ async fn contents(
 }
 
 fn content_of(event_type: &str, schema_version: i32, payload: &str) -> Vec<u8> {
-    hash::content(&hash::Content {
+    hash::content(&hash::HashedContent {
         stream_type: "Timeline",
         stream_id: PROJECT,
         version: 3,

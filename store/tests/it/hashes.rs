@@ -31,7 +31,7 @@ fn the_documents_test_vectors_equal_the_computed_hashes() {
     let mut previous = hash::GENESIS;
     for vector in vectors() {
         let salt = unhex(&vector["salt"]);
-        let content = hash::content(&hash::Content {
+        let content = hash::content(&hash::HashedContent {
             stream_type: &vector["stream_type"],
             stream_id: vector["stream_id"].parse::<Uuid>().unwrap(),
             version: vector["version"].parse().unwrap(),

@@ -47,7 +47,7 @@ pub struct LegacyAssignment {
 }
 
 /// The rows that an assignment refers to.
-pub(super) struct Place {
+pub(super) struct AssignmentRefs {
     pub(super) project: usize,
     pub(super) phase: Uuid,
     pub(super) resource: usize,
@@ -88,7 +88,7 @@ pub(super) fn assignments() -> impl Strategy<Value = LegacyAssignment> {
 
 impl LegacyDatabase {
     /// Resolves the choices of an assignment.
-    pub(super) fn place(&self, at: usize) -> Place {
+    pub(super) fn place(&self, at: usize) -> AssignmentRefs {
         let assignment = &self.assignments[at];
         let phases: Vec<_> = self.phases().map(|(project, id, _)| (project, id)).collect();
         let (project, resource, date) = if assignment.is_repeat && at > 0 {
@@ -101,7 +101,7 @@ impl LegacyDatabase {
         let own: Vec<_> = phases.iter().filter(|(of, _)| *of == project).copied().collect();
         let choices = if assignment.is_astray || own.is_empty() { phases } else { own };
         let (_, phase) = choices[assignment.phase % choices.len()];
-        Place { project, phase, resource, date }
+        AssignmentRefs { project, phase, resource, date }
     }
 
     /// The `INSERT` of an assignment's row.

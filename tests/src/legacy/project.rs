@@ -31,7 +31,7 @@ impl fmt::Display for PhaseType {
 
 /// A row of `project_phases`.
 #[derive(Clone, Debug)]
-pub struct LegacyPhase {
+pub struct GeneratedPhase {
     /// `phase_type`
     pub phase_type: PhaseType,
     /// `capital_budget` in cents
@@ -52,7 +52,7 @@ pub struct LegacyProject {
     /// `end_date`, after the start
     pub end_date: NaiveDate,
     /// The phases, never more than the project has days.
-    pub phases: Vec<LegacyPhase>,
+    pub phases: Vec<GeneratedPhase>,
 }
 
 impl LegacyProject {
@@ -87,7 +87,7 @@ pub(super) fn projects(fewest_phases: u32) -> impl Strategy<Value = LegacyProjec
     })
 }
 
-fn phases(fewest: u32, most: u32) -> BoxedStrategy<Vec<LegacyPhase>> {
+fn phases(fewest: u32, most: u32) -> BoxedStrategy<Vec<GeneratedPhase>> {
     use PhaseType::{Execution, Planning};
     let usual = prop::sample::select(vec![
         vec![Planning, Execution],
@@ -108,10 +108,10 @@ fn phases(fewest: u32, most: u32) -> BoxedStrategy<Vec<LegacyPhase>> {
         .boxed()
 }
 
-fn phase(phase_type: PhaseType, created_at: Option<NaiveDateTime>) -> impl Strategy<Value = LegacyPhase> {
+fn phase(phase_type: PhaseType, created_at: Option<NaiveDateTime>) -> impl Strategy<Value = GeneratedPhase> {
     let created_at = created_at.map_or_else(|| timestamps().boxed(), |moment| Just(moment).boxed());
     (budgets(), created_at, timestamps()).prop_map(move |((capital, expense), created_at, updated_at)| {
-        LegacyPhase { phase_type, capital, expense, created_at, updated_at }
+        GeneratedPhase { phase_type, capital, expense, created_at, updated_at }
     })
 }
 

@@ -1,6 +1,6 @@
 //! Migration, the first one and later ones.
 
-use super::timeline::{Change, Row};
+use super::timeline::{Change, LegacyRowColumns};
 use super::{Budget, Days, Model, OldRow, Phase, Shape, Timeline};
 use chrono::NaiveDateTime;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +17,7 @@ pub struct MigrationTimes {
 
 /// Why a project cannot be migrated, by the plan's code.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Finding {
+pub struct MigrationObstacle {
     /// `project_without_phases`, `more_phases_than_days` or `rules_broken`.
     pub code: &'static str,
     /// The project.
@@ -29,7 +29,11 @@ impl Model {
     ///
     /// # Errors
     /// With every obstacle; then nothing has changed.
-    pub fn migrate(&mut self, repair: bool, times: &MigrationTimes) -> Result<(), BTreeSet<Finding>> {
+    pub fn migrate(
+        &mut self,
+        repair: bool,
+        times: &MigrationTimes,
+    ) -> Result<(), BTreeSet<MigrationObstacle>> {
         let mut log = BTreeMap::new();
         let mut findings = BTreeSet::new();
         for (&project, &days) in &self.projects {
@@ -40,7 +44,7 @@ impl Model {
             let supplied = repair.then(|| supplied(phase, days, times.at));
             match translated(known, &rows, days, supplied, times.at) {
                 Ok(timeline) => drop(log.insert(project, timeline)),
-                Err(code) => drop(findings.insert(Finding { code, project })),
+                Err(code) => drop(findings.insert(MigrationObstacle { code, project })),
             }
         }
         if !findings.is_empty() {
@@ -121,7 +125,7 @@ fn translated(
     // 5. Remaining rows.
     for (place, row) in rows {
         if let Some(phase) = timeline.phases.iter_mut().find(|phase| phase.id == row.id) {
-            phase.row = Some(Row { kind: row.kind, place: *place });
+            phase.row = Some(LegacyRowColumns { kind: row.kind, place: *place });
             phase.budget = row.budget;
             phase.created_at = row.created_at;
             if phase.old_updated_at != row.updated_at {

@@ -1,6 +1,6 @@
 //! Rollback.
 
-use super::timeline::Row;
+use super::timeline::LegacyRowColumns;
 use super::{Kind, Model, OldRow, Phase, Shape};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 /// A field of a phase that the legacy shape cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names suffice")]
-pub struct Loss {
+pub struct LostField {
     pub project: Uuid,
     pub phase: Uuid,
     pub field: String,
@@ -27,12 +27,12 @@ pub struct LinkCounts {
 
 impl Model {
     /// The loss of a rollback.
-    pub fn losses(&self) -> BTreeSet<Loss> {
+    pub fn losses(&self) -> BTreeSet<LostField> {
         let mut losses = BTreeSet::new();
         let ready = self.projected_to_legacy();
         for (&project, timeline) in &ready.log {
             let mut lose = |phase: Uuid, field: &str| {
-                losses.insert(Loss { project, phase, field: field.to_owned() });
+                losses.insert(LostField { project, phase, field: field.to_owned() });
             };
             for phase in timeline.phases.iter().filter(|phase| ready.is_restored(project, phase)) {
                 let described = phase.description.as_deref().is_some_and(|text| !text.is_empty());
@@ -55,12 +55,12 @@ impl Model {
             if let Some(phase) = self.links.get(&assignment.id).filter(|phase| !ready.phase_exists(**phase))
                 && let Some(project) = self.homes.get(phase)
             {
-                losses.insert(Loss { project: *project, phase: *phase, field: "links".to_owned() });
+                losses.insert(LostField { project: *project, phase: *phase, field: "links".to_owned() });
             }
         }
         for (project, phase, what) in self.reported_drift().into_iter().filter(|(.., what)| what != "saved") {
             let field = if what == "missing" || what == "unknown" { "row".to_owned() } else { what };
-            losses.insert(Loss { project, phase, field });
+            losses.insert(LostField { project, phase, field });
         }
         losses
     }
@@ -113,7 +113,7 @@ impl Model {
         }
         for phase in self.log.values_mut().flat_map(|timeline| &mut timeline.phases) {
             if let Some(place) = rows.iter().position(|row| row.id == phase.id) {
-                phase.row = Some(Row { kind: rows[place].kind, place });
+                phase.row = Some(LegacyRowColumns { kind: rows[place].kind, place });
                 phase.supplied = false;
             }
         }

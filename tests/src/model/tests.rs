@@ -160,7 +160,10 @@ fn new_rows_are_refused_where_their_neighbours_have_a_day_each() {
     model.edit(&Edit::InsertOldRow(row(OTHER, 5, Kind::Execution)));
     let before = model.clone();
     let findings = model.migrate(false, &MigrationTimes::default()).unwrap_err();
-    assert_eq!(Vec::from_iter(findings), [Finding { code: "more_phases_than_days", project: OTHER }]);
+    assert_eq!(
+        Vec::from_iter(findings),
+        [MigrationObstacle { code: "more_phases_than_days", project: OTHER }]
+    );
     assert_eq!(model, before);
 }
 

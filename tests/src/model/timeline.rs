@@ -33,7 +33,7 @@ pub struct Edited {
 
 /// Columns of a legacy row, besides budgets and timestamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct LegacyRowColumns {
     /// `phase_type`
     pub kind: Kind,
     /// The order of the row.
@@ -60,7 +60,7 @@ pub struct Phase {
     /// `updated_at` in the legacy shape.
     pub old_updated_at: NaiveDateTime,
     /// Its legacy row, if it has one.
-    pub row: Option<Row>,
+    pub row: Option<LegacyRowColumns>,
     /// The values from its migration, if it is a legacy phase.
     pub given: Option<Given>,
     /// The fields that commands changed since.
@@ -111,7 +111,7 @@ impl Phase {
         Self {
             updated_at: row.updated_at,
             old_updated_at: row.updated_at,
-            row: Some(Row { kind: row.kind, place }),
+            row: Some(LegacyRowColumns { kind: row.kind, place }),
             given: Some(Given { name: name.to_owned(), days }),
             ..Self::created(row.id, name, days, None, row.budget, row.created_at)
         }

@@ -53,11 +53,11 @@ fn number(bytes: &[u8]) -> u32 {
 
 /// Extracts messages (a type, a length, a body) from a stream that arrives in pieces.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(super) struct MessageReader {
     bytes: Vec<u8>,
 }
 
-impl Reader {
+impl MessageReader {
     pub(super) fn add(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -162,7 +162,7 @@ mod tests {
     fn messages_are_read_from_chunks_of_any_size() {
         let stream = [message(b'Q', b"SELECT 1\0"), message(b'X', b""), message(b'd', &[7; 300])].concat();
         for size in [1, 2, 5, 7, 14, 1000] {
-            let (mut reader, mut kinds, mut passed) = (Reader::default(), Vec::new(), Vec::new());
+            let (mut reader, mut kinds, mut passed) = (MessageReader::default(), Vec::new(), Vec::new());
             for piece in stream.chunks(size) {
                 reader.add(piece);
                 passed.extend(
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn no_message_passes_after_one_that_may_not() {
-        let mut reader = Reader::default();
+        let mut reader = MessageReader::default();
         reader.add(&[message(b'P', b"a\0"), message(b'S', b""), message(b'X', b"")].concat());
         assert_eq!(reader.take_while(|kind, _| kind == b'P'), (message(b'P', b"a\0"), true));
     }

@@ -35,11 +35,11 @@ async fn every_statement_is_counted_once_over_all_connections_in_order() {
     work(&proxy).await.unwrap();
     assert_eq!(database.psql(ROWS), "4");
     let boundaries = proxy.boundaries();
-    let of_kind = |is: fn(&Boundary) -> bool| -> Vec<_> {
+    let of_kind = |is: fn(&ServerBoundary) -> bool| -> Vec<_> {
         boundaries.iter().filter(|at| is(at)).map(|at| at.number).collect()
     };
-    assert_eq!(of_kind(Boundary::is_preparation), [2]);
-    assert_eq!(of_kind(Boundary::ends_transaction), [6]);
+    assert_eq!(of_kind(ServerBoundary::is_preparation), [2]);
+    assert_eq!(of_kind(ServerBoundary::ends_transaction), [6]);
     let found: Vec<_> =
         boundaries.into_iter().map(|at| (at.number, at.connection, at.what, at.in_transaction)).collect();
     let expected = [

@@ -1,6 +1,7 @@
 //! Checks the invariants of `docs/architecture.md` by reading the sources.
 
 mod modules;
+mod nouns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

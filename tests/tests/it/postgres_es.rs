@@ -5,7 +5,7 @@ use cqrs_es::persist::{PersistedEventRepository, PersistedEventStore};
 use cqrs_es::{AggregateContext, CqrsFramework, EventStore};
 use phaseline_domain::{Neighbours, PhaseDraft, PhaseId, ProjectId, Timeline, TimelineCommand};
 use phaseline_store::Metadata;
-use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable};
+use phaseline_tests::unreadable_events::{UnreadableKind, insert_unreadable};
 use postgres_es::PostgresEventRepository;
 use sqlx::postgres::PgPoolOptions;
 use std::collections::HashMap;
@@ -149,7 +149,7 @@ async fn an_event_that_is_left_out_is_not_in_the_view() {
         store.load_aggregate(&victim.to_string()).await.map(|mut loaded| loaded.aggregate().clone())
     };
     let before = theirs().await.unwrap();
-    insert_unreadable(database.url(), victim.uuid(), UnreadableEvent::Type).await;
+    insert_unreadable(database.url(), victim.uuid(), UnreadableKind::Type).await;
     assert!(theirs().await.is_err(), "postgres-es stops at it, too");
     crate::quarantine::skip_all(&database, victim).await;
     assert_eq!(theirs().await.unwrap(), before);

@@ -17,7 +17,7 @@ use phaseline_projections::{FoldedLog, drift, history};
 use phaseline_store::{
     Append, ExecuteError, Metadata, NewEvent, StoreError, append, parallel, skip as marks, stream,
 };
-use phaseline_tests::unreadable_events::{UnreadableEvent, insert_event, insert_unreadable};
+use phaseline_tests::unreadable_events::{UnreadableKind, insert_event, insert_unreadable};
 use sqlx::{Connection, PgConnection};
 
 /// The projects of a database, by id.
@@ -105,7 +105,7 @@ async fn rename_first(database: &TestDatabase, project: ProjectId, name: &str) -
 
 #[tokio::test]
 async fn an_unreadable_event_of_any_kind_stops_only_its_own_timeline() {
-    for bad in UnreadableEvent::ALL {
+    for bad in UnreadableKind::ALL {
         let database = sample(6, 60, 61);
         migrated(database.url()).await;
         let all = projects(&database);
@@ -194,7 +194,7 @@ async fn an_unreadable_event_of_any_kind_stops_only_its_own_timeline() {
 
 #[tokio::test]
 async fn every_reader_ignores_a_skipped_event() {
-    for bad in UnreadableEvent::ALL {
+    for bad in UnreadableKind::ALL {
         let database = sample(6, 60, 61);
         migrated(database.url()).await;
         let victim = projects(&database)[2];
@@ -247,7 +247,7 @@ async fn a_mark_survives_a_rollback_and_the_next_migration() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     let victim = projects(&database)[2];
-    let position = insert_unreadable(database.url(), victim.uuid(), UnreadableEvent::Type).await;
+    let position = insert_unreadable(database.url(), victim.uuid(), UnreadableKind::Type).await;
     skip_all(&database, victim).await;
     let fold = folded(&database, 7).await.timelines[&victim].clone();
     rolled_back(database.url()).await;
@@ -269,7 +269,7 @@ async fn a_migration_refuses_an_unreadable_event_until_it_is_skipped() {
     migrated(database.url()).await;
     rolled_back(database.url()).await;
     let victim = projects(&database)[2];
-    let position = insert_unreadable(database.url(), victim.uuid(), UnreadableEvent::Nul).await;
+    let position = insert_unreadable(database.url(), victim.uuid(), UnreadableKind::Nul).await;
     let found = verified(database.url()).await;
     let failed: Vec<_> = found.checks.iter().filter(|check| !check.passed).collect();
     assert!(failed.len() == 1 && failed[0].title.contains("can be read"), "{failed:#?}");
@@ -335,7 +335,7 @@ async fn only_unreadable_events_are_skipped_and_all_or_none() {
     migrated(database.url()).await;
     let all = projects(&database);
     let (victim, other) = (all[2], all[3]);
-    let bad = insert_unreadable(database.url(), victim.uuid(), UnreadableEvent::Type).await;
+    let bad = insert_unreadable(database.url(), victim.uuid(), UnreadableKind::Type).await;
     let good: i64 = database
         .psql(&format!("SELECT min(position) FROM phaseline.events WHERE stream_id = '{victim}'"))
         .parse()

@@ -2,8 +2,9 @@
 //! so committed data are restored.
 
 use phaseline_embedded::testing::{TestCluster, TestOptions};
+use phaseline_migrator::log::events::Direction;
 use phaseline_migrator::progress::{Progress, Silent};
-use phaseline_tests::crash_recovery::{Direction, RecoveryFixture, in_runtime};
+use phaseline_tests::crash_recovery::{RecoveryFixture, in_runtime};
 use phaseline_tests::legacy::LegacyDatabase;
 use phaseline_tests::protocol_proxy::{ProtocolProxy, Stop};
 use phaseline_tests::script::load;

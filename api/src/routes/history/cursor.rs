@@ -42,7 +42,7 @@ impl Order {
 
 /// The requested page.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(super) struct HistoryPageQuery {
     log: Uuid,
     subject: Uuid,
     /// The most entries.
@@ -53,7 +53,7 @@ pub(super) struct Page {
     pub(super) after: Option<i64>,
 }
 
-impl Page {
+impl HistoryPageQuery {
     /// Reads a query about a history in a log.
     pub(super) fn of(
         query: &HashMap<String, String>,
@@ -127,11 +127,11 @@ mod tests {
     #[test]
     fn a_cursor_holds_for_its_own_log_and_history_only() {
         let (log, subject, other) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
-        let page = Page::of(&HashMap::new(), log, subject).unwrap();
+        let page = HistoryPageQuery::of(&HashMap::new(), log, subject).unwrap();
         assert_eq!((page.limit, page.order, page.after), (LIMIT, Order::Ascending, None));
         let query = query_with(&page.cursor(7));
-        assert_eq!(Page::of(&query, log, subject).unwrap().after, Some(7));
-        assert_eq!(Page::of(&query, other, subject).unwrap_err().code(), "bad_cursor");
-        assert_eq!(Page::of(&query, log, other).unwrap_err().code(), "bad_cursor");
+        assert_eq!(HistoryPageQuery::of(&query, log, subject).unwrap().after, Some(7));
+        assert_eq!(HistoryPageQuery::of(&query, other, subject).unwrap_err().code(), "bad_cursor");
+        assert_eq!(HistoryPageQuery::of(&query, log, other).unwrap_err().code(), "bad_cursor");
     }
 }

@@ -5,13 +5,13 @@
 mod page;
 mod stream;
 
-use crate::auth::{Caller, Denied, Scope};
+use crate::auth::{Caller, Denied, TokenScope};
 use crate::openapi::PlannerReadErrors;
 use crate::problem::{Problem, bad_request};
-use crate::routes::error::{Failure, PlannerError};
+use crate::routes::error::{PlannerError, RouteFailure};
 use crate::routes::path_id::PathId;
 use crate::routes::project_view::{self, phase_of, version_of};
-use crate::routes::responses::Assignment;
+use crate::routes::responses::AssignmentResponse;
 use crate::routes::success::Paged;
 use crate::state::AppState;
 use axum::extract::rejection::QueryRejection;
@@ -19,7 +19,7 @@ use axum::extract::{Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::IntoResponse;
-use page::{Days, Last};
+use page::{AssignmentDates, Last};
 use phaseline_domain::PhaseId;
 use std::collections::HashMap;
 use utoipa::IntoParams;
@@ -47,18 +47,18 @@ pub(super) struct AssignmentsQuery {
 /// By date. All of them, or, with `limit`, one page; the header `Link` has the next one. Assignments change without a new version.
 #[utoipa::path(get, path = "/api/v1/phases/{phase_id}/assignments", tag = "planner", operation_id = "list_assignments",
     params(("phase_id" = Uuid, Path), AssignmentsQuery), security(("bearer" = ["phases:read"])),
-    responses(Paged<[Assignment]>, PlannerReadErrors))]
+    responses(Paged<[AssignmentResponse]>, PlannerReadErrors))]
 pub(super) async fn assignments(
     State(app): State<AppState>,
     caller: Result<Caller, Denied>,
     phase: PathId,
     query: Result<Query<HashMap<String, String>>, QueryRejection>,
-) -> Result<Paged<[Assignment]>, PlannerError> {
-    let caller = caller?.with_scope(Scope::PhasesRead)?;
+) -> Result<Paged<[AssignmentResponse]>, PlannerError> {
+    let caller = caller?.with_scope(TokenScope::PhasesRead)?;
     let phase = phase.planner_phase()?;
     let Query(query) = query.map_err(Problem::from)?;
     let (limit, after) = limit_and_cursor(&query, phase)?;
-    let not_found = || Failure::NotFound(format!("Phase with ID {phase} not found"));
+    let not_found = || RouteFailure::NotFound(format!("Phase with ID {phase} not found"));
     let found = project_view::current_project_of_phase(&app, &caller, phase).await?;
     let found = found.ok_or_else(not_found)?;
     let body = phase_of(&found, phase).ok_or_else(not_found)?;
@@ -66,7 +66,7 @@ pub(super) async fn assignments(
     let page_size = limit.unwrap_or(CHUNK);
     let (rows, next) = match (&body.start_date, &body.end_date) {
         (Some(first), Some(last)) => {
-            let days = Days { project, first: first.clone(), last: last.clone() };
+            let days = AssignmentDates { project, first: first.clone(), last: last.clone() };
             let mut rows = page::read(&app.pool, &days, after.as_ref(), page_size + 1).await?;
             let more = rows.len() > page_size;
             rows.truncate(page_size);
@@ -87,7 +87,7 @@ pub(super) async fn assignments(
         format!("/api/v1/phases/{phase}/assignments?limit={page_size}&cursor={cursor}")
     });
     let entries = rows.len();
-    let response: Paged<[Assignment]> = Paged::new(rows, entries, version).await?;
+    let response: Paged<[AssignmentResponse]> = Paged::new(rows, entries, version).await?;
     Ok(response.next(next).marked(&app, project).await?)
 }
 

@@ -1,13 +1,13 @@
 //! Replaces all phases of a project.
 
 use super::read;
-use crate::auth::{Caller, Denied, Scope};
+use crate::auth::{Caller, Denied, TokenScope};
 use crate::openapi::{PlannerWriteErrors, WriteHeaders};
-use crate::routes::error::{Failure, PlannerError};
+use crate::routes::error::{PlannerError, RouteFailure};
 use crate::routes::execute::WriteCommand;
 use crate::routes::opening::{OpenWith, execute_or_open};
 use crate::routes::path_id::PathId;
-use crate::routes::requests::{BatchPhase, PlannerPhase};
+use crate::routes::requests::{BatchPhase, PlannerBatchPhase};
 use crate::routes::responses::PhaseResponse;
 use crate::routes::success::Changed;
 use crate::routes::validate::{FieldErrors, FromJson, JsonPath};
@@ -31,16 +31,16 @@ pub(super) struct Batch {
 impl FromJson for Batch {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let members = faults.object(value, place)?;
-        let phases = faults.required::<Vec<PlannerPhase>>(members, place, "phases");
+        let phases = faults.required::<Vec<PlannerBatchPhase>>(members, place, "phases");
         let version = faults.optional(members, place, "version");
-        let phases = phases?.into_iter().map(|PlannerPhase(phase)| phase).collect();
+        let phases = phases?.into_iter().map(|PlannerBatchPhase(phase)| phase).collect();
         Some(Self { phases, version })
     }
 }
 
 impl Batch {
     /// The one version that header, list and phases name; they must agree.
-    fn version(&self, header: Option<i64>) -> Result<Option<i64>, Failure> {
+    fn version(&self, header: Option<i64>) -> Result<Option<i64>, RouteFailure> {
         let mut faults = FieldErrors::default();
         let mut agreed = header;
         let mut agree = |version: Option<i64>, place: &JsonPath<'_>| match (agreed, version) {
@@ -74,7 +74,7 @@ pub(super) async fn batch(
     project: PathId,
     mut request: WriteRequest,
 ) -> Result<Changed<[PhaseResponse]>, PlannerError> {
-    let caller = caller?.with_scope(Scope::PhasesWrite)?;
+    let caller = caller?.with_scope(TokenScope::PhasesWrite)?;
     let (project, batch, body) = read::<Batch>(&app, &caller, &project, &mut request).await?;
     let mut preconditions = request.preconditions(&caller, &body)?;
     preconditions.expected = batch.version(preconditions.expected)?;

@@ -1,8 +1,8 @@
 //! The phases of a project, and one phase.
 
-use crate::auth::{Caller, Denied, Scope};
+use crate::auth::{Caller, Denied, TokenScope};
 use crate::openapi::PlannerReadErrors;
-use crate::routes::error::{Failure, PlannerError};
+use crate::routes::error::{PlannerError, RouteFailure};
 use crate::routes::execute::no_project;
 use crate::routes::path_id::PathId;
 use crate::routes::project_view::{self, phase_of, version_of};
@@ -23,7 +23,7 @@ pub(super) async fn list(
     caller: Result<Caller, Denied>,
     project: PathId,
 ) -> Result<Current<[PhaseResponse]>, PlannerError> {
-    let caller = caller?.with_scope(Scope::PhasesRead)?;
+    let caller = caller?.with_scope(TokenScope::PhasesRead)?;
     let mut faults = FieldErrors::default();
     let project = project.planner_project_for(&caller, &mut faults)?;
     let project = faults.none_or(project)?;
@@ -41,9 +41,9 @@ pub(super) async fn get(
     caller: Result<Caller, Denied>,
     phase: PathId,
 ) -> Result<Current<PhaseResponse>, PlannerError> {
-    let caller = caller?.with_scope(Scope::PhasesRead)?;
+    let caller = caller?.with_scope(TokenScope::PhasesRead)?;
     let phase = phase.planner_phase()?;
-    let not_found = || Failure::NotFound(format!("Phase {phase} not found"));
+    let not_found = || RouteFailure::NotFound(format!("Phase {phase} not found"));
     let found = project_view::current_project_of_phase(&app, &caller, phase).await?;
     let found = found.ok_or_else(not_found)?;
     let body = phase_of(&found, phase).ok_or_else(not_found)?;

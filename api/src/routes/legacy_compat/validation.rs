@@ -1,10 +1,10 @@
 //! Checks a complete list of a project's phases.
 
 use super::read;
-use crate::auth::{Caller, Denied, Scope};
+use crate::auth::{Caller, Denied, TokenScope};
 use crate::openapi::PlannerReadWithBodyErrors;
 use crate::problem::is_zero;
-use crate::routes::error::{Failure, PlannerError, field_errors};
+use crate::routes::error::{PlannerError, RouteFailure, field_errors};
 use crate::routes::opening::dates_of;
 use crate::routes::path_id::PathId;
 use crate::routes::project_view;
@@ -87,10 +87,10 @@ pub(super) async fn validation(
     project: PathId,
     mut request: WriteRequest,
 ) -> Result<Json<Validation>, PlannerError> {
-    let caller = caller?.with_scope(Scope::PhasesRead)?;
+    let caller = caller?.with_scope(TokenScope::PhasesRead)?;
     let (project, phases, _body) = read::<Vec<CheckedPhase>>(&app, &caller, &project, &mut request).await?;
     let found = project_view::current_project(&app, project).await?;
-    let found = found.ok_or_else(|| Failure::NotFound(format!("Project {project} not found")))?;
+    let found = found.ok_or_else(|| RouteFailure::NotFound(format!("Project {project} not found")))?;
     let range = dates_of(&found)?;
     let many = phases.len() >= MANY;
     let check = move || field_errors(&violations(range, &phases), &BTreeSet::new());

@@ -1,7 +1,7 @@
 //! The request of a preview: one command, under the name of its kind.
 
 use crate::routes::opening::OpenWith;
-use crate::routes::requests::{self, BatchPhase, Dates, NeighboursBody, NewOrder, NewPhase, PhaseChange};
+use crate::routes::requests::{self, BatchPhase, NeighboursBody, NewDates, NewOrder, NewPhase, PhaseChange};
 use crate::routes::validate::{FieldErrors, FromJson, JsonPath};
 use phaseline_domain::{PhaseId, TimelineCommand};
 use serde_json::Value;
@@ -38,7 +38,7 @@ macro_rules! alternatives {
 
 alternatives! {
     /// Give the project other dates.
-    PreviewReschedule { reschedule: Dates }
+    PreviewReschedule { reschedule: NewDates }
     /// Replace all phases.
     PreviewReplace { replace: Replacement }
     /// Create a phase.
@@ -105,7 +105,7 @@ impl FromJson for PreviewCommand {
         let place = &place.member(kind);
         let (command, with) = match kind {
             "reschedule" => {
-                let dates = Dates::read(value, place, faults)?;
+                let dates = NewDates::read(value, place, faults)?;
                 (dates.command(), Some(OpenWith::Dates(dates)))
             }
             "create" => (NewPhase::read(value, place, faults)?.command(PhaseId::random()), None),

@@ -51,7 +51,7 @@ pub(crate) struct BatchPhaseExtra {
 }
 
 impl FromJson for BatchPhase {
-    /// Reads a phase for a preview, in which the rules report what makes a [`PlannerPhase`] malformed.
+    /// Reads a phase for a preview, in which the rules report what makes a [`PlannerBatchPhase`] malformed.
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         read(value, place, faults, false)
     }
@@ -59,9 +59,9 @@ impl FromJson for BatchPhase {
 
 /// A phase of the planner's own route, which checks the limits of each field before any rule.
 #[derive(Debug)]
-pub(crate) struct PlannerPhase(pub(crate) BatchPhase);
+pub(crate) struct PlannerBatchPhase(pub(crate) BatchPhase);
 
-impl FromJson for PlannerPhase {
+impl FromJson for PlannerBatchPhase {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         read(value, place, faults, true).map(Self)
     }

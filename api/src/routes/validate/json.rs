@@ -21,7 +21,7 @@ const VALUES_AT_LEAST: usize = 1000;
 /// An error at the path where the body is not JSON, or exceeds a limit.
 pub(crate) fn read(body: &[u8], max_phases: usize) -> Result<Value, FieldErrors> {
     let values = max_phases.saturating_mul(VALUES_PER_ENTRY).saturating_add(VALUES_AT_LEAST);
-    let reader = Reader { max_phases, values, left: Cell::new(values), excess: RefCell::default() };
+    let reader = JsonReader { max_phases, values, left: Cell::new(values), excess: RefCell::default() };
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let read = reader.at(&JsonPath::BODY).deserialize(&mut deserializer);
     let read = read.and_then(|value| deserializer.end().map(|()| value));
@@ -35,7 +35,7 @@ pub(crate) fn read(body: &[u8], max_phases: usize) -> Result<Value, FieldErrors>
 }
 
 /// The values read so far, and the limits.
-struct Reader {
+struct JsonReader {
     max_phases: usize,
     values: usize,
     left: Cell<usize>,
@@ -46,11 +46,11 @@ struct Reader {
 /// Reads the value at a path.
 #[derive(Clone, Copy)]
 struct At<'a> {
-    reader: &'a Reader,
+    reader: &'a JsonReader,
     place: &'a JsonPath<'a>,
 }
 
-impl Reader {
+impl JsonReader {
     const fn at<'a>(&'a self, place: &'a JsonPath<'a>) -> At<'a> {
         At { reader: self, place }
     }

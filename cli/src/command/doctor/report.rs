@@ -15,7 +15,7 @@ enum CheckResult {
 }
 
 #[derive(Debug, Serialize)]
-struct CheckLine {
+struct DoctorCheck {
     check: &'static str,
     verdict: CheckResult,
     text: String,
@@ -27,7 +27,7 @@ struct CheckLine {
 pub(super) struct DoctorReport {
     format: &'static str,
     passed: bool,
-    checks: Vec<CheckLine>,
+    checks: Vec<DoctorCheck>,
 }
 
 impl DoctorReport {
@@ -40,12 +40,12 @@ impl DoctorReport {
     }
 
     pub(super) fn ok(&mut self, check: &'static str, text: impl Into<String>) {
-        self.checks.push(CheckLine { check, verdict: CheckResult::Ok, text: text.into(), remedy: None });
+        self.checks.push(DoctorCheck { check, verdict: CheckResult::Ok, text: text.into(), remedy: None });
     }
 
     /// Adds a finding that prevents nothing.
     pub(super) fn warn(&mut self, check: &'static str, text: impl Into<String>, remedy: impl Into<String>) {
-        self.checks.push(CheckLine {
+        self.checks.push(DoctorCheck {
             check,
             verdict: CheckResult::Warn,
             text: text.into(),
@@ -55,7 +55,7 @@ impl DoctorReport {
 
     pub(super) fn fail(&mut self, check: &'static str, text: impl Into<String>, remedy: impl Into<String>) {
         self.passed = false;
-        self.checks.push(CheckLine {
+        self.checks.push(DoctorCheck {
             check,
             verdict: CheckResult::Fail,
             text: text.into(),

@@ -18,12 +18,12 @@ const LINES: usize = 3;
 const SHOWN: usize = 200;
 
 /// The dump before the first step.
-pub(super) struct Before {
+pub(super) struct FirstDump {
     file: File,
     pub(super) bytes: u64,
 }
 
-impl Before {
+impl FirstDump {
     pub(super) async fn write(programs: &Programs, url: &DatabaseUrl) -> Result<Self, Failure> {
         let file = tempfile::tempfile().map_err(|error| no_room(&error))?;
         let into = file.try_clone().map_err(|error| no_room(&error))?;

@@ -4,7 +4,7 @@ use super::admin::Admin;
 use super::args::CopyMethod;
 use super::leftovers::mark;
 use super::settings;
-use super::source::Source;
+use super::source::RehearsalSource;
 use super::sql::{identifier, literal};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -42,7 +42,7 @@ pub(super) async fn make(
     context: &Context,
     target: &Target,
     admin: &Admin,
-    source: &Source,
+    source: &RehearsalSource,
     way: CopyMethod,
 ) -> Result<(Copy, Method, Option<String>), Failure> {
     let mut connection = admin.connect().await?;
@@ -76,7 +76,7 @@ pub(super) async fn make(
     Ok((made(oid), Method::Dump, why))
 }
 
-fn owner(source: &Source) -> String {
+fn owner(source: &RehearsalSource) -> String {
     if source.properties.owner_fits {
         format!(" OWNER {}", identifier(&source.properties.owner))
     } else {
@@ -96,12 +96,12 @@ fn free_name(source: &str) -> String {
 }
 
 /// Why it cannot be copied as a template, and whether a dump is an alternative.
-struct Refusal {
+struct CopyRefusal {
     failure: Failure,
     may_dump: bool,
 }
 
-impl From<Failure> for Refusal {
+impl From<Failure> for CopyRefusal {
     fn from(failure: Failure) -> Self {
         Self { failure, may_dump: false }
     }
@@ -118,10 +118,10 @@ async fn as_template(
     context: &Context,
     admin: &Admin,
     connection: &mut PgConnection,
-    source: &Source,
+    source: &RehearsalSource,
     name: &str,
-) -> Result<(), Refusal> {
-    let in_use = |who: String| Refusal {
+) -> Result<(), CopyRefusal> {
+    let in_use = |who: String| CopyRefusal {
         failure: Failure::new(
             Exit::Interrupted,
             "database_in_use",
@@ -180,12 +180,12 @@ async fn as_template(
         // A dump is an alternative to any refusal of this method, but not to errors of the server itself.
         Some(SqlState::ReadOnly | SqlState::DuplicateDatabase) | None => Err(failure.into()),
         Some(state) if state.is_intervention() || state.is_out_of_resources() => Err(failure.into()),
-        Some(_) => Err(Refusal { failure, may_dump: true }),
+        Some(_) => Err(CopyRefusal { failure, may_dump: true }),
     }
 }
 
 /// Other connections to the database; the server's own workers end by themselves.
-async fn others(connection: &mut PgConnection, source: &Source) -> Result<Option<String>, Failure> {
+async fn others(connection: &mut PgConnection, source: &RehearsalSource) -> Result<Option<String>, Failure> {
     let found: Vec<(i32, String, String)> = sqlx::query_as(
         "SELECT a.pid, coalesce(a.usename::text, '?'), coalesce(nullif(a.application_name, ''), a.backend_type, '?')
            FROM pg_catalog.pg_stat_activity a
@@ -262,7 +262,11 @@ impl Copy {
     }
 
     /// Marks it as a rehearsal's and allows connections of this role only: a copy must not disclose data of the database.
-    pub(super) async fn open(&self, context: &Context, source: &Source) -> Result<Vec<String>, Failure> {
+    pub(super) async fn open(
+        &self,
+        context: &Context,
+        source: &RehearsalSource,
+    ) -> Result<Vec<String>, Failure> {
         let mut connection = self.admin.connect("rehearse").await?;
         let copy = identifier(&self.name);
         let sql = format!(
@@ -291,7 +295,7 @@ impl Copy {
     }
 
     /// Copies the database's grants and settings. Returns those that failed.
-    pub(super) async fn set_up(&self, source: &Source) -> Result<Vec<String>, Failure> {
+    pub(super) async fn set_up(&self, source: &RehearsalSource) -> Result<Vec<String>, Failure> {
         let mut connection = self.admin.connect("rehearse").await?;
         settings::copy(&mut connection, &source.name, &self.name).await
     }

@@ -5,9 +5,9 @@ use super::roles;
 use crate::command::rollback;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::report::rehearse::Direction;
 use crate::target::Target;
 use phaseline_migrator::MigratorError;
+use phaseline_migrator::log::events::Direction;
 use phaseline_migrator::plan::{Plan, PlanOptions};
 use phaseline_migrator::progress::Progress;
 use phaseline_migrator::rollback::plan as rollback_plan;
@@ -16,7 +16,7 @@ use sqlx::{Connection, FromRow, PgConnection};
 
 /// Properties of the database for its copy.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct RehearsalSource {
     pub(super) name: String,
     /// The server's major version.
     pub(super) server_version: u32,
@@ -47,7 +47,7 @@ pub(super) struct DatabaseProperties {
     me: String,
 }
 
-impl Source {
+impl RehearsalSource {
     /// The space that the migration needs beyond the database's size.
     pub(super) fn migration_space(&self) -> Option<u64> {
         self.plan.as_ref().map(|plan| plan.estimate.space_bytes)
@@ -107,7 +107,7 @@ pub(super) async fn inspect(
     target: &Target,
     admin: &Admin,
     options: &PlanOptions,
-) -> Result<Source, Failure> {
+) -> Result<RehearsalSource, Failure> {
     let mut connection = target.connect("rehearse").await?;
     let (name, version, process): (String, i32, i32) = sqlx::query_as(
         "SELECT current_database()::text, current_setting('server_version_num')::int4, pg_catalog.pg_backend_pid()",
@@ -145,7 +145,7 @@ pub(super) async fn inspect(
     connection.close().await?;
     match plan {
         Some(plan) if !plan.ready => Err(MigratorError::Refused(Box::new(plan)).into()),
-        plan => Ok(Source {
+        plan => Ok(RehearsalSource {
             name,
             server_version: version.unsigned_abs() / 10_000,
             bytes: properties.bytes.unsigned_abs(),

@@ -1,19 +1,20 @@
 //! The steps on the copy.
 
 use super::args::RehearseArgs;
-use super::compare::Before;
+use super::compare::FirstDump;
 use super::copy::Copy;
 use super::programs::Programs;
-use super::source::Source;
+use super::source::RehearsalSource;
 use crate::backup;
 use crate::command::{migrate, plan, rollback};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::operator::operator;
 use crate::render::format::bytes;
-use crate::report::rehearse::{Direction, FailedCheck, Method, Rehearsal};
+use crate::report::rehearse::{FailedCheck, Method, Rehearsal};
 use crate::target::Target;
 use phaseline_migrator::MigratorError;
+use phaseline_migrator::log::events::Direction;
 use phaseline_migrator::migrate::MigrateOptions;
 use phaseline_migrator::progress::Progress;
 use phaseline_migrator::rollback::RollbackOptions;
@@ -22,16 +23,16 @@ use phaseline_migrator::verify::verify;
 use phaseline_projections::is_powerful;
 use std::time::{Duration, Instant};
 
-pub(super) struct Steps<'a> {
+pub(super) struct RehearsalSteps<'a> {
     pub(super) context: &'a Context,
     pub(super) args: &'a RehearseArgs,
-    pub(super) source: &'a Source,
+    pub(super) source: &'a RehearsalSource,
     pub(super) target: &'a Target,
     pub(super) programs: &'a Programs,
     pub(super) copy: &'a Copy,
 }
 
-impl Steps<'_> {
+impl RehearsalSteps<'_> {
     /// All steps. A failed verification or different dumps end them; the report has the reason.
     pub(super) async fn go(&self, report: &mut Rehearsal, copying: Instant) -> Result<(), Failure> {
         report.notes.extend(self.copy.open(self.context, self.source).await?);
@@ -48,7 +49,7 @@ impl Steps<'_> {
         let begun = Instant::now();
         let watcher = self.context.watcher();
         watcher.step("dumping the copy, to compare", None);
-        let before = Before::write(self.programs, on.url()).await?;
+        let before = FirstDump::write(self.programs, on.url()).await?;
         watcher.finish();
         report.dump_bytes = Some(before.bytes);
         report.step("dump", begun, None);
@@ -197,7 +198,7 @@ impl Steps<'_> {
         Ok(passed)
     }
 
-    async fn compare(&self, report: &mut Rehearsal, before: Before) -> Result<(), Failure> {
+    async fn compare(&self, report: &mut Rehearsal, before: FirstDump) -> Result<(), Failure> {
         let begun = Instant::now();
         let watcher = self.context.watcher();
         watcher.step("dumping the copy again and comparing", None);

@@ -4,7 +4,7 @@ use super::system_under_test::{Difference, Outcome, RunEnd, SystemUnderTest};
 use crate::fixture::{handle, operator};
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::rollback::{RollbackOptions, RollbackPlan, plan, rollback};
-use phaseline_tests::model::{LinkCounts, Loss, Shape};
+use phaseline_tests::model::{LinkCounts, LostField, Shape};
 use sqlx::Connection as _;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -65,10 +65,10 @@ pub(super) async fn step(
 }
 
 /// The loss of a plan, by phase and field.
-fn compare(expected: &BTreeSet<Loss>, plan: &RollbackPlan) -> Result<(), Difference> {
+fn compare(expected: &BTreeSet<LostField>, plan: &RollbackPlan) -> Result<(), Difference> {
     let items = plan.loss.items.iter();
-    let found: BTreeSet<Loss> = items
-        .map(|item| Loss {
+    let found: BTreeSet<LostField> = items
+        .map(|item| LostField {
             project: item.project_id.uuid(),
             phase: item.phase_id.uuid(),
             field: item.field.clone(),

@@ -7,7 +7,7 @@ use phaseline_migrator::progress::Silent;
 use phaseline_migrator::quarantine::{EventSelection, list, skip};
 use phaseline_projections::FoldedLog;
 use phaseline_store::{NewEvent, StoreError};
-use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable};
+use phaseline_tests::unreadable_events::{UnreadableKind, insert_unreadable};
 use sqlx::Connection;
 
 #[tokio::test]
@@ -15,7 +15,7 @@ async fn a_damaged_chain_is_named_as_damage_beside_unreadable_events() {
     let database = sample(40, 60, 61);
     migrated(database.url()).await;
     let victim = projects(&database)[2];
-    insert_unreadable(database.url(), victim.uuid(), UnreadableEvent::Type).await;
+    insert_unreadable(database.url(), victim.uuid(), UnreadableKind::Type).await;
     database.psql(
         "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
          UPDATE phaseline.events SET metadata = '{}' WHERE stream_type = 'Timeline';
@@ -52,7 +52,7 @@ async fn a_version_out_of_turn_is_damage_and_no_mark_helps() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     let victim = projects(&database)[2];
-    insert_unreadable(database.url(), victim.uuid(), UnreadableEvent::Type).await;
+    insert_unreadable(database.url(), victim.uuid(), UnreadableKind::Type).await;
     database.psql(&format!(
         "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
          UPDATE phaseline.events SET version = version + 5

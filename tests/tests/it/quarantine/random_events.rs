@@ -4,7 +4,7 @@ use super::{connect, folded, projects, skip_all};
 use crate::fixture::{assert_verified, migrated, sample};
 use phaseline_projections::drift;
 use phaseline_tests::random::SeededRandom;
-use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable};
+use phaseline_tests::unreadable_events::{UnreadableKind, insert_unreadable};
 use std::collections::BTreeSet;
 
 #[tokio::test]
@@ -19,7 +19,7 @@ async fn unreadable_events_affect_no_other_project() {
         let mut planted = 0;
         for _ in 0..=random.below(12) {
             let victim = random.one_of(&all).unwrap();
-            insert_unreadable(database.url(), victim.uuid(), random.pick(UnreadableEvent::ALL)).await;
+            insert_unreadable(database.url(), victim.uuid(), random.pick(UnreadableKind::ALL)).await;
             victims.insert(victim);
             planted += 1;
         }

@@ -1,7 +1,7 @@
 //! Some assignments of a project, by day and id.
 
 use crate::problem::{Problem, of_read};
-use crate::routes::responses::{Assignment, isoformat};
+use crate::routes::responses::{AssignmentResponse, isoformat};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use phaseline_domain::{PhaseId, ProjectId};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 /// Dates of a project, both included, in the text form of the table.
 #[derive(Debug)]
-pub(super) struct Days {
+pub(super) struct AssignmentDates {
     pub(super) project: ProjectId,
     pub(super) first: String,
     pub(super) last: String,
@@ -25,7 +25,7 @@ pub(super) struct Last {
 }
 
 impl Last {
-    pub(super) fn of(assignment: &Assignment) -> Self {
+    pub(super) fn of(assignment: &AssignmentResponse) -> Self {
         Self { day: assignment.assignment_date.clone().unwrap_or_default(), id: assignment.id }
     }
 
@@ -49,15 +49,15 @@ impl Last {
 /// The next assignments behind one, at most `limit`.
 pub(super) async fn read(
     pool: &PgPool,
-    days: &Days,
+    days: &AssignmentDates,
     after: Option<&Last>,
     limit: usize,
-) -> Result<Vec<Assignment>, Box<Problem>> {
+) -> Result<Vec<AssignmentResponse>, Box<Problem>> {
     let after = after.map(|last| (last.day.as_str(), last.id));
     let rows = planner_view::assignments(pool, days.project, [&days.first, &days.last], after, limit)
         .await
         .map_err(of_read)?;
-    let listed = rows.into_iter().map(|row| Assignment {
+    let listed = rows.into_iter().map(|row| AssignmentResponse {
         id: row.id,
         resource_id: row.resource_id,
         project_id: days.project,

@@ -1,8 +1,8 @@
 //! All assignments in one response, which is sent while the next ones are read.
 
 use super::CHUNK;
-use super::page::{self, Days, Last};
-use crate::routes::responses::Assignment;
+use super::page::{self, AssignmentDates, Last};
+use crate::routes::responses::AssignmentResponse;
 use crate::state::AppState;
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::Frame;
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 /// A JSON list of `first` and of all assignments behind `last`. An error cuts the response short, which every client notices; the
 /// log has the cause.
-pub(super) fn all(app: &AppState, days: Days, first: Vec<Assignment>, last: Last) -> Body {
+pub(super) fn all(app: &AppState, days: AssignmentDates, first: Vec<AssignmentResponse>, last: Last) -> Body {
     // Bounds the memory of a response that the client does not read: one part queued, one being read.
     let (sender, receiver) = mpsc::channel(1);
     let (pool, limit) = (app.pool.clone(), app.settings.request_timeout);
@@ -48,7 +48,7 @@ pub(super) fn all(app: &AppState, days: Days, first: Vec<Assignment>, last: Last
 }
 
 /// The entries, each behind its separator. There are none if the page before was the last one.
-fn part(rows: &[Assignment], opening: u8) -> io::Result<Vec<u8>> {
+fn part(rows: &[AssignmentResponse], opening: u8) -> io::Result<Vec<u8>> {
     let mut part = Vec::with_capacity(rows.len() * 400 + 2);
     for (index, row) in rows.iter().enumerate() {
         part.push(if index == 0 { opening } else { b',' });
