@@ -28,5 +28,6 @@ pub mod random;
 pub mod refusals;
 pub mod roles;
 pub mod script;
+pub mod switching_proxy;
 pub mod table_objects;
 pub mod unreadable_events;

@@ -20,6 +20,7 @@ mod doctor;
 mod drift;
 mod edits;
 mod exit_codes;
+mod failover;
 mod help;
 mod json;
 mod jsonl;

@@ -29,6 +29,30 @@ impl TestCluster {
         }
     }
 
+    /// Stops all processes of the server where they are: its clients' connections stay open, and get no answers.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Continues a frozen server.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let pid_file = self.inner.cluster.data_dir.cluster().join("postmaster.pid");
+        let text = fs::read_to_string(pid_file).unwrap_or_default();
+        let Some(postmaster) = text.lines().next() else { panic!("the server does not run") };
+        // The postmaster first, so that it starts no other process meanwhile.
+        let children = format!("/proc/{postmaster}/task/{postmaster}/children");
+        for pids in [postmaster.to_owned(), fs::read_to_string(children).unwrap_or_default()] {
+            for pid in pids.split_whitespace() {
+                // A backend may have ended meanwhile.
+                let _ = process::private(Path::new("kill")).args([&format!("-{name}"), pid]).status();
+            }
+        }
+    }
+
     /// Makes commits of this cluster wait for its standby, or no longer.
     pub fn wait_for_standby(&self, waits: bool) {
         let names = if waits { "standby" } else { "" };
