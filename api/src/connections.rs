@@ -52,7 +52,7 @@ pub(crate) async fn serve(
     builder.timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout);
     builder.max_buf_size(BUFFER).max_header_size(HEAD);
     let open = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(limits.clients.min(Semaphore::MAX_PERMITS)));
+    let permits = Arc::new(Semaphore::new(limits.clients.min(Semaphore::MAX_PERMITS)));
     let mut reserve = Reserve::new(reserve, limits);
     let mut stop = pin!(stop);
     loop {
@@ -64,7 +64,7 @@ pub(crate) async fn serve(
         let _ = stream.set_nodelay(true);
         let counted = OpenConnection::new(&telemetry);
         let stream = TokioIo::new(Timed::new(stream, limits.write_timeout));
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
             reserve.serve(stream, counted, &open);
             continue;
         };
@@ -75,7 +75,7 @@ pub(crate) async fn serve(
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop((place, counted));
+            drop((permit, counted));
         });
     }
     drop(listener);

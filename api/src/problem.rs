@@ -83,7 +83,7 @@ pub(crate) const fn is_zero(number: &usize) -> bool {
 /// One error of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// The place in the request, such as `phases[1].name`.
+    /// The path of the field in the request, such as `phases[1].name`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub field: Option<String>,

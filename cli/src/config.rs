@@ -91,7 +91,7 @@ pub(crate) struct ServiceArgs {
     /// Time limit for open requests when the service stops [default: 20s]
     #[arg(long, value_name = "TIME")]
     shutdown_timeout: Option<String>,
-    /// Format of the log on stderr, text or json [default: text]
+    /// Log format on stderr: text or json [default: text]
     #[arg(long, value_name = "FORM")]
     log_format: Option<String>,
     /// Maximum number of timelines in memory [default: 10000]

@@ -22,7 +22,7 @@ struct InterruptState {
     tidy: AtomicBool,
     /// The command reports by itself that it stops.
     silent: AtomicBool,
-    /// SIGHUP is no request to stop, but an event of the command's own.
+    /// The command handles SIGHUP itself; it is not a request to stop.
     reloading: AtomicBool,
     hung_up: Notify,
     signalled: Notify,

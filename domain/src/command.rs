@@ -75,7 +75,7 @@ pub struct PhaseChanges {
 /// A command on a project's timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimelineCommand {
-    /// Opens the timeline with one "Default Phase" over all its days, without money.
+    /// Opens the timeline with one "Default Phase" over all its dates, without a budget.
     Open {
         /// The project.
         project_id: ProjectId,

@@ -3,16 +3,16 @@
 //! The order of the events of one command is always the same:
 //!
 //! - `Open`: the timeline, then its default phase.
-//! - `Reschedule`: the project's dates, then the phases whose days follow, by start date.
+//! - `Reschedule`: the project's dates, then the phases whose dates follow, by start date.
 //! - `CreatePhase`: the neighbours that make room, by start date, then the new phase.
 //! - `ResizePhase`: the phases whose dates change, the requested one among them, by their start date before.
 //! - `ChangePhase`: as for `ResizePhase`, then the phase's name, description and budget.
-//! - `Reorder`: the phases whose days change, by the start date they had.
-//! - `RemovePhase`: the removal, then the neighbour that takes the days.
+//! - `Reorder`: the phases whose dates change, by the start date they had.
+//! - `RemovePhase`: the removal, then the neighbour that takes its dates.
 //! - `ReplaceAll`: the removals by start date; then, by the start date in the list, each phase: its creation, or
-//!   what changes of its days, name, description and budget, in this order.
+//!   what changes of its dates, name, description and budget, in this order.
 
-mod days;
+mod dates;
 mod project_dates;
 mod replace;
 
@@ -40,7 +40,7 @@ pub fn decide(timeline: &Timeline, command: &TimelineCommand) -> Result<Vec<Time
         TimelineCommand::Reschedule { start_date, end_date } => reschedule(timeline, *start_date, *end_date),
         TimelineCommand::CreatePhase { phase, neighbours } => create(timeline, phase, *neighbours),
         TimelineCommand::ResizePhase { phase_id, start_date, end_date, neighbours } => {
-            days::resize(timeline, *phase_id, (*start_date, *end_date), *neighbours)
+            dates::resize(timeline, *phase_id, (*start_date, *end_date), *neighbours)
         }
         TimelineCommand::RenamePhase { phase_id, name } => rename(timeline, *phase_id, name),
         TimelineCommand::DescribePhase { phase_id, description } => {
@@ -54,9 +54,9 @@ pub fn decide(timeline: &Timeline, command: &TimelineCommand) -> Result<Vec<Time
         TimelineCommand::ChangePhase { phase_id, changes, neighbours } => {
             change(timeline, *phase_id, changes, *neighbours)
         }
-        TimelineCommand::Reorder { phases } => days::reorder(timeline, phases),
+        TimelineCommand::Reorder { phases } => dates::reorder(timeline, phases),
         TimelineCommand::RemovePhase { phase_id, neighbours } => {
-            days::remove(timeline, *phase_id, *neighbours)
+            dates::remove(timeline, *phase_id, *neighbours)
         }
         TimelineCommand::ReplaceAll { phases } => replace::all(timeline, phases),
     }
@@ -94,7 +94,7 @@ fn reschedule(timeline: &Timeline, start: NaiveDate, end: NaiveDate) -> Result<V
     broken.extend(phase::date_exists(None, start));
     broken.extend(phase::date_exists(None, end));
     Refusal::unless_empty(broken)?;
-    let range = days(None, start, end)?;
+    let range = date_range(None, start, end)?;
 
     let mut drafts: Vec<Draft<'_>> = timeline.phases().iter().map(Draft::from).collect();
     if let Some(first) = drafts.first_mut() {
@@ -117,7 +117,7 @@ fn create(
     neighbours: Neighbours,
 ) -> Result<Vec<TimelineEvent>, Refusal> {
     let invisible = phase::name_is_visible(Some(requested.id), &requested.name);
-    match days::create(timeline, requested, neighbours) {
+    match dates::create(timeline, requested, neighbours) {
         Ok(events) => Refusal::unless_empty(invisible).map(|()| events),
         Err(refusal) if refusal.breaks(Rule::TimelineOpen) => Err(refusal),
         Err(refusal) => {
@@ -191,7 +191,7 @@ fn change(
     };
     let range =
         (changes.start_date.unwrap_or(phase.range.start()), changes.end_date.unwrap_or(phase.range.end()));
-    take(days::resize(timeline, phase_id, range, neighbours));
+    take(dates::resize(timeline, phase_id, range, neighbours));
     if let Some(requested) = &changes.name {
         take(rename(timeline, phase_id, requested));
     }
@@ -218,7 +218,7 @@ fn resized<'a>(
 ) -> Result<Vec<TimelineEvent>, Refusal> {
     let mut events = Vec::new();
     for (phase, draft) in phases.into_iter().zip(drafts) {
-        let range = days(Some(phase.id), draft.start_date, draft.end_date)?;
+        let range = date_range(Some(phase.id), draft.start_date, draft.end_date)?;
         if range != phase.range {
             events.push(PhaseResized { phase_id: phase.id, range }.into());
         }
@@ -232,7 +232,7 @@ fn created(draft: &PhaseDraft) -> Result<TimelineEvent, Refusal> {
     Ok(PhaseCreated {
         phase_id,
         name: name(phase_id, &draft.name)?,
-        range: days(Some(phase_id), draft.start_date, draft.end_date)?,
+        range: date_range(Some(phase_id), draft.start_date, draft.end_date)?,
         description: description(phase_id, draft.description.as_deref())?,
         budget: money(phase_id, draft.capital_budget, draft.expense_budget)?,
     }
@@ -242,7 +242,7 @@ fn created(draft: &PhaseDraft) -> Result<TimelineEvent, Refusal> {
 // Conversions from drafts to valid values. The rules were checked before, so these do not fail; if a rule and a value disagree,
 // the command is refused.
 
-fn days(id: Option<PhaseId>, start: NaiveDate, end: NaiveDate) -> Result<DateRange, Violation> {
+fn date_range(id: Option<PhaseId>, start: NaiveDate, end: NaiveDate) -> Result<DateRange, Violation> {
     DateRange::new(start, end).map_err(|error| Violation::of_value(&error, id, Rule::DatesInOrder))
 }
 

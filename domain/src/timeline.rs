@@ -1,4 +1,4 @@
-//! The aggregate: a project's days, and the phases that cover them.
+//! The aggregate: a project's dates, and the phases that cover them.
 
 use crate::legacy_type::LegacyPhaseType;
 use crate::{Budget, DateRange, Description, PhaseId, PhaseName, ProjectId, TimelineEvent};
@@ -55,7 +55,7 @@ impl Timeline {
         self.project
     }
 
-    /// The project's days, once the timeline is open.
+    /// The project's dates, once the timeline is open.
     pub const fn range(&self) -> Option<DateRange> {
         self.range
     }

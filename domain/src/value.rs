@@ -169,7 +169,7 @@ impl fmt::Display for PhaseName {
     }
 }
 
-/// A phase's description: at most 500 characters. No command makes an empty one: that is no description. Rows that other programs
+/// A phase's description: at most 500 characters. Commands turn an empty one into none. Rows that other programs
 /// wrote, and the events of older versions, may have one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -68,7 +68,7 @@ pub enum EmbeddedError {
     /// Started by root, the server runs as another user, who cannot access a folder.
     #[error(
         "PostgreSQL does not run as root, so it runs as the user {user:?}, who may not enter {}; \
-         run `chmod o+x {}`, or choose another place than {}",
+         run `chmod o+x {}`, or choose a folder other than {}",
         directory.display(),
         directory.display(),
         wanted.display()

@@ -44,17 +44,17 @@ codes! {
         "Connect to the planner's database.";
     /// A table differs from the planner's.
     NotThePlanners, "not_the_planners_tables", true,
-        "The tables are not as the planner's revision 976e6adbac6f leaves them.",
+        "The tables differ from those of the planner's revision 976e6adbac6f.",
         "Bring the tables to that revision; move added columns of project_phases to another table first.";
     /// The planner's own migration was run and rolled back, which leaves `phase_type` as text.
     PhaseTypeIsText, "phase_type_is_text", true,
-        "The planner's own migration was tried and taken back, which leaves project_phases.phase_type as text instead of the type phasetype.",
+        "The planner's own migration was run and rolled back, which leaves project_phases.phase_type as text instead of the type phasetype.",
         "Run: ALTER TABLE public.project_phases ALTER phase_type TYPE public.phasetype USING phase_type::public.phasetype";
     /// The planner was upgraded past the last revision that this program supports.
     NewerRevision, "newer_revision", true,
         "The planner's revision is newer than this program knows; the last one that it knows is 92023c163a26.",
         "Use a phaseline that knows this revision, and wait for one if there is none. `alembic downgrade 92023c163a26` would \
-         delete what later revisions store (such as split budgets): only after a backup, and only if nothing of it is needed.";
+         delete what later revisions store (such as split budgets): only after a backup, and only if that data is not needed.";
     /// The planner's tables lack columns that this program needs.
     PlannerSchemaChanged, "planner_schema_changed", true,
         "The planner's tables are not those of its revision 92023c163a26, which this program needs.",
@@ -65,7 +65,7 @@ codes! {
         "Run the planner's migrations up to 976e6adbac6f, no further: alembic upgrade 976e6adbac6f.";
     /// The server is newer than this program.
     NewerServer, "newer_server", true,
-        "The server is newer than every PostgreSQL that this program is tested with: what only that version has might be lost.",
+        "The server is newer than every PostgreSQL that this program is tested with: features that only that version has might be lost.",
         "Use a phaseline that is tested with it. Or rehearse (`phaseline rehearse` compares dumps), then migrate with --allow-newer-server.";
     /// An object depends on the tables that cannot be carried over.
     Obstacle, "obstacle", true,
@@ -90,7 +90,7 @@ codes! {
          commands, and reschedule it then.";
     /// A row of another program cannot be adopted.
     Unadoptable, "unadoptable", true,
-        "Phases that others wrote into project_phases break the rules of a timeline, so they cannot be adopted.",
+        "Phases that other programs wrote into project_phases break the rules of a timeline, so they cannot be adopted.",
         "Correct the rows, or remove them. Rows of phases that the log has elsewhere: phaseline drift --repair PROJECT.";
     /// The log's chain of hashes is broken.
     LogDamaged, "log_damaged", true,
@@ -133,10 +133,10 @@ codes! {
     PhaseBudget, "phase_budget", true,
         "Phases with a budget that is not an amount, is negative, or whose total is not capital plus expense.",
         "Correct the amounts.";
-    /// A phase's time stamp cannot be carried over.
+    /// A phase's timestamp cannot be carried over.
     PhaseTimestamp, "phase_timestamp", true,
         "Phases with created_at or updated_at infinite or outside the years 1 to 9999.",
-        "Correct the time stamps.";
+        "Correct the timestamps.";
     /// An assignment lacks a value.
     AssignmentNull, "assignment_null", true,
         "Assignments with NULL where the planner has a value.",
@@ -145,10 +145,10 @@ codes! {
     AssignmentDate, "assignment_date", true,
         "Assignments with a date that is infinite or outside the years 1 to 9999.",
         "Correct the date.";
-    /// An assignment's time stamp cannot be carried over.
+    /// An assignment's timestamp cannot be carried over.
     AssignmentTimestamp, "assignment_timestamp", true,
         "Assignments with created_at or updated_at infinite or outside the years 1 to 9999.",
-        "Correct the time stamps.";
+        "Correct the timestamps.";
     /// An assignment's project is missing.
     AssignmentOrphanProject, "assignment_orphan_project", true,
         "Assignments whose project does not exist.",
@@ -159,8 +159,8 @@ codes! {
         "Give the assignment a phase that exists.";
     /// A row violates a foreign key that is created again.
     ForeignKeyOrphan, "foreign_key_orphan", true,
-        "Rows that break a foreign key which the run recreates.",
-        "Delete the row, or restore what it points at.";
+        "Rows that violate a foreign key which the run recreates.",
+        "Delete the row, or restore the row that it refers to.";
     /// A project with a timeline in the log was deleted.
     ProjectGone, "project_gone", false,
         "Projects with a timeline were deleted: their timelines are closed.",
@@ -168,10 +168,10 @@ codes! {
     /// A link differs from the one in the log.
     LinkChanged, "assignment_link_changed", false,
         "Assignments that refer to another phase than the log: the table's value is used.",
-        "Nothing, if people changed them. If all of them differ, something else restored the table: find out what.";
+        "Nothing, if people changed them. If all of them differ, another program restored the table: find out which.";
     /// A repair gives a project its phase.
     ProjectRepaired, "project_repaired", false,
-        "Projects without phases: each gets a default phase over their dates, without a budget.",
+        "Projects without phases: each gets a default phase over its dates, without a budget.",
         "Nothing; a rollback omits the phase again unless it was changed.";
     /// Several phases of one type.
     SeveralOfOneType, "several_phases_of_one_type", false,
@@ -181,13 +181,13 @@ codes! {
     PhaseOfOneDay, "phase_of_one_day", false,
         "Projects of which one phase gets a single day, because few assignments fall on its dates.",
         "Nothing, if intended; `phaseline phase resize` gives it more dates later. Or plan with --boundary midpoint.";
-    /// An assignment outside its project's days.
+    /// An assignment outside its project's dates.
     AssignmentOutside, "assignment_outside_project", false,
         "Assignments dated outside their project: after the migration they belong to no phase.",
         "Nothing; the rollback restores their phase. Reports by phase will not show them.";
     /// An assignment with another project's phase.
     AssignmentForeignPhase, "assignment_of_another_projects_phase", false,
-        "Assignments that point at a phase of another project.",
+        "Assignments that refer to a phase of another project.",
         "Nothing; the rollback restores the link.";
     /// The same resource on the same day in several phases.
     SameResourceAndDay, "same_resource_and_day", false,

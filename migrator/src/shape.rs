@@ -37,7 +37,7 @@ pub struct FoundShape {
     pub shape: Shape,
     /// All revisions in `alembic_version`; the planner has one.
     pub revisions: Vec<String>,
-    /// Tables of the planner's that are missing, or are no ordinary tables.
+    /// The planner's tables that are missing or not ordinary tables.
     pub missing: Vec<String>,
 }
 

@@ -59,7 +59,7 @@ SELECT a.actor, a.rank = 2 AS is_superuser, a.turn = 0 AS is_login, r.rolname::t
        string_agg(DISTINCT o.name, ', ') AS objects, min(o.turn) AS relation
   FROM actors a
  CROSS JOIN objects o
-  -- Of two powerful roles that are no superusers, each may have rights that the other lacks.
+  -- Of two powerful roles that are not superusers, each may have rights that the other lacks.
   JOIN ranks r ON r.oid = o.owner AND a.rank > 0 AND r.rank < 2 AND r.oid <> a.oid
  -- No session has the rights of phaseline_owner, unless it got a login or members.
  WHERE r.rolname <> 'phaseline_owner'

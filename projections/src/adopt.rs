@@ -111,7 +111,7 @@ pub async fn read_unadopted(
 /// A project's dates in the planner's table. Needs no privileges on it, only those of the role `phaseline_writer`.
 ///
 /// # Errors
-/// [`StoreError::UnknownProject`] if the project does not exist, [`StoreError::InvalidProjectDates`] if its dates are no range.
+/// [`StoreError::UnknownProject`] if the project does not exist, [`StoreError::InvalidProjectDates`] if its dates are not a range.
 pub async fn read_project_dates(
     connection: &mut PgConnection,
     project: ProjectId,

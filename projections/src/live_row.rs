@@ -31,7 +31,7 @@ pub struct LiveRow {
     pub project_id: ProjectId,
     /// The columns in the table's order, see [`COLUMNS`]; None is NULL.
     values: Vec<Option<String>>,
-    /// Columns with bytes that are no text; they are shown with replacement characters.
+    /// Columns with bytes that are not valid text; they are shown with replacement characters.
     unreadable: Vec<&'static str>,
 }
 

@@ -248,7 +248,7 @@ fn row(finding: Finding) -> Option<Drift> {
     }
 }
 
-/// The deleted projects among the findings that still have rows. A project that was deleted with its phases is no error.
+/// The deleted projects among the findings that still have rows. A project that was deleted with its phases is not an error.
 fn gone(findings: &[Finding]) -> Vec<ProjectId> {
     let is_gone = |finding: &&Finding| {
         matches!(finding, Finding::Project(ProjectDrift { kind: ProjectDriftKind::ProjectGone { .. }, .. }))

@@ -150,13 +150,13 @@ impl NewEvent {
 /// A stored event, borrowed from the reader's buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct RawEvent<'a> {
-    /// Its place in the whole log, from 1 without gaps, in commit order.
+    /// Its position in the whole log, from 1 without gaps, in commit order.
     pub position: i64,
     /// Its stream's type.
     pub stream_type: &'a str,
     /// Its stream's id.
     pub stream_id: Uuid,
-    /// Its place in its stream, from 1 without gaps.
+    /// Its position in its stream, from 1 without gaps.
     pub version: i64,
     /// Its own id.
     pub event_id: Uuid,
@@ -181,13 +181,13 @@ pub struct RawEvent<'a> {
 /// A stored event, owned.
 #[derive(Clone, Debug)]
 pub struct RecordedEvent {
-    /// Its place in the whole log, from 1 without gaps, in commit order.
+    /// Its position in the whole log, from 1 without gaps, in commit order.
     pub position: i64,
     /// Its stream's type.
     pub stream_type: String,
     /// Its stream's id.
     pub stream_id: Uuid,
-    /// Its place in its stream, from 1 without gaps.
+    /// Its position in its stream, from 1 without gaps.
     pub version: i64,
     /// Its own id.
     pub event_id: Uuid,

@@ -27,7 +27,7 @@ pub struct HashedContent<'a> {
     pub stream_type: &'a str,
     /// Its stream's id.
     pub stream_id: Uuid,
-    /// Its place in its stream.
+    /// Its position in its stream.
     pub version: i64,
     /// Its own id.
     pub event_id: Uuid,
@@ -51,7 +51,7 @@ fn part(hasher: &mut Sha256, bytes: &[u8]) {
     hasher.update(bytes);
 }
 
-/// SHA-256 over the salted metadata, which the content hash covers in its place.
+/// SHA-256 over the salted metadata, which the content hash covers instead of it.
 pub fn metadata(salt: &[u8], metadata: &[u8]) -> Hash {
     let mut hasher = Sha256::new();
     part(&mut hasher, METADATA_TAG);
@@ -81,7 +81,7 @@ pub fn content(event: &HashedContent<'_>) -> Hash {
     hasher.finalize().into()
 }
 
-/// SHA-256 that ties an event's content to its place, its timestamp and all earlier events.
+/// SHA-256 that ties an event's content to its position, its timestamp and all earlier events.
 pub fn chain(previous: &Hash, position: i64, recorded_at: DateTime<Utc>, content: &Hash) -> Hash {
     let mut hasher = Sha256::new();
     part(&mut hasher, CHAIN_TAG);

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 /// The stream type of the log's own first event, `LogOpened`; the stream's id is the log's id.
 pub const LOG: &str = "Log";
 
-/// A running bulk import. Its events become visible when the caller's transaction commits, in their places behind
+/// A running bulk import. Its events become visible when the caller's transaction commits, at the positions behind
 /// all events that were committed before.
 #[derive(Debug)]
 pub struct Import<'c> {
@@ -79,7 +79,7 @@ impl<'c> Import<'c> {
         self.position
     }
 
-    /// Adds one event. `version` is its place in its stream, and must be one more than the stream's last: the database's unique key
+    /// Adds one event. `version` is its position in its stream, and must be one more than the stream's last: the database's unique key
     /// refuses duplicates only. `metadata` is JSON text.
     pub async fn push(
         &mut self,

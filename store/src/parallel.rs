@@ -42,7 +42,7 @@ pub struct LogEntry<'a> {
 pub struct TimelineEntry<'a> {
     /// The project.
     pub stream_id: Uuid,
-    /// Its place in its stream, from 1 without gaps.
+    /// Its position in its stream, from 1 without gaps.
     pub version: i64,
     /// Its type's name.
     pub event_type: &'a str,
@@ -55,10 +55,10 @@ pub struct TimelineEntry<'a> {
 }
 
 impl LogEntry<'_> {
-    /// The decoded event, or why it cannot be read. Does not check whether the event is possible at its place in the stream.
+    /// The decoded event, or why it cannot be read. Does not check whether the event is possible at its version.
     pub fn decode(&self) -> Option<Result<TimelineEvent, Box<UnreadableEvent>>> {
         let found = self.timeline?;
-        let place = EventHeader {
+        let header = EventHeader {
             position: self.position,
             stream_type: TIMELINE,
             stream_id: found.stream_id,
@@ -66,7 +66,7 @@ impl LogEntry<'_> {
             event_type: found.event_type,
             schema_version: found.schema_version,
         };
-        Some(unreadable::decode(place, found.payload, found.metadata))
+        Some(unreadable::decode(header, found.payload, found.metadata))
     }
 }
 
@@ -97,7 +97,7 @@ impl From<Vec<PgConnection>> for Readers {
     }
 }
 
-/// Reads positions 1 to `up_to` with these connections, on a snapshot from [`export_snapshot`]. `decode` turns places
+/// Reads positions 1 to `up_to` with these connections, on a snapshot from [`export_snapshot`]. `decode` turns entries
 /// into the caller's type, on any core and in any order; `each` gets the results chunk by chunk in order of position.
 /// Returns their number, which is always `up_to`.
 ///
@@ -139,11 +139,11 @@ where
     drop(sender);
     let mut waiting: BTreeMap<i64, Vec<T>> = BTreeMap::new();
     let mut done = 0;
-    while let Some((after, places)) = chunks.recv().await {
-        waiting.insert(after, places);
-        while let Some(places) = waiting.remove(&done) {
-            done += i64::try_from(places.len()).unwrap_or(i64::MAX);
-            each(places)?;
+    while let Some((after, entries)) = chunks.recv().await {
+        waiting.insert(after, entries);
+        while let Some(entries) = waiting.remove(&done) {
+            done += i64::try_from(entries.len()).unwrap_or(i64::MAX);
+            each(entries)?;
             ahead.add_permits(1);
         }
     }
@@ -199,8 +199,8 @@ impl ChunkReader {
                 break;
             }
             let last = after.saturating_add(self.chunk).min(self.up_to);
-            let places = read_chunk(&mut transaction, after, last, &decode).await?;
-            if sender.send((after, places)).is_err() {
+            let entries = read_chunk(&mut transaction, after, last, &decode).await?;
+            if sender.send((after, entries)).is_err() {
                 break;
             }
         }
@@ -229,22 +229,22 @@ async fn read_chunk<T>(
                 CASE WHEN stream_type = '{TIMELINE}' THEN metadata END
            FROM phaseline.events WHERE position > {after} AND position <= {last} ORDER BY position"
     );
-    let mut places = Vec::with_capacity(usize::try_from(last - after).unwrap_or_default());
+    let mut entries = Vec::with_capacity(usize::try_from(last - after).unwrap_or_default());
     let mut expected = after + 1;
     copy::read(connection, &query, |row| {
-        let place = place(&row)?;
-        if place.position != expected {
-            return Err(StoreError::PositionGap { expected, found: Some(place.position) });
+        let entry = log_entry(&row)?;
+        if entry.position != expected {
+            return Err(StoreError::PositionGap { expected, found: Some(entry.position) });
         }
         expected += 1;
-        places.push(decode(&place)?);
+        entries.push(decode(&entry)?);
         Ok(())
     })
     .await?;
-    if expected == last + 1 { Ok(places) } else { Err(StoreError::PositionGap { expected, found: None }) }
+    if expected == last + 1 { Ok(entries) } else { Err(StoreError::PositionGap { expected, found: None }) }
 }
 
-fn place<'a>(row: &Row<'a>) -> Result<LogEntry<'a>, StoreError> {
+fn log_entry<'a>(row: &Row<'a>) -> Result<LogEntry<'a>, StoreError> {
     let timeline = match row.nullable_uuid(2)? {
         None => None,
         Some(stream_id) => Some(TimelineEntry {

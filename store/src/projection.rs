@@ -32,7 +32,7 @@ pub trait InlineProjection: Clone + Send + Sync + 'static {
     /// The dates of a project in the planner's table; none if the read models are not in use.
     ///
     /// # Errors
-    /// [`StoreError::UnknownProject`] if the project is not there, [`StoreError::InvalidProjectDates`] if its dates are no range.
+    /// [`StoreError::UnknownProject`] if the project is not there, [`StoreError::InvalidProjectDates`] if its dates are not a range.
     fn project_dates(
         &self,
         connection: &mut PgConnection,

@@ -1,5 +1,5 @@
 //! Marks: later events that leave an unreadable one out. Every reader of the log ignores a marked event, which keeps its position, its
-//! version and its place in the chain of hashes.
+//! version and its position in the chain of hashes.
 //!
 //! Marks have their own stream type, which `phaseline.append` does not write: a role that may only execute commands cannot leave out
 //! events.
@@ -37,13 +37,13 @@ struct EventSkipped {
 /// An event that is left out, by whom and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SkippedEvent {
-    /// The place of the event that is left out in the whole log.
+    /// The position of the event that is left out.
     pub position: i64,
     /// Its stream's type.
     pub stream_type: String,
     /// Its stream's id: the project, if it is a timeline's.
     pub stream_id: Uuid,
-    /// Its place in its stream.
+    /// Its position in its stream.
     pub version: i64,
     /// Its type's name.
     pub event_type: String,
@@ -51,7 +51,7 @@ pub struct SkippedEvent {
     pub schema_version: i32,
     /// Why it could not be read.
     pub fault: String,
-    /// The place of the mark in the whole log.
+    /// The position of the mark.
     pub skipped_at_position: i64,
     /// When it was marked (UTC).
     pub skipped_at: DateTime<Utc>,

@@ -1,5 +1,5 @@
 //! Events that cannot be read: an unknown type or schema version, a payload or metadata that does not parse, an event that
-//! is impossible at its place. The timeline that holds one is in quarantine until a mark leaves the event out
+//! is impossible at that version. The timeline that holds one is in quarantine until a mark leaves the event out
 //! ([`crate::skip`]); all other timelines are not affected (`docs/decisions/quarantine.md`).
 
 use crate::event::TIMELINE;
@@ -15,13 +15,13 @@ const SHOWN: usize = 200;
 /// An event that cannot be read, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UnreadableEvent {
-    /// Its place in the whole log.
+    /// Its position in the whole log.
     pub position: i64,
     /// Its stream's type.
     pub stream_type: String,
     /// Its stream's id: the project, if it is a timeline's.
     pub stream_id: Uuid,
-    /// Its place in its stream.
+    /// Its position in its stream.
     pub version: i64,
     /// Its type's name.
     pub event_type: String,
@@ -48,16 +48,16 @@ impl fmt::Display for UnreadableEvent {
     }
 }
 
-/// Place and type of an event, for [`UnreadableEvent::at`].
+/// Position and type of an event, for [`UnreadableEvent::at`].
 #[derive(Clone, Copy, Debug)]
 pub struct EventHeader<'a> {
-    /// Its place in the whole log.
+    /// Its position in the whole log.
     pub position: i64,
     /// Its stream's type.
     pub stream_type: &'a str,
     /// Its stream's id.
     pub stream_id: Uuid,
-    /// Its place in its stream.
+    /// Its position in its stream.
     pub version: i64,
     /// Its type's name.
     pub event_type: &'a str,
@@ -93,28 +93,28 @@ impl<'a> From<&'a RecordedEvent> for EventHeader<'a> {
 
 impl UnreadableEvent {
     /// The event with its fault.
-    pub fn at<'a>(place: impl Into<EventHeader<'a>>, fault: impl fmt::Display) -> Self {
-        let place = place.into();
+    pub fn at<'a>(header: impl Into<EventHeader<'a>>, fault: impl fmt::Display) -> Self {
+        let header = header.into();
         let shown = |text: &str| match text.char_indices().nth(SHOWN) {
             Some((end, _)) => format!("{}…", &text[..end]),
             None => text.to_owned(),
         };
         Self {
-            position: place.position,
-            stream_type: shown(place.stream_type),
-            stream_id: place.stream_id,
-            version: place.version,
-            event_type: shown(place.event_type),
-            schema_version: place.schema_version,
+            position: header.position,
+            stream_type: shown(header.stream_type),
+            stream_id: header.stream_id,
+            version: header.version,
+            event_type: shown(header.event_type),
+            schema_version: header.schema_version,
             fault: shown(&fault.to_string()),
             damage: false,
         }
     }
 
     /// The event in place of another expected version of its stream.
-    pub fn out_of_turn<'a>(place: impl Into<EventHeader<'a>>, expected: i64) -> Self {
+    pub fn out_of_turn<'a>(header: impl Into<EventHeader<'a>>, expected: i64) -> Self {
         let fault = format!("came where version {expected} was expected: the log is damaged");
-        Self { damage: true, ..Self::at(place, fault) }
+        Self { damage: true, ..Self::at(header, fault) }
     }
 }
 
@@ -123,14 +123,14 @@ pub fn metadata_fault(error: impl fmt::Display) -> String {
     format!("metadata cannot be read: {error}")
 }
 
-/// A timeline's event as it was stored, or why it cannot be read. Does not check whether the event is possible at its place in the stream.
+/// A timeline's event as it was stored, or why it cannot be read. Does not check whether the event is possible at its version.
 pub fn decode(
-    place: EventHeader<'_>,
+    header: EventHeader<'_>,
     payload: &str,
     metadata: &str,
 ) -> Result<TimelineEvent, Box<UnreadableEvent>> {
-    let unreadable = |fault: &dyn fmt::Display| Box::new(UnreadableEvent::at(place, fault));
-    let event = TimelineEvent::from_stored(place.event_type, place.schema_version, payload)
+    let unreadable = |fault: &dyn fmt::Display| Box::new(UnreadableEvent::at(header, fault));
+    let event = TimelineEvent::from_stored(header.event_type, header.schema_version, payload)
         .map_err(|error| unreadable(&error))?;
     match serde_json::from_str::<Metadata>(metadata) {
         Ok(_) => Ok(event),
@@ -206,7 +206,7 @@ pub(crate) struct StreamReader {
 }
 
 impl StreamReader {
-    /// From the stream's beginning, or from a place at which the timeline is `open`.
+    /// From the stream's beginning, or from a version at which the timeline is `open`.
     pub(crate) const fn new(project: ProjectId, open: bool) -> Self {
         Self { project, open }
     }

@@ -14,7 +14,7 @@
 //!   is a loss at every rollback, even after it got a legacy row: that row cannot hold its name.
 //! - An edited field is a loss while it differs from the migration's value, even if a later migration changed
 //!   it again (for example because its neighbour was removed from the legacy table).
-//! - Project dates that the backend changed without an event are no loss: a rollback does not change `projects`.
+//! - Project dates that the backend changed without an event are not a loss: a rollback does not change `projects`.
 //! - An assignment of a legacy phase that was deleted with its project has lost its link, as with a removed phase.
 //! - An unedited supplied phase follows its project's dates at the next migration, and stays unedited; its
 //!   `created_at` stays.

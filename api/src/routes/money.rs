@@ -19,12 +19,12 @@ impl MoneyText {
 }
 
 impl FromJson for MoneyText {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         if !value.is_string() {
-            faults.note(place, "string_type", "Input should be a string such as \"50000.00\"");
+            faults.note(path, "string_type", "Input should be a string such as \"50000.00\"");
             return None;
         }
-        Decimal::read(value, place, faults).map(Self)
+        Decimal::read(value, path, faults).map(Self)
     }
 }
 

@@ -39,10 +39,10 @@ pub(crate) fn neighbours(word: &str) -> Option<Neighbours> {
 }
 
 impl FromJson for Neighbours {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let read = value.as_str().and_then(neighbours);
         if read.is_none() {
-            faults.note(place, "enum", "Input should be 'adjust' or 'refuse'");
+            faults.note(path, "enum", "Input should be 'adjust' or 'refuse'");
         }
         read
     }
@@ -66,11 +66,11 @@ pub(crate) struct PhaseFields {
 }
 
 impl PhaseFields {
-    fn read(members: &Map<String, Value>, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        let name = faults.required(members, place, "name");
-        let start_date = faults.required(members, place, "start_date");
-        let end_date = faults.required(members, place, "end_date");
-        let description = faults.optional(members, place, "description");
+    fn read(members: &Map<String, Value>, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        let name = faults.required(members, path, "name");
+        let start_date = faults.required(members, path, "start_date");
+        let end_date = faults.required(members, path, "end_date");
+        let description = faults.optional(members, path, "description");
         Some(Self { name: name?, start_date: start_date?, end_date: end_date?, description })
     }
 
@@ -143,14 +143,14 @@ pub(crate) struct NewPhaseExtra {
 }
 
 impl FromJson for NewPhase {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        let members = faults.object(value, place)?;
-        faults.only(members, place, &[PHASE_MEMBERS, &["total_budget", "neighbours"]].concat());
-        let fields = PhaseFields::read(members, place, faults);
-        let mut amount = |name| faults.optional(members, place, name).map(MoneyText::decimal);
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        let members = faults.object(value, path)?;
+        faults.only(members, path, &[PHASE_MEMBERS, &["total_budget", "neighbours"]].concat());
+        let fields = PhaseFields::read(members, path, faults);
+        let mut amount = |name| faults.optional(members, path, name).map(MoneyText::decimal);
         let [capital_budget, expense_budget, total_budget] =
             ["capital_budget", "expense_budget", "total_budget"].map(&mut amount);
-        let neighbours = faults.optional(members, place, "neighbours");
+        let neighbours = faults.optional(members, path, "neighbours");
         let extra = NewPhaseExtra {
             capital_budget: capital_budget.unwrap_or_default(),
             expense_budget: expense_budget.unwrap_or_default(),
@@ -202,27 +202,27 @@ pub(crate) struct PhaseChange {
 }
 
 impl FromJson for PhaseChange {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        Self::with(value, place, faults, &[])
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        Self::with(value, path, faults, &[])
     }
 }
 
 impl PhaseChange {
     /// Reads the changes beside other members.
-    fn with(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors, others: &[&str]) -> Option<Self> {
-        let members = faults.object(value, place)?;
-        faults.only(members, place, &[others, PHASE_MEMBERS, &["total_budget", "neighbours"]].concat());
+    fn with(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors, others: &[&str]) -> Option<Self> {
+        let members = faults.object(value, path)?;
+        faults.only(members, path, &[others, PHASE_MEMBERS, &["total_budget", "neighbours"]].concat());
         let amount =
-            |faults: &mut FieldErrors, name| faults.stated(members, place, name).map(MoneyText::decimal);
+            |faults: &mut FieldErrors, name| faults.stated(members, path, name).map(MoneyText::decimal);
         let change = Self {
-            name: faults.stated(members, place, "name"),
-            start_date: faults.stated(members, place, "start_date"),
-            end_date: faults.stated(members, place, "end_date"),
-            description: faults.given(members, place, "description"),
+            name: faults.stated(members, path, "name"),
+            start_date: faults.stated(members, path, "start_date"),
+            end_date: faults.stated(members, path, "end_date"),
+            description: faults.given(members, path, "description"),
             capital_budget: amount(faults, "capital_budget"),
             expense_budget: amount(faults, "expense_budget"),
             total_budget: amount(faults, "total_budget"),
-            neighbours: faults.optional(members, place, "neighbours").unwrap_or_default(),
+            neighbours: faults.optional(members, path, "neighbours").unwrap_or_default(),
         };
         Some(change)
     }
@@ -245,24 +245,24 @@ impl PhaseChange {
 /// A change with the id of its phase.
 pub(crate) fn change_of(
     value: &Value,
-    place: &JsonPath<'_>,
+    path: &JsonPath<'_>,
     faults: &mut FieldErrors,
 ) -> Option<TimelineCommand> {
-    let change = PhaseChange::with(value, place, faults, &["phase_id"]);
-    let id = faults.required(value.as_object()?, place, "phase_id");
+    let change = PhaseChange::with(value, path, faults, &["phase_id"]);
+    let id = faults.required(value.as_object()?, path, "phase_id");
     Some(change?.command(id?))
 }
 
 /// A removal with the id of its phase.
 pub(crate) fn removal_of(
     value: &Value,
-    place: &JsonPath<'_>,
+    path: &JsonPath<'_>,
     faults: &mut FieldErrors,
 ) -> Option<TimelineCommand> {
-    let members = faults.object(value, place)?;
-    faults.only(members, place, &["phase_id", "neighbours"]);
-    let phase_id = faults.required(members, place, "phase_id");
-    let neighbours: Option<Neighbours> = faults.optional(members, place, "neighbours");
+    let members = faults.object(value, path)?;
+    faults.only(members, path, &["phase_id", "neighbours"]);
+    let phase_id = faults.required(members, path, "phase_id");
+    let neighbours: Option<Neighbours> = faults.optional(members, path, "neighbours");
     Some(TimelineCommand::RemovePhase { phase_id: phase_id?, neighbours: neighbours.unwrap_or_default() })
 }
 
@@ -275,10 +275,10 @@ pub(crate) struct NewOrder {
 }
 
 impl FromJson for NewOrder {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        let members = faults.object(value, place)?;
-        faults.only(members, place, &["phases"]);
-        faults.required(members, place, "phases").map(|phases| Self { phases })
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        let members = faults.object(value, path)?;
+        faults.only(members, path, &["phases"]);
+        faults.required(members, path, "phases").map(|phases| Self { phases })
     }
 }
 
@@ -302,11 +302,11 @@ pub(crate) struct NewDates {
 }
 
 impl FromJson for NewDates {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        let members = faults.object(value, place)?;
-        faults.only(members, place, &["start_date", "end_date"]);
-        let start_date = faults.required(members, place, "start_date");
-        let end_date = faults.required(members, place, "end_date");
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        let members = faults.object(value, path)?;
+        faults.only(members, path, &["start_date", "end_date"]);
+        let start_date = faults.required(members, path, "start_date");
+        let end_date = faults.required(members, path, "end_date");
         Some(Self { start_date: start_date?, end_date: end_date? })
     }
 }

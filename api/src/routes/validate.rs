@@ -99,23 +99,23 @@ pub(crate) struct FieldErrors {
 /// A value that can be read from JSON.
 pub(crate) trait FromJson: Sized {
     /// The value; none if it cannot be read, which is added to `faults`.
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self>;
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self>;
 }
 
 impl FieldErrors {
     /// Adds an error.
-    pub(crate) fn note(&mut self, place: &JsonPath<'_>, kind: &'static str, message: impl Into<String>) {
+    pub(crate) fn note(&mut self, path: &JsonPath<'_>, kind: &'static str, message: impl Into<String>) {
         if self.found.len() < MOST_FAULTS {
-            self.found.push(Fault { steps: place.steps(), message: message.into(), kind });
+            self.found.push(Fault { steps: path.steps(), message: message.into(), kind });
         } else {
             self.more += 1;
         }
     }
 
     /// A single error.
-    pub(crate) fn one(place: &JsonPath<'_>, kind: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn one(path: &JsonPath<'_>, kind: &'static str, message: impl Into<String>) -> Self {
         let mut faults = Self::default();
-        faults.note(place, kind, message);
+        faults.note(path, kind, message);
         faults
     }
 
@@ -141,25 +141,25 @@ impl FieldErrors {
     pub(crate) fn object<'v>(
         &mut self,
         value: &'v Value,
-        place: &JsonPath<'_>,
+        path: &JsonPath<'_>,
     ) -> Option<&'v Map<String, Value>> {
         let members = value.as_object();
         if members.is_none() {
             let message = "Input should be a valid dictionary or object to extract fields from";
-            self.note(place, "model_attributes_type", message);
+            self.note(path, "model_attributes_type", message);
         }
         members
     }
 
     /// Adds an error per unknown member: a misspelt one would be ignored silently.
-    pub(crate) fn only(&mut self, members: &Map<String, Value>, place: &JsonPath<'_>, known: &[&str]) {
+    pub(crate) fn only(&mut self, members: &Map<String, Value>, path: &JsonPath<'_>, known: &[&str]) {
         for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
             if self.found.len() == MOST_FAULTS {
                 self.more += 1;
                 continue;
             }
             let message = format!("Unknown member; known members are {}", known.join(", "));
-            self.note(&place.member(name), "extra_forbidden", message);
+            self.note(&path.member(name), "extra_forbidden", message);
         }
     }
 
@@ -167,13 +167,13 @@ impl FieldErrors {
     pub(crate) fn required<T: FromJson>(
         &mut self,
         members: &Map<String, Value>,
-        place: &JsonPath<'_>,
+        path: &JsonPath<'_>,
         name: &str,
     ) -> Option<T> {
         match members.get(name) {
-            Some(value) => T::read(value, &place.member(name), self),
+            Some(value) => T::read(value, &path.member(name), self),
             None => {
-                self.note(&place.member(name), "missing", "Field required");
+                self.note(&path.member(name), "missing", "Field required");
                 None
             }
         }
@@ -183,23 +183,23 @@ impl FieldErrors {
     pub(crate) fn optional<T: FromJson>(
         &mut self,
         members: &Map<String, Value>,
-        place: &JsonPath<'_>,
+        path: &JsonPath<'_>,
         name: &str,
     ) -> Option<T> {
         let value = members.get(name).filter(|value| !value.is_null())?;
-        T::read(value, &place.member(name), self)
+        T::read(value, &path.member(name), self)
     }
 
     /// A member that may be absent; null is a value.
     pub(crate) fn given<T: FromJson>(
         &mut self,
         members: &Map<String, Value>,
-        place: &JsonPath<'_>,
+        path: &JsonPath<'_>,
         name: &str,
     ) -> Option<Option<T>> {
         match members.get(name)? {
             Value::Null => Some(None),
-            value => T::read(value, &place.member(name), self).map(Some),
+            value => T::read(value, &path.member(name), self).map(Some),
         }
     }
 
@@ -207,30 +207,30 @@ impl FieldErrors {
     pub(crate) fn stated<T: FromJson>(
         &mut self,
         members: &Map<String, Value>,
-        place: &JsonPath<'_>,
+        path: &JsonPath<'_>,
         name: &str,
     ) -> Option<T> {
-        T::read(members.get(name)?, &place.member(name), self)
+        T::read(members.get(name)?, &path.member(name), self)
     }
 }
 
 impl FromJson for i64 {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let number = value.as_i64();
         if number.is_none() {
-            faults.note(place, "int_type", "Input should be a valid integer");
+            faults.note(path, "int_type", "Input should be a valid integer");
         }
         number
     }
 }
 
 impl<T: FromJson> FromJson for Vec<T> {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let Some(list) = value.as_array() else {
-            faults.note(place, "list_type", "Input should be a valid list");
+            faults.note(path, "list_type", "Input should be a valid list");
             return None;
         };
-        let read = list.iter().enumerate().map(|(index, value)| T::read(value, &place.entry(index), faults));
+        let read = list.iter().enumerate().map(|(index, value)| T::read(value, &path.entry(index), faults));
         // Reads all entries first, to collect the errors of all.
         let read: Vec<Option<T>> = read.collect();
         read.into_iter().collect()
@@ -246,8 +246,8 @@ mod tests {
     #[test]
     fn every_error_is_collected_with_its_path() {
         let faults = read(&json!([1, "x", null]));
-        let places: Vec<String> = faults.first().iter().map(Fault::arrows).collect();
-        assert_eq!(places, ["body -> 0", "body -> 1", "body -> 2"]);
+        let paths: Vec<String> = faults.first().iter().map(Fault::arrows).collect();
+        assert_eq!(paths, ["body -> 0", "body -> 1", "body -> 2"]);
         assert_eq!(faults.first()[0].dotted().as_deref(), Some("[0]"));
         assert_eq!(faults.more(), 0);
     }

@@ -122,7 +122,7 @@ impl WriteRequest {
             return Err(no_body().into());
         }
         let large = bytes.len() > LARGE;
-        let place = match large {
+        let permit = match large {
             true => Some(Arc::clone(&app.large).acquire_owned().await.map_err(|_| internal())?),
             false => None,
         };
@@ -142,7 +142,7 @@ impl WriteRequest {
             Ok::<_, FieldErrors>((read, json, text))
         });
         let (read, json, canonical) = read.await??;
-        Ok((read, JsonBody { json: Arc::new(json), canonical, _place: place }))
+        Ok((read, JsonBody { json: Arc::new(json), canonical, _place: permit }))
     }
 
     /// Whether the content type is JSON in UTF-8; a missing one counts as that.

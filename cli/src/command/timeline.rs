@@ -130,11 +130,11 @@ async fn show(context: &Context, target: &Target, args: &TimelineShowArgs) -> Re
     };
     context.output.result_with_rows(&shown, &[ROWS], || {
         let mut page = Page::default();
-        let days = range.map_or_else(
+        let dates = range.map_or_else(
             || ": closed, the project was deleted".to_owned(),
             |range| format!(": {range}, {} days", range.days()),
         );
-        page.line(format_args!("Timeline of project {}{}{days}", args.project, args.moment.words())).gap();
+        page.line(format_args!("Timeline of project {}{}{dates}", args.project, args.moment.words())).gap();
         render::timeline::phases(&mut page, &folded.timeline);
         page.gap().line(format_args!("Version {}, position {} of the log.", folded.version, folded.position));
         page.into_text()

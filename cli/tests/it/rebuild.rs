@@ -148,7 +148,7 @@ fn rows_and_projects_of_others_are_listed_with_their_remedies() {
         assert!(page.contains("1 project is not in public.projects and still has rows"), "{page}");
         assert!(page.contains("DIFFERENT."), "{page}");
     }
-    // A project deleted with its phases is no error, although its timeline is still open.
+    // A project deleted with its phases is not an error, although its timeline is still open.
     database.psql(&format!("DELETE FROM project_phases WHERE project_id = '{STRANGER}'"));
     on(&database, &["rebuild", "--check"]).exits_with(0);
     on(&database, &["drift", "--repair", STRANGER, "--yes"]).exits_with(0);

@@ -1,6 +1,6 @@
 //! The command that states the complete list.
 
-use super::{budget, created, days, describe, renamed};
+use super::{budget, created, date_range, describe, renamed};
 use crate::event::{PhaseRemoved, PhaseResized};
 use crate::rule::{self, Draft, DraftBudget, request};
 use crate::{Phase, PhaseDraft, PhaseId, Refusal, Timeline, TimelineEvent, command::ReplacementPhase};
@@ -43,7 +43,7 @@ pub(super) fn all(timeline: &Timeline, phases: &[ReplacementPhase]) -> Result<Ve
 fn changed(timeline: &Timeline, phase: &Phase, draft: &PhaseDraft) -> Result<Vec<TimelineEvent>, Refusal> {
     let phase_id = phase.id;
     let mut events = Vec::new();
-    let range = days(Some(phase_id), draft.start_date, draft.end_date)?;
+    let range = date_range(Some(phase_id), draft.start_date, draft.end_date)?;
     if range != phase.range {
         events.push(PhaseResized { phase_id, range }.into());
     }

@@ -43,9 +43,9 @@ pub fn fit(range: DateRange, assigned: &[&[NaiveDate]]) -> Option<Vec<DateRange>
     if even.len() < 2 {
         return Some(even);
     }
-    // A boundary's place is the number of days before it. It gains the assignments of the phase before it up to that place, and
-    // loses those of the phase after it: summed over all boundaries this is the number of assignments inside their phase, up to a
-    // constant.
+    // A boundary's offset is the number of the range's days before it. Its gain there: the earlier assignments of the phase that ends
+    // at it, minus those of the phase that begins at it. The sum of all gains is the number of assignments inside their own phase,
+    // except for a constant.
     let even_at: Vec<i64> =
         even.iter().skip(1).map(|piece| (piece.start() - range.start()).num_days()).collect();
     let mut assignments: Vec<(i64, usize)> = assigned
@@ -56,14 +56,15 @@ pub fn fit(range: DateRange, assigned: &[&[NaiveDate]]) -> Option<Vec<DateRange>
         .map(|(day, phase)| ((day - range.start()).num_days(), phase))
         .collect();
     assignments.sort_unstable();
-    let places = places(range.days(), &assignments, &even_at);
-    let values = values(&places, &assignments, &even_at);
+    let offsets = offsets(range.days(), &assignments, &even_at);
+    let values = values(&offsets, &assignments, &even_at);
 
-    // From the last boundary to the first: the best sum of it and all later ones if it lies at a place or later.
+    // From the last boundary to the first. `best[boundary][at]` is the best sum of the values of this boundary and all later ones, if
+    // this one is at `offsets[at]` or later; none if they do not fit.
     let mut best: Vec<Vec<Option<BoundaryValue>>> = Vec::with_capacity(values.len());
     for own in values.iter().rev() {
         let later = best.last();
-        let mut from = vec![None; places.len() + 1];
+        let mut from = vec![None; offsets.len() + 1];
         for (at, value) in own.iter().enumerate().rev() {
             from[at] = with_later_boundaries(*value, later, at).max(from[at + 1]);
         }
@@ -71,7 +72,7 @@ pub fn fit(range: DateRange, assigned: &[&[NaiveDate]]) -> Option<Vec<DateRange>
     }
     best.reverse();
 
-    // For each boundary the earliest place that reaches the best sum.
+    // For each boundary the earliest offset that reaches the best sum.
     let mut pieces = Vec::with_capacity(even.len());
     let (mut at, mut start) = (0, range.start());
     for (boundary, own) in values.iter().enumerate() {
@@ -80,7 +81,7 @@ pub fn fit(range: DateRange, assigned: &[&[NaiveDate]]) -> Option<Vec<DateRange>
             own.iter().enumerate().skip(at).position(|(at, value)| {
                 with_later_boundaries(*value, best.get(boundary + 1), at) == wanted
             })?;
-        let next = range.start().checked_add_days(Days::new(u64::try_from(*places.get(at)?).ok()?))?;
+        let next = range.start().checked_add_days(Days::new(u64::try_from(*offsets.get(at)?).ok()?))?;
         pieces.push(DateRange::new(start, next.pred_opt()?).ok()?);
         start = next;
         at += 1;
@@ -89,7 +90,7 @@ pub fn fit(range: DateRange, assigned: &[&[NaiveDate]]) -> Option<Vec<DateRange>
     Some(pieces)
 }
 
-/// A boundary's value at a place plus the best sum of the later ones, if these have room.
+/// A boundary's value at an offset plus the best sum of the later ones; none if these do not fit behind it.
 fn with_later_boundaries(
     value: BoundaryValue,
     later: Option<&Vec<Option<BoundaryValue>>>,
@@ -100,13 +101,14 @@ fn with_later_boundaries(
     Some((value.0 + gain, value.1 + distance))
 }
 
-/// The places that a best split can need, ascending. A boundary elsewhere could be moved by one day to either side, together with
-/// those that touch it, without a gain or loss of assignments; in one of the two directions the split gets nearer to the even one,
-/// or earlier. So a boundary lies where an assignment's day begins or ends, where the even split has a boundary, at an end, or at
-/// most as many days beside such a place as other boundaries fit between.
-fn places(days: i64, assignments: &[(i64, usize)], even_at: &[i64]) -> Vec<i64> {
+/// The offsets that the best split can use, ascending. Marks are the begin and the end of each day with assignments, the boundaries
+/// of the even split, and the first and the last offset. Boundaries on consecutive days, none of them at a mark, could move together
+/// by one day in either direction with the same gain. One direction would bring the split nearer to the even one, or earlier at the
+/// same distance. So the best split has a mark in each such group, and no boundary is farther from a mark than the number of the
+/// other boundaries.
+fn offsets(days: i64, assignments: &[(i64, usize)], even_at: &[i64]) -> Vec<i64> {
     let between = even_at.len() as i64 - 1;
-    let inner = |place: &i64| (1..days).contains(place);
+    let inner = |offset: &i64| (1..days).contains(offset);
     let same_day = |one: &(i64, usize), other: &(i64, usize)| one.0 == other.0;
     let days_assigned = assignments.chunk_by(same_day).filter_map(<[_]>::first);
     let mut marks: Vec<i64> = days_assigned.flat_map(|(day, _)| [*day, day + 1]).collect();
@@ -114,28 +116,28 @@ fn places(days: i64, assignments: &[(i64, usize)], even_at: &[i64]) -> Vec<i64> 
         return (1..days).collect();
     }
     marks.extend(even_at.iter().chain(&[1, days - 1]));
-    let mut places: Vec<i64> = marks
+    let mut offsets: Vec<i64> = marks
         .into_iter()
         .flat_map(|mark| mark.saturating_sub(between)..=mark.saturating_add(between))
         .filter(inner)
         .collect();
-    places.sort_unstable();
-    places.dedup();
-    places
+    offsets.sort_unstable();
+    offsets.dedup();
+    offsets
 }
 
-/// The value of each boundary at each place.
-fn values(places: &[i64], assignments: &[(i64, usize)], even_at: &[i64]) -> Vec<Vec<BoundaryValue>> {
+/// The value of each boundary at each offset.
+fn values(offsets: &[i64], assignments: &[(i64, usize)], even_at: &[i64]) -> Vec<Vec<BoundaryValue>> {
     let boundary = |(boundary, even): (usize, &i64)| {
         let mut gain = 0;
         let mut before = assignments.iter().peekable();
-        let value = |place: &i64| {
-            while let Some((_, phase)) = before.next_if(|(day, _)| day < place) {
+        let value = |offset: &i64| {
+            while let Some((_, phase)) = before.next_if(|(day, _)| day < offset) {
                 gain += i64::from(*phase == boundary) - i64::from(*phase == boundary + 1);
             }
-            (gain, -(place - even).abs())
+            (gain, -(offset - even).abs())
         };
-        places.iter().map(value).collect()
+        offsets.iter().map(value).collect()
     };
     even_at.iter().enumerate().map(boundary).collect()
 }

@@ -4,7 +4,7 @@ use super::{Rule, Violation};
 use crate::{DateRange, Phase, PhaseId, Timeline};
 use chrono::NaiveDate;
 
-/// V16: the project's days, if the timeline is open.
+/// V16: the project's dates, if the timeline is open.
 pub(crate) fn is_open(timeline: &Timeline) -> Result<DateRange, Violation> {
     timeline
         .range()

@@ -56,7 +56,7 @@ async fn known_projects(
         seen.insert(id);
         let events = match (project.is_bare(), project.range()) {
             (true, Ok(range)) if repair => {
-                findings.note(Code::ProjectRepaired, "projects", id, "gets a default phase without money");
+                findings.note(Code::ProjectRepaired, "projects", id, "gets a default phase without a budget");
                 known.push(KnownProject {
                     id,
                     source: Source::Repair,
@@ -197,7 +197,7 @@ pub(crate) async fn prepare_takeover(
                 Code::ProjectRepaired,
                 "projects",
                 adopted.project_id,
-                "gets a default phase without money",
+                "gets a default phase without a budget",
             );
             (Source::Repair, Vec::new())
         } else {

@@ -49,7 +49,7 @@ pub struct RollbackPlan {
     pub drift: Vec<Drift>,
     /// Later indexes and statistics on dropped columns, which are dropped with them.
     pub going: Vec<String>,
-    /// What to know before, that is no obstacle.
+    /// Facts to know before, which are not obstacles.
     pub notes: Vec<String>,
     /// Restored phases.
     pub phases: u64,

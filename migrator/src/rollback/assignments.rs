@@ -40,17 +40,18 @@ struct AssignedLink {
 /// dates; else its project's first.
 struct LinkResolver<'a> {
     prepared: &'a PreparedRollback,
-    days: HashMap<ProjectId, Vec<(PhaseId, DateRange)>, FastHash>,
+    /// The dates of each project's restored phases, in order.
+    ranges: HashMap<ProjectId, Vec<(PhaseId, DateRange)>, FastHash>,
 }
 
 impl<'a> LinkResolver<'a> {
     fn new(prepared: &'a PreparedRollback) -> Self {
-        let days = prepared.log.timelines.iter().map(|(project, folded)| {
+        let ranges = prepared.log.timelines.iter().map(|(project, folded)| {
             let back =
                 folded.timeline.phases().iter().filter(|phase| prepared.comes_back.contains(&phase.id));
             (*project, back.map(|phase| (phase.id, phase.range)).collect())
         });
-        Self { prepared, days: days.collect() }
+        Self { prepared, ranges: ranges.collect() }
     }
 
     /// The phase, and its rule if the log does not have the link. None if the project has no phase.
@@ -64,11 +65,11 @@ impl<'a> LinkResolver<'a> {
         if let Some(phase) = recorded.filter(|phase| self.prepared.comes_back.contains(phase)) {
             return Some((phase, None));
         }
-        let days = self.days.get(&project)?;
-        let on_date = date.and_then(|date| days.iter().find(|(_, range)| range.contains(date)));
+        let ranges = self.ranges.get(&project)?;
+        let on_date = date.and_then(|date| ranges.iter().find(|(_, range)| range.contains(date)));
         match on_date {
             Some((phase, _)) => Some((*phase, Some(LinkRule::Date))),
-            None => days.first().map(|(phase, _)| (*phase, Some(LinkRule::FirstPhase))),
+            None => ranges.first().map(|(phase, _)| (*phase, Some(LinkRule::FirstPhase))),
         }
     }
 }

@@ -106,7 +106,7 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<RollbackIns
 
     let LogRead { log, links, edit_history, edits } = read_log(connection, &migration, &mut findings).await?;
     plan.edits = edits;
-    // Dates that the planner's own rule gave a row stay those of the project, and a later `updated_at` alone is no change.
+    // Dates that the planner's own rule gave a row remain the project's; a later `updated_at` alone is not a change.
     let to_follow = DatesToFollow::find(connection, &log).await?;
     plan.notes.extend(to_follow.out_of_reach().iter().map(|(project, dates)| {
         format!(

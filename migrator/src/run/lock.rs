@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 /// leave a table.
 const RUN_KEY: i64 = 0x7068_6173_656c_696e;
 
-/// How long to try before reporting that another run holds the lock, if its process may be gone: the server detects a lost client within
+/// How long to wait for the lock of another run whose process may be gone: the server detects a lost client within
 /// two seconds (`client_connection_check_interval`), and releases its lock.
 const GRACE: Duration = Duration::from_secs(3);
-/// The same if its process is known to be gone: the server needs longer only during a long statement.
-const GRACE_OF_THE_DEAD: Duration = Duration::from_secs(10);
+/// How long to wait if its process is known to be gone: the server needs longer only during a long statement.
+const DEAD_HOLDER_GRACE: Duration = Duration::from_secs(10);
 /// The interval between two tries.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -50,7 +50,7 @@ pub(crate) async fn lock_run(
             None => GRACE, // It ended between the two statements.
             Some(holder) => match operator.is_alive(&holder.purpose) {
                 Some(true) => Duration::ZERO,
-                Some(false) => GRACE_OF_THE_DEAD,
+                Some(false) => DEAD_HOLDER_GRACE,
                 None => GRACE,
             },
         };
@@ -59,7 +59,7 @@ pub(crate) async fn lock_run(
                 .map_or_else(|| "it ended just now; run this again".to_owned(), |holder| holder.to_string());
             return Err(MigratorError::Locked { holder });
         }
-        if !announced && patience == GRACE_OF_THE_DEAD {
+        if !announced && patience == DEAD_HOLDER_GRACE {
             progress.note("the process of another run has ended; waiting for the server to release its lock");
             announced = true;
         }

@@ -17,7 +17,7 @@ pub(crate) struct ProjectEvents {
     pub source: Source,
     /// The changes of the log's timeline by the tables, in words.
     pub changes: Vec<String>,
-    /// The project's phases after these events, in order of days.
+    /// The project's phases after these events, in order of dates.
     pub phases: Vec<(PhaseId, DateRange)>,
     /// The phases by the boundary that was not chosen; empty if the boundary has no effect here.
     pub otherwise: Vec<(PhaseId, DateRange)>,

@@ -62,7 +62,12 @@ pub(crate) fn phases_of_project(
     let (source, events): (Source, Vec<TimelineEvent>) = match events {
         Ok(translated) => translated,
         Err(DoesNotFit::Untranslatable(Untranslatable::NoPhases)) if options.repair => {
-            findings.note(Code::ProjectRepaired, "projects", project, "gets a default phase without money");
+            findings.note(
+                Code::ProjectRepaired,
+                "projects",
+                project,
+                "gets a default phase without a budget",
+            );
             let none = Timeline::default();
             let timeline = open.map_or(&none, |folded| &folded.timeline);
             (Source::Repair, legacy::supply(timeline, project, range, PhaseId::random()))
@@ -114,13 +119,13 @@ fn share(
     if adopted.len() < 2 {
         return Vec::new();
     }
-    let days: Vec<&[NaiveDate]> = adopted.iter().map(|phase| link_targets.days(phase.phase_id)).collect();
-    let fitted = legacy::fit(range, &days).into_iter().flatten();
+    let assigned: Vec<&[NaiveDate]> = adopted.iter().map(|phase| link_targets.days(phase.phase_id)).collect();
+    let fitted = legacy::fit(range, &assigned).into_iter().flatten();
     let mut otherwise: Vec<_> =
-        adopted.iter().zip(fitted).map(|(phase, days)| (phase.phase_id, days)).collect();
+        adopted.iter().zip(fitted).map(|(phase, range)| (phase.phase_id, range)).collect();
     if boundary == Boundary::Fit {
-        for (phase, (_, days)) in adopted.iter_mut().zip(&mut otherwise) {
-            std::mem::swap(&mut phase.range, days);
+        for (phase, (_, other)) in adopted.iter_mut().zip(&mut otherwise) {
+            std::mem::swap(&mut phase.range, other);
         }
     }
     otherwise
@@ -133,9 +138,9 @@ fn note_single_days(
     otherwise: &[(PhaseId, DateRange)],
     findings: &mut Findings,
 ) {
-    for (phase, (_, days)) in adopted.iter().zip(otherwise) {
-        if phase.range.days() == 1 && days.days() > 1 {
-            let (start, days) = (phase.range.start(), days.days());
+    for (phase, (_, other)) in adopted.iter().zip(otherwise) {
+        if phase.range.days() == 1 && other.days() > 1 {
+            let (start, days) = (phase.range.start(), other.days());
             let detail = format!(
                 "{} ({}) gets {start} alone, the midpoint gives it {days} days",
                 phase.name, phase.phase_id

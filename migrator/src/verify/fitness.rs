@@ -95,7 +95,7 @@ pub(super) async fn check_fit(
         }
     }
     checks.beyond(
-        "Checking the log's last run, its schema and the planner's revision fit the shape...",
+        "Checking that the log's last run, its schema and the planner's revision fit the shape...",
         format!(
             "They fit ({} runs, revision {}, {links} links recorded)",
             runs.len(),
@@ -131,8 +131,8 @@ pub(super) async fn check_new_definition(
     let phases = definition::capture(connection, "public", "project_phases").await?;
     let Some(phases) = phases else { return Ok(()) };
     checks.beyond(
-        "Checking what the migration added to project_phases is there...",
-        "Columns, keys, date check and date indexes are there".to_owned(),
+        "Checking that project_phases has all objects of the timeline shape...",
+        "Columns, keys, date check and date indexes exist".to_owned(),
         missing_of_timeline_shape(&phases),
     );
     Ok(())

@@ -44,7 +44,7 @@ pub async fn refuse_newer(connection: &mut PgConnection) -> Result<(), StoreErro
     }
 }
 
-/// Fails if an older program than this one made the schema: it has no place for what this one writes.
+/// Fails if an older program than this one made the schema: it cannot hold what this one writes.
 ///
 /// # Errors
 /// [`StoreError::OlderSchema`].

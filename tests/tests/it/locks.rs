@@ -153,7 +153,7 @@ async fn an_edit_that_arrives_while_a_rollback_is_prepared_is_not_lost() {
     assert_eq!(database.psql("SELECT count(*) FROM public.project_phases WHERE name = 'edited'").trim(), "1");
 }
 
-/// Commands whose changes are no loss continue beside a rollback: it completes, names no false loss,
+/// Commands whose changes are not a loss continue beside a rollback: it completes, names no false loss,
 /// and the acknowledged changes are in the legacy table.
 #[tokio::test]
 async fn a_rollback_beside_commands_that_never_stop_comes_through() {

@@ -70,7 +70,7 @@ async fn an_installation_matches_its_scripts() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     assert_eq!(differences(&database).await, []);
-    // A role is missing if the program could not create it; then its grants are no difference.
+    // A role is missing if the program could not create it; then its grants are not a difference.
     assert_verified(database.url()).await;
 }
 

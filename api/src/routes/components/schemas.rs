@@ -117,17 +117,17 @@ pub(super) struct ShapeError {
 /// Where the request is wrong.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ShapeDetails {
-    /// The places, at most 100.
+    /// The invalid fields, at most 100.
     field_errors: Vec<ShapeFault>,
     /// How many more there are; absent if there are no more.
     #[schema(nullable = false)]
     more_errors: Option<usize>,
 }
 
-/// One place at which the request is wrong.
+/// One invalid field of the request.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ShapeFault {
-    /// The place.
+    /// The path of the field.
     #[schema(example = "body -> phases -> 0 -> name")]
     field: String,
     /// What is wrong there.

@@ -66,15 +66,15 @@ pub(super) async fn assignments(
     let page_size = limit.unwrap_or(CHUNK);
     let (rows, next) = match (&body.start_date, &body.end_date) {
         (Some(first), Some(last)) => {
-            let days = AssignmentDates { project, first: first.clone(), last: last.clone() };
-            let mut rows = page::read(&app.pool, &days, after.as_ref(), page_size + 1).await?;
+            let dates = AssignmentDates { project, first: first.clone(), last: last.clone() };
+            let mut rows = page::read(&app.pool, &dates, after.as_ref(), page_size + 1).await?;
             let more = rows.len() > page_size;
             rows.truncate(page_size);
             let next = rows.last().map(Last::of).filter(|_| more);
             match (next, limit) {
                 (Some(next), None) => {
                     let json = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-                    let response = (json, stream::all(&app, days, rows, next)).into_response();
+                    let response = (json, stream::all(&app, dates, rows, next)).into_response();
                     return Ok(Paged::stream(response, version).marked(&app, project).await?);
                 }
                 (next, _) => (rows, next),

@@ -29,10 +29,10 @@ pub(super) struct Batch {
 }
 
 impl FromJson for Batch {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        let members = faults.object(value, place)?;
-        let phases = faults.required::<Vec<PlannerBatchPhase>>(members, place, "phases");
-        let version = faults.optional(members, place, "version");
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        let members = faults.object(value, path)?;
+        let phases = faults.required::<Vec<PlannerBatchPhase>>(members, path, "phases");
+        let version = faults.optional(members, path, "version");
         let phases = phases?.into_iter().map(|PlannerBatchPhase(phase)| phase).collect();
         Some(Self { phases, version })
     }
@@ -43,11 +43,11 @@ impl Batch {
     fn version(&self, header: Option<i64>) -> Result<Option<i64>, RouteFailure> {
         let mut faults = FieldErrors::default();
         let mut agreed = header;
-        let mut agree = |version: Option<i64>, place: &JsonPath<'_>| match (agreed, version) {
+        let mut agree = |version: Option<i64>, path: &JsonPath<'_>| match (agreed, version) {
             (Some(agreed), Some(version)) if agreed != version => {
                 let message =
                     format!("Value error, version {version} is not {agreed}, which the request also has");
-                faults.note(&place.member("version"), "value_error", message);
+                faults.note(&path.member("version"), "value_error", message);
             }
             (None, Some(_)) => agreed = version,
             _ => {}

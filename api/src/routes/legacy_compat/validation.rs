@@ -41,10 +41,10 @@ pub(super) struct CheckedPhase {
 }
 
 impl FromJson for CheckedPhase {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        let members = faults.object(value, place)?;
-        let id = faults.optional(members, place, "id");
-        let (name, start_date, end_date) = planner_name_and_dates(members, place, faults)?;
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        let members = faults.object(value, path)?;
+        let id = faults.optional(members, path, "id");
+        let (name, start_date, end_date) = planner_name_and_dates(members, path, faults)?;
         Some(Self { id, name, start_date, end_date })
     }
 }

@@ -90,31 +90,31 @@ pub(super) struct PreviewCommand {
 }
 
 impl FromJson for PreviewCommand {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        let members = faults.object(value, place)?;
-        faults.only(members, place, &KINDS);
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        let members = faults.object(value, path)?;
+        faults.only(members, path, &KINDS);
         let mut found = KINDS.into_iter().filter_map(|kind| Some((kind, members.get(kind)?)));
         let (Some((kind, value)), None) = (found.next(), found.next()) else {
             faults.note(
-                place,
+                path,
                 "union_tag_invalid",
                 format!("Input should be exactly one of {}", KINDS.join(", ")),
             );
             return None;
         };
-        let place = &place.member(kind);
+        let path = &path.member(kind);
         let (command, with) = match kind {
             "reschedule" => {
-                let dates = NewDates::read(value, place, faults)?;
+                let dates = NewDates::read(value, path, faults)?;
                 (dates.command(), Some(OpenWith::Dates(dates)))
             }
-            "create" => (NewPhase::read(value, place, faults)?.command(PhaseId::random()), None),
-            "change" => (requests::change_of(value, place, faults)?, None),
-            "delete" => (requests::removal_of(value, place, faults)?, None),
-            "reorder" => (NewOrder::read(value, place, faults)?.command(), None),
+            "create" => (NewPhase::read(value, path, faults)?.command(PhaseId::random()), None),
+            "change" => (requests::change_of(value, path, faults)?, None),
+            "delete" => (requests::removal_of(value, path, faults)?, None),
+            "reorder" => (NewOrder::read(value, path, faults)?.command(), None),
             _ => {
-                let members = faults.object(value, place)?;
-                let phases: Vec<BatchPhase> = faults.required(members, place, "phases")?;
+                let members = faults.object(value, path)?;
+                let phases: Vec<BatchPhase> = faults.required(members, path, "phases")?;
                 let phases = phases.into_iter().map(|phase| phase.replacement(PhaseId::random)).collect();
                 (TimelineCommand::ReplaceAll { phases }, Some(OpenWith::ProjectDates))
             }

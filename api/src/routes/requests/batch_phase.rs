@@ -16,12 +16,12 @@ const DESCRIPTION: [usize; 2] = [0, 500];
 /// The name and the dates of a phase in the planner's form; none if one is missing or wrong, which is noted.
 pub(crate) fn planner_name_and_dates(
     members: &Map<String, Value>,
-    place: &JsonPath<'_>,
+    path: &JsonPath<'_>,
     faults: &mut FieldErrors,
 ) -> Option<(String, NaiveDate, NaiveDate)> {
-    let name = faults.required::<Trimmed>(members, place, "name");
-    let start = faults.required::<PlannerDate>(members, place, "start_date");
-    let end = faults.required::<PlannerDate>(members, place, "end_date");
+    let name = faults.required::<Trimmed>(members, path, "name");
+    let start = faults.required::<PlannerDate>(members, path, "start_date");
+    let end = faults.required::<PlannerDate>(members, path, "end_date");
     Some((name?.0, start?.0, end?.0))
 }
 
@@ -52,8 +52,8 @@ pub(crate) struct BatchPhaseExtra {
 
 impl FromJson for BatchPhase {
     /// Reads a phase for a preview, in which the rules report what makes a [`PlannerBatchPhase`] malformed.
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        read(value, place, faults, false)
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        read(value, path, faults, false)
     }
 }
 
@@ -62,15 +62,15 @@ impl FromJson for BatchPhase {
 pub(crate) struct PlannerBatchPhase(pub(crate) BatchPhase);
 
 impl FromJson for PlannerBatchPhase {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        read(value, place, faults, true).map(Self)
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        read(value, path, faults, true).map(Self)
     }
 }
 
-fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors, checks: bool) -> Option<BatchPhase> {
-    let members = faults.object(value, place)?;
-    let id = faults.optional(members, place, "id");
-    let mut fields = Fields { members, place, faults, is_new: id.is_none(), checks };
+fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors, checks: bool) -> Option<BatchPhase> {
+    let members = faults.object(value, path)?;
+    let id = faults.optional(members, path, "id");
+    let mut fields = Fields { members, path, faults, is_new: id.is_none(), checks };
     let name = fields.text("name", NAME);
     let start_date = fields.date("start_date");
     let end_date = fields.date("end_date");
@@ -83,7 +83,7 @@ fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors, checks: b
     let [capital_budget, expense_budget] = parts.map(|part| part.map(Option::unwrap_or_default));
     let total = fields.amount("total_budget");
     fields.total_is_sum(total.flatten(), [capital_budget, expense_budget]);
-    let version = faults.optional(members, place, "version");
+    let version = faults.optional(members, path, "version");
     let (capital_budget, expense_budget) = (capital_budget?, expense_budget?);
     let sum = || capital_budget.checked_add(expense_budget).unwrap_or(Decimal::MAX);
     let total_budget = total?.unwrap_or_else(sum);
@@ -101,7 +101,7 @@ fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors, checks: b
 /// Reads the fields of a phase one by one.
 struct Fields<'a> {
     members: &'a Map<String, Value>,
-    place: &'a JsonPath<'a>,
+    path: &'a JsonPath<'a>,
     faults: &'a mut FieldErrors,
     /// Whether budgets may be left out.
     is_new: bool,
@@ -112,12 +112,12 @@ struct Fields<'a> {
 impl Fields<'_> {
     fn note(&mut self, name: &str, kind: &'static str, message: impl Into<String>) {
         if self.checks {
-            self.faults.note(&self.place.member(name), kind, message);
+            self.faults.note(&self.path.member(name), kind, message);
         }
     }
 
     fn text(&mut self, name: &str, [least, most]: [usize; 2]) -> Option<String> {
-        let Trimmed(text) = self.faults.required(self.members, self.place, name)?;
+        let Trimmed(text) = self.faults.required(self.members, self.path, name)?;
         let length = text.chars().count();
         if length < least {
             self.note(name, "string_too_short", format!("String should have at least {least} character"));
@@ -128,7 +128,7 @@ impl Fields<'_> {
     }
 
     fn date(&mut self, name: &str) -> Option<NaiveDate> {
-        self.faults.required(self.members, self.place, name).map(|PlannerDate(date)| date)
+        self.faults.required(self.members, self.path, name).map(|PlannerDate(date)| date)
     }
 
     fn end_after_start(&mut self, start: Option<NaiveDate>, end: Option<NaiveDate>) {
@@ -143,7 +143,7 @@ impl Fields<'_> {
         if self.is_new && !self.members.contains_key(name) {
             return Some(None);
         }
-        let amount: Decimal = self.faults.required(self.members, self.place, name)?;
+        let amount: Decimal = self.faults.required(self.members, self.path, name)?;
         if is_negative(amount) {
             self.note(name, "greater_than_equal", "Input should be greater than or equal to 0");
         }

@@ -14,16 +14,16 @@ const MOST_SECONDS: i64 = 20_000_000_000;
 const YEARS: [i64; 2] = [-11_676_096_000, 253_402_300_799];
 
 impl FromJson for NaiveDate {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let Some(text) = value.as_str() else {
-            faults.note(place, "date_type", "Input should be a valid date");
+            faults.note(path, "date_type", "Input should be a valid date");
             return None;
         };
         let read = day(text).and_then(|(date, rest)| match rest {
             [] => Ok(date),
             _ => Err("unexpected extra characters at the end of the input"),
         });
-        read.map_err(|what| note(place, faults, what)).ok()
+        read.map_err(|what| note(path, faults, what)).ok()
     }
 }
 
@@ -33,7 +33,7 @@ impl FromJson for NaiveDate {
 pub(crate) struct PlannerDate(pub(crate) NaiveDate);
 
 impl FromJson for PlannerDate {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let read = match value {
             Value::String(text) => of_text(text),
             Value::Number(number) => match number.as_i64() {
@@ -41,27 +41,27 @@ impl FromJson for PlannerDate {
                 None => of_float(number.as_f64().unwrap_or(f64::MAX)),
             },
             _ => {
-                faults.note(place, "date_type", "Input should be a valid date");
+                faults.note(path, "date_type", "Input should be a valid date");
                 return None;
             }
         };
         match read {
             Ok((date, true)) => Some(Self(date)),
             Ok((_, false)) => {
-                faults.note(place, "date_from_datetime_inexact", NOT_MIDNIGHT);
+                faults.note(path, "date_from_datetime_inexact", NOT_MIDNIGHT);
                 None
             }
             Err(what) => {
-                note(place, faults, what);
+                note(path, faults, what);
                 None
             }
         }
     }
 }
 
-fn note(place: &JsonPath<'_>, faults: &mut FieldErrors, what: &str) {
+fn note(path: &JsonPath<'_>, faults: &mut FieldErrors, what: &str) {
     let message = format!("Input should be a valid date or datetime, {what}");
-    faults.note(place, "date_from_datetime_parsing", message);
+    faults.note(path, "date_from_datetime_parsing", message);
 }
 
 /// A date, and whether its time is midnight.

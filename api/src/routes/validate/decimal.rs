@@ -8,13 +8,13 @@ use serde_json::Value;
 const MOST: i64 = 28;
 
 impl FromJson for Decimal {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let text = match value {
             Value::String(text) => text.clone(),
             Value::Number(number) => number.to_string(),
             _ => {
                 let message = "Decimal input should be an integer, float, string or Decimal object";
-                faults.note(place, "decimal_type", message);
+                faults.note(path, "decimal_type", message);
                 return None;
             }
         };
@@ -23,12 +23,12 @@ impl FromJson for Decimal {
             text.trim_start_matches(['+', '-']).to_ascii_lowercase().as_str(),
             "nan" | "inf" | "infinity"
         ) {
-            faults.note(place, "finite_number", "Input should be a finite number");
+            faults.note(path, "finite_number", "Input should be a finite number");
             return None;
         }
         let amount = amount(text);
         if amount.is_none() {
-            faults.note(place, "decimal_parsing", "Input should be a valid decimal");
+            faults.note(path, "decimal_parsing", "Input should be a valid decimal");
         }
         amount
     }

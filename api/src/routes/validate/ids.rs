@@ -14,10 +14,10 @@ pub(crate) fn in_path<T: From<Uuid>>(name: &str, text: &str, faults: &mut FieldE
     uuid(text, &JsonPath::PATH.member(name), faults).map(T::from)
 }
 
-fn uuid(text: &str, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Uuid> {
+fn uuid(text: &str, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Uuid> {
     let id = Uuid::from_str(text).ok();
     if id.is_none() {
-        faults.note(place, "uuid_parsing", format!("Input should be a valid UUID, {}", what_is_wrong(text)));
+        faults.note(path, "uuid_parsing", format!("Input should be a valid UUID, {}", what_is_wrong(text)));
     }
     id
 }
@@ -51,24 +51,24 @@ fn what_is_wrong(text: &str) -> String {
 }
 
 impl FromJson for Uuid {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         if let Value::String(text) = value {
-            return uuid(text, place, faults);
+            return uuid(text, path, faults);
         }
-        faults.note(place, "uuid_type", "UUID input should be a string, bytes or UUID object");
+        faults.note(path, "uuid_type", "UUID input should be a string, bytes or UUID object");
         None
     }
 }
 
 impl FromJson for PhaseId {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        Uuid::read(value, place, faults).map(Self::from)
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        Uuid::read(value, path, faults).map(Self::from)
     }
 }
 
 impl FromJson for ProjectId {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        Uuid::read(value, place, faults).map(Self::from)
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        Uuid::read(value, path, faults).map(Self::from)
     }
 }
 

@@ -47,17 +47,17 @@ struct JsonReader {
 #[derive(Clone, Copy)]
 struct At<'a> {
     reader: &'a JsonReader,
-    place: &'a JsonPath<'a>,
+    path: &'a JsonPath<'a>,
 }
 
 impl JsonReader {
-    const fn at<'a>(&'a self, place: &'a JsonPath<'a>) -> At<'a> {
-        At { reader: self, place }
+    const fn at<'a>(&'a self, path: &'a JsonPath<'a>) -> At<'a> {
+        At { reader: self, path }
     }
 
     /// Stops the reading.
-    fn stop<E: Error>(&self, place: &JsonPath<'_>, kind: &'static str, message: String) -> E {
-        *self.excess.borrow_mut() = Some(FieldErrors::one(place, kind, message));
+    fn stop<E: Error>(&self, path: &JsonPath<'_>, kind: &'static str, message: String) -> E {
+        *self.excess.borrow_mut() = Some(FieldErrors::one(path, kind, message));
         E::custom("too much")
     }
 }
@@ -82,9 +82,9 @@ impl<'de> DeserializeSeed<'de> for OneTooMany<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, _: D) -> Result<Value, D::Error> {
-        let At { reader, place } = self.0;
+        let At { reader, path } = self.0;
         let message = format!("List should have at most {} items (max_phases)", reader.max_phases);
-        Err(reader.stop(place, "too_long", message))
+        Err(reader.stop(path, "too_long", message))
     }
 }
 
@@ -122,8 +122,8 @@ impl<'de> Visitor<'de> for At<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         while list.len() < self.reader.max_phases {
-            let place = self.place.entry(list.len());
-            match entries.next_element_seed(self.reader.at(&place))? {
+            let path = self.path.entry(list.len());
+            match entries.next_element_seed(self.reader.at(&path))? {
                 Some(entry) => list.push(entry),
                 None => return Ok(Value::Array(list)),
             }
@@ -135,8 +135,8 @@ impl<'de> Visitor<'de> for At<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            let place = self.place.member(&name);
-            let value = members.next_value_seed(self.reader.at(&place))?;
+            let path = self.path.member(&name);
+            let value = members.next_value_seed(self.reader.at(&path))?;
             if object.contains_key(&name) {
                 return Err(A::Error::custom(format_args!("{TWICE}: {name:?}")));
             }

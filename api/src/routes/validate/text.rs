@@ -4,10 +4,10 @@ use super::{FieldErrors, FromJson, JsonPath};
 use serde_json::Value;
 
 impl FromJson for String {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let text = value.as_str().map(ToOwned::to_owned);
         if text.is_none() {
-            faults.note(place, "string_type", "Input should be a valid string");
+            faults.note(path, "string_type", "Input should be a valid string");
         }
         text
     }
@@ -18,7 +18,7 @@ impl FromJson for String {
 pub(crate) struct Trimmed(pub(crate) String);
 
 impl FromJson for Trimmed {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        String::read(value, place, faults).map(|text| Self(text.trim().to_owned()))
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        String::read(value, path, faults).map(|text| Self(text.trim().to_owned()))
     }
 }

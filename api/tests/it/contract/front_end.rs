@@ -16,7 +16,7 @@ impl Editor<'_> {
         self.phases = self.fixture.phases(self.project).await;
     }
 
-    /// Saves, and loads again: every member of every phase is sent, with an empty text for no description and 0 for no money.
+    /// Saves, and loads again: every member of every phase is sent, with an empty text for no description and 0 for no budget.
     async fn save(&mut self) {
         let phases = self.phases.iter().map(|phase| {
             let id = phase["id"].as_str().filter(|id| !id.starts_with("temp-"));

@@ -106,7 +106,7 @@ async fn rows_repaired_concurrently_are_not_written_again() {
     assert_eq!((before, good), (super::position(&database), rows(&database)));
 }
 
-/// A row that is added while the differences are written is no error: it is named and kept.
+/// A row that is added while the differences are written is not an error: it is named and kept.
 #[tokio::test]
 async fn a_row_added_during_the_write_stays_and_the_rest_is_rebuilt() {
     let database = timeline_shape(5);

@@ -245,7 +245,7 @@ async fn a_digest_is_the_same_as_long_as_the_loss_is() {
     let first = dry_run(&database).await.loss;
     assert_eq!(first, dry_run(&database).await.loss);
     command(&database, SPRING, &[budget(SPRING_PLANNING, "1.00")]).await;
-    assert_eq!(first.digest, dry_run(&database).await.loss.digest, "a budget is no loss");
+    assert_eq!(first.digest, dry_run(&database).await.loss.digest, "a budget is not a loss");
     command(&database, SPRING, &[rename(SPRING_PLANNING, "Planning")]).await;
     assert_eq!(dry_run(&database).await.loss.digest, None, "the old name again");
 }

@@ -49,18 +49,18 @@ impl Last {
 /// The next assignments behind one, at most `limit`.
 pub(super) async fn read(
     pool: &PgPool,
-    days: &AssignmentDates,
+    dates: &AssignmentDates,
     after: Option<&Last>,
     limit: usize,
 ) -> Result<Vec<AssignmentResponse>, Box<Problem>> {
     let after = after.map(|last| (last.day.as_str(), last.id));
-    let rows = planner_view::assignments(pool, days.project, [&days.first, &days.last], after, limit)
+    let rows = planner_view::assignments(pool, dates.project, [&dates.first, &dates.last], after, limit)
         .await
         .map_err(of_read)?;
     let listed = rows.into_iter().map(|row| AssignmentResponse {
         id: row.id,
         resource_id: row.resource_id,
-        project_id: days.project,
+        project_id: dates.project,
         assignment_date: row.assignment_date,
         allocation_percentage: row.allocation_percentage,
         capital_percentage: row.capital_percentage,

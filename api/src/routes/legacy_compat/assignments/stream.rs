@@ -13,7 +13,12 @@ use tokio::sync::mpsc;
 
 /// A JSON list of `first` and of all assignments behind `last`. An error cuts the response short, which every client notices; the
 /// log has the cause.
-pub(super) fn all(app: &AppState, days: AssignmentDates, first: Vec<AssignmentResponse>, last: Last) -> Body {
+pub(super) fn all(
+    app: &AppState,
+    dates: AssignmentDates,
+    first: Vec<AssignmentResponse>,
+    last: Last,
+) -> Body {
     // Bounds the memory of a response that the client does not read: one part queued, one being read.
     let (sender, receiver) = mpsc::channel(1);
     let (pool, limit) = (app.pool.clone(), app.settings.request_timeout);
@@ -32,7 +37,7 @@ pub(super) fn all(app: &AppState, days: AssignmentDates, first: Vec<AssignmentRe
             if sender.send(Ok(part.into())).await.is_err() || end {
                 return;
             }
-            let reading = page::read(&pool, &days, last.as_ref(), CHUNK);
+            let reading = page::read(&pool, &dates, last.as_ref(), CHUNK);
             rows = match tokio::time::timeout(limit, reading).await {
                 Ok(Ok(rows)) => rows,
                 Ok(Err(problem)) => {
