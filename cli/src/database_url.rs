@@ -1,9 +1,11 @@
 //! The database's URL: checked before connecting, and split so that the password is never shown.
 
+mod keywords;
 mod servers;
 
 use crate::failure::Failure;
 use crate::redact;
+use keywords::Parameters;
 use phaseline_embedded::{percent_decode, percent_encode};
 use phaseline_store::{Hosts, hosts};
 use sqlx::postgres::PgConnectOptions;
@@ -20,19 +22,47 @@ pub(crate) struct DatabaseUrl {
     password: Option<String>,
 }
 
-const EXPECTED: &str = "Expected postgres://user:password@host:port/database, or by a Unix socket \
-                        postgres:///database?host=/var/run/postgresql. In names and passwords write %40 for @, %2F for /, \
-                        %3A for :, %23 for #, %3F for ?, %25 for %.";
+const EXPECTED: &str = "Expected postgres://user:password@host:port/database, by a Unix socket \
+                        postgres:///database?host=/var/run/postgresql, or host=… port=… dbname=… user=…. In names and passwords of \
+                        a URL write %40 for @, %2F for /, %3A for :, %23 for #, %3F for ?, %25 for %.";
 
 impl DatabaseUrl {
-    /// Parses a URL; errors name its `source`.
-    pub(crate) fn parse(url: &str, source: &str) -> Result<Self, Failure> {
+    /// Parses a URL, with or without the name of a driver (`postgresql+psycopg2://`), or a keyword string (`host=db dbname=planner`).
+    /// Errors name the `source`.
+    pub(crate) fn parse(text: &str, source: &str) -> Result<Self, Failure> {
         let wrong = |what: String| Failure::usage(format!("{source}: {what}")).remedy(EXPECTED);
-        let Some((scheme, rest)) = url.split_once("://") else {
+        if text.contains("://") {
+            return Self::parse_url(text, source);
+        }
+        if !text.contains('=') {
             return Err(wrong("this is not a URL, it has no ://".to_owned()));
-        };
+        }
+        let parameters = keywords::of_string(text).map_err(wrong)?;
+        Self::of_parameters(parameters, source)
+    }
+
+    /// The database that libpq's variables name, as for psql; none if they name none.
+    pub(crate) fn of_environment() -> Result<Option<Self>, Failure> {
+        match keywords::of_environment(variable) {
+            Some((parameters, naming)) => Self::of_parameters(parameters, &naming.join(", ")).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn of_parameters(parameters: Parameters, source: &str) -> Result<Self, Failure> {
+        let wrong = |what: String| Failure::usage(format!("{source}: {what}"));
+        let complete =
+            keywords::with_service(parameters, &keywords::service_files(variable)).map_err(wrong)?;
+        Self::parse_url(&keywords::url(complete), source)
+    }
+
+    fn parse_url(url: &str, source: &str) -> Result<Self, Failure> {
+        let wrong = |what: String| Failure::usage(format!("{source}: {what}")).remedy(EXPECTED);
+        let (written, rest) = url.split_once("://").unwrap_or_default();
+        // Libraries of other languages name their driver behind a plus.
+        let scheme = written.split_once('+').map_or(written, |(scheme, _)| scheme);
         if !matches!(scheme, "postgres" | "postgresql") {
-            return Err(wrong(format!("the scheme is {scheme:?}, not postgres or postgresql")));
+            return Err(wrong(format!("the scheme is {written:?}, not postgres or postgresql")));
         }
         let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if rest.contains('#') {
@@ -69,8 +99,8 @@ impl DatabaseUrl {
             None => None,
         };
         let bare = match user_info.and_then(|user| user.split_once(':')) {
-            Some((user, _)) => format!("{scheme}://{user}@{host}{}", &rest[authority.len()..]),
-            None => url.to_owned(),
+            Some((user, _)) => format!("{scheme}://{user}@{host}{tail}"),
+            None => format!("{scheme}://{rest}"),
         };
         Ok(Self { hosts, bare, password })
     }
@@ -142,6 +172,11 @@ fn single_url(scheme: &str, user_info: Option<&str>, host: &str, tail: &str) -> 
     format!("{scheme}://{tail}{mark}user={user}{password}")
 }
 
+/// An environment variable that is not empty.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// The text after the host's colon; an IPv6 address has colons too, and is in brackets.
 fn port_of(host: &str) -> Option<&str> {
     let after = host.rfind(']').map_or(host, |end| &host[end + 1..]);
@@ -182,7 +217,9 @@ mod tests {
     #[test]
     fn the_error_is_named_and_the_password_is_not() {
         for (url, named) in [
-            ("host=localhost password=secret", "not a URL"),
+            ("host=localhost password='secret", "does not end"),
+            ("localhost", "not a URL"),
+            ("mysql+x://me:secret@h/d", "\"mysql+x\""),
             ("mysql://me:secret@h/d", "\"mysql\""),
             ("postgres://me:secret@h:54x/d", "\"54x\""),
             ("postgres://me:secret@h:99999/d", "\"99999\""),
@@ -213,6 +250,24 @@ mod tests {
             for options in [other.options(), again.options()] {
                 assert_eq!(options.get_database(), Some("Pläne & \"more\"/100%"), "{url}");
             }
+        }
+    }
+
+    #[test]
+    fn other_forms_of_a_url_are_understood() {
+        for (text, bare) in [
+            (
+                "postgresql+psycopg2://me:pw@db:5433/planner?sslmode=require",
+                "postgresql://me@db:5433/planner?sslmode=require",
+            ),
+            (
+                "host=db port=5433 user=me password=pw dbname=planner",
+                "postgres://me@/planner?host=db&port=5433",
+            ),
+        ] {
+            let url = parse(text).unwrap();
+            assert_eq!((url.bare(), url.password()), (bare, Some("pw")), "{text}");
+            assert_eq!(url.place(), "database planner at db:5433 as me");
         }
     }
 

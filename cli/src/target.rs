@@ -43,8 +43,23 @@ impl Target {
             let arguments = format!("{password}phaseline --database-url {}", quoted(url.bare()));
             return Ok(Self::new(url, arguments, None));
         }
-        if let (Some(url), None) = (variable("DATABASE_URL"), &global.data_dir) {
-            return Ok(Self::new(DatabaseUrl::parse(&url, "DATABASE_URL")?, "phaseline".to_owned(), None));
+        if global.data_dir.is_none() {
+            if let Some(url) = std::env::var_os("DATABASE_URL") {
+                let url = url.to_string_lossy();
+                if url.trim().is_empty() {
+                    return Err(empty_url());
+                }
+                return Ok(Self::new(
+                    DatabaseUrl::parse(&url, "DATABASE_URL")?,
+                    "phaseline".to_owned(),
+                    None,
+                ));
+            }
+            if variable("PHASELINE_DATA_DIR").is_none()
+                && let Some(url) = DatabaseUrl::of_environment()?
+            {
+                return Ok(Self::new(url, "phaseline".to_owned(), None));
+            }
         }
         let (data_dir, arguments) = match (&global.data_dir, variable("PHASELINE_DATA_DIR")) {
             (Some(folder), _) => {
@@ -183,6 +198,13 @@ pub(crate) async fn start(data_dir: PathBuf) -> Result<Server, Failure> {
         Ok::<_, Failure>(server)
     });
     started.await.map_err(|error| Failure::unexpected(format!("the private server: {error}")))?
+}
+
+/// An empty variable was meant to name a database; the private server would be another one.
+fn empty_url() -> Failure {
+    Failure::usage("DATABASE_URL is set, but empty").remedy(
+        "Set it to the database, such as postgres://user:password@host:5432/planner; or unset it for the private server: unset DATABASE_URL",
+    )
 }
 
 /// A non-empty environment variable.
