@@ -1,7 +1,7 @@
 //! Inspects a database before its rollback: the log, later changes, obstacles.
 
 use super::loss::{EditHistory, dangling_links, loss};
-use super::pending::{PendingEvents, predict};
+use super::pending::{PendingEvents, Predicted, predict};
 use crate::anomaly::{Code, Findings};
 use crate::change_detector::TableFingerprints;
 use crate::definition::{self, NeededName, QualifiedName, RebuiltTable, TableDefinition};
@@ -99,12 +99,57 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<RollbackIns
         plan.anomalies = findings.into_anomalies();
         return Ok(RollbackInspection::Report(Box::new(plan)));
     }
+    let inputs = read_inputs(connection, &mut findings).await?;
+    let predicted = predict_tables(connection, inputs.log_read, &mut plan, &mut findings).await?;
+    let definitions = judge(connection, &inputs.legacy_schema, &mut plan, findings).await?;
+    Ok(RollbackInspection::Prepared(Box::new(PreparedRollback {
+        plan,
+        log: predicted.after.log,
+        links: predicted.links,
+        pending: predicted.after.events,
+        comes_back: predicted.comes_back,
+        current: definitions.current,
+        old: definitions.old,
+        fingerprints: inputs.fingerprints,
+    })))
+}
+
+/// The inputs of the prediction.
+struct RollbackInputs {
+    fingerprints: TableFingerprints,
+    legacy_schema: LegacySchemaRecorded,
+    log_read: LogRead,
+}
+
+/// Reads the tables' fingerprints and the log. Refuses a database without a log, and foreign code that the reading would run.
+async fn read_inputs(
+    connection: &mut PgConnection,
+    findings: &mut Findings,
+) -> Result<RollbackInputs, MigratorError> {
     ensure_log(connection).await?;
     refuse_foreign_code(connection, Access::Read).await?;
     let fingerprints = TableFingerprints::take(connection).await?;
     let (migration, legacy_schema) = last_migration(history::runs(connection).await?)?;
+    let log_read = read_log(connection, &migration, findings).await?;
+    Ok(RollbackInputs { fingerprints, legacy_schema, log_read })
+}
 
-    let LogRead { log, links, edit_history, edits } = read_log(connection, &migration, &mut findings).await?;
+/// The content of the legacy tables after the rollback.
+struct PredictedTables {
+    after: Predicted,
+    links: FoldedLinks,
+    /// The phases with a row in the legacy table.
+    comes_back: HashSet<PhaseId>,
+}
+
+/// Predicts the legacy tables. The plan gets their numbers, the edits, the drift and the loss.
+async fn predict_tables(
+    connection: &mut PgConnection,
+    log_read: LogRead,
+    plan: &mut RollbackPlan,
+    findings: &mut Findings,
+) -> Result<PredictedTables, MigratorError> {
+    let LogRead { log, links, edit_history, edits } = log_read;
     plan.edits = edits;
     // Dates that the planner's own rule gave a row remain the project's; a later `updated_at` alone is not a change.
     let to_follow = DatesToFollow::find(connection, &log).await?;
@@ -115,30 +160,46 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<RollbackIns
         )
     }));
     plan.drift = to_follow.explain(drift::compare_rows(connection, &log).await?);
-    let predicted = predict(connection, log, edit_history, &links, &mut findings).await?;
+    let after = predict(connection, log, edit_history, &links, findings).await?;
     // Unknown rows are adopted, and timelines of deleted projects closed.
     plan.drift.retain(|drift| {
         !matches!(drift.kind, DriftKind::UnknownProject | DriftKind::SavedLater { .. })
-            && predicted.log.timelines.contains_key(&drift.project_id)
-            && !predicted.closed(drift.project_id)
+            && after.log.timelines.contains_key(&drift.project_id)
+            && !after.closed(drift.project_id)
     });
     let comes_back: HashSet<PhaseId> =
-        predicted.log.timelines.values().flat_map(legacy_phases::rows).map(|row| row.id).collect();
+        after.log.timelines.values().flat_map(legacy_phases::rows).map(|row| row.id).collect();
     let dangling = count_dangling(connection, &links, &comes_back).await?;
     let is_back = |phase| comes_back.contains(&phase);
-    plan.loss = loss(&predicted.edit_history, &predicted.log, is_back, &dangling, &plan.drift)?;
+    plan.loss = loss(&after.edit_history, &after.log, is_back, &dangling, &plan.drift)?;
     plan.phases = comes_back.len() as u64;
     plan.links = links.phase_of.values().filter(|phase| comes_back.contains(phase)).count() as u64;
+    Ok(PredictedTables { after, links, comes_back })
+}
 
+/// The definitions of the two rebuilt tables.
+struct RebuiltDefinitions {
+    current: [TableDefinition; 2],
+    old: [TableDefinition; 2],
+}
+
+/// Judges whether the rollback can run: the obstacles, the missing privileges and the loss. Returns the current definitions, and the
+/// legacy ones if nothing is refused.
+async fn judge(
+    connection: &mut PgConnection,
+    legacy_schema: &LegacySchemaRecorded,
+    plan: &mut RollbackPlan,
+    mut findings: Findings,
+) -> Result<RebuiltDefinitions, MigratorError> {
     let current = [
         capture_table(connection, "project_phases").await?,
         capture_table(connection, "resource_assignments").await?,
     ];
-    note_refusals(connection, &legacy_schema, &current, &mut findings).await?;
+    note_refusals(connection, legacy_schema, &current, &mut findings).await?;
     let old = if findings.refused() {
         current.clone()
     } else {
-        let (old, going) = old_definitions(&current, &legacy_schema)?;
+        let (old, going) = old_definitions(&current, legacy_schema)?;
         plan.going = going;
         old
     };
@@ -147,16 +208,7 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<RollbackIns
     plan.ready = !plan.anomalies.iter().any(|anomaly| anomaly.refused)
         && plan.missing_privileges.is_empty()
         && plan.loss.items.is_empty();
-    Ok(RollbackInspection::Prepared(Box::new(PreparedRollback {
-        plan,
-        log: predicted.log,
-        links,
-        pending: predicted.events,
-        comes_back,
-        current,
-        old,
-        fingerprints,
-    })))
+    Ok(RebuiltDefinitions { current, old })
 }
 
 /// Notes a shape or a revision from which no rollback is possible.

@@ -3,6 +3,7 @@
 use crate::log::events::{Direction, RunStarted};
 use phaseline_store::Metadata;
 use sqlx::PgConnection;
+use std::fmt;
 use uuid::Uuid;
 
 /// The operator of a run, the machine, and the reason.
@@ -19,27 +20,22 @@ pub struct Operator {
 impl Operator {
     /// The run's name in `pg_stat_activity`.
     pub(crate) fn purpose(&self, direction: Direction) -> String {
-        // The server keeps 63 bytes. The actor may be cut; `is_alive` reads the rest.
-        format!(
-            "phaseline {direction} pid {} on {} by {}",
-            std::process::id(),
-            short_host(&self.host),
-            self.actor
-        )
+        let process = RunProcess { pid: std::process::id(), host: &short_host(&self.host) };
+        // The server keeps 63 bytes. The actor may be cut.
+        format!("phaseline {direction}{process}{BEFORE_ACTOR}{}", self.actor)
     }
 
     /// Whether the process that a purpose names is alive; unknown if it runs on another machine.
     pub(crate) fn is_alive(&self, purpose: &str) -> Option<bool> {
-        let rest = purpose.split_once(" pid ")?.1;
-        let (pid, rest) = rest.split_once(" on ")?;
-        let pid: u32 = pid.parse().ok()?;
-        rest.strip_prefix(&short_host(&self.host))?.strip_prefix(" by ")?;
+        let process = RunProcess::of_purpose(purpose)?;
+        (process.host == short_host(&self.host)).then_some(())?;
         let proc = std::path::Path::new("/proc");
         if !proc.join("self").exists() {
             return None;
         }
         // The state follows the name, which may have any characters. A zombie counts as dead.
-        let stat = std::fs::read_to_string(proc.join(pid.to_string()).join("stat")).unwrap_or_default();
+        let stat =
+            std::fs::read_to_string(proc.join(process.pid.to_string()).join("stat")).unwrap_or_default();
         let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next());
         Some(state.is_some_and(|state| !matches!(state, 'Z' | 'X')))
     }
@@ -77,6 +73,56 @@ impl Operator {
     }
 }
 
+const BEFORE_PID: &str = " pid ";
+const BEFORE_HOST: &str = " on ";
+const BEFORE_ACTOR: &str = " by ";
+
+/// The process of a run, as [`Operator::purpose`] names it.
+#[derive(Debug, PartialEq, Eq)]
+struct RunProcess<'a> {
+    pid: u32,
+    host: &'a str,
+}
+
+impl<'a> RunProcess<'a> {
+    fn of_purpose(purpose: &'a str) -> Option<Self> {
+        let (_, rest) = purpose.split_once(BEFORE_PID)?;
+        let (pid, rest) = rest.split_once(BEFORE_HOST)?;
+        let (host, _) = rest.split_once(BEFORE_ACTOR)?;
+        Some(Self { pid: pid.parse().ok()?, host })
+    }
+}
+
+impl fmt::Display for RunProcess<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{BEFORE_PID}{}{BEFORE_HOST}{}", self.pid, self.host)
+    }
+}
+
+/// The first characters of the host's name, so that the process fits into the name of the session.
 fn short_host(host: &str) -> String {
     host.chars().take(20).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_purpose_names_its_process_even_if_the_server_cuts_it() {
+        let operator = Operator {
+            actor: "an actor with a very long name on a machine by the sea".to_owned(),
+            host: "a-host-with-a-long-name.example".to_owned(),
+            reason: None,
+        };
+        for direction in [Direction::Migrate, Direction::Rollback] {
+            let purpose = operator.purpose(direction);
+            let process = RunProcess { pid: std::process::id(), host: "a-host-with-a-long-n" };
+            assert_eq!(RunProcess::of_purpose(&purpose[..63]), Some(process), "{purpose}");
+            assert_eq!(operator.is_alive(&purpose[..63]), Some(true));
+        }
+        let elsewhere = Operator { host: "another".to_owned(), ..Operator::default() };
+        assert_eq!(elsewhere.is_alive(&operator.purpose(Direction::Migrate)), None);
+        assert_eq!(operator.is_alive("psql"), None);
+    }
 }
