@@ -8,7 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 fn a_wrong_url_is_a_usage_error_without_the_password() {
     for (url, named) in [
         ("mysql://me:hunter2@h/d", "mysql"),
-        ("host=localhost password=hunter2", "not a URL"),
+        ("host=localhost password='hunter2", "does not end"),
+        ("localhost", "not a URL"),
         ("postgres://me:hunter2@h:54x/d", "54x"),
         ("postgres://me:hun/ter2@h/d", "%2F"),
         ("postgres://me:hunter2@h/d?sslmode=perhaps", "perhaps"),
@@ -25,6 +26,49 @@ fn a_wrong_url_is_a_usage_error_without_the_password() {
             .exits_with(2);
         assert!(ran.stderr.contains("DATABASE_URL"), "{}", ran.stderr);
     }
+}
+
+#[test]
+fn libpqs_environment_and_the_planners_own_url_name_a_database() {
+    let database = legacy();
+    let port = database.cluster().port().to_string();
+    let url = database.url();
+    let password = url.split(['@', ':']).nth(2).unwrap();
+    let variables =
+        [("PGHOST", "127.0.0.1"), ("PGPORT", &*port), ("PGUSER", "postgres"), ("PGPASSWORD", password)];
+    let shape = |set: &dyn Fn(&mut std::process::Command)| {
+        let mut command = phaseline(&["status", "--json"]);
+        set(&mut command);
+        ProgramOutput::of(command.output().unwrap()).exits_with(0).object("phaseline.status/1")["shape"]
+            .clone()
+    };
+    let by_variables = shape(&|command| {
+        command.envs(variables).env("PGDATABASE", database.name());
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let services = folder.path().join("services");
+    let service =
+        format!("[planner]\nhost=127.0.0.1\nport={port}\ndbname={}\nuser=postgres\n", database.name());
+    std::fs::write(&services, service).unwrap();
+    let by_service = shape(&|command| {
+        command.env("PGSERVICEFILE", &services).env("PGSERVICE", "planner").env("PGPASSWORD", password);
+    });
+    let by_driver = shape(&|command| {
+        command.env("DATABASE_URL", url.replace("postgres://", "postgresql+psycopg2://"));
+    });
+    let by_keywords = shape(&|command| {
+        let name = database.name();
+        let keywords = format!("host=127.0.0.1 port={port} user=postgres password={password} dbname={name}");
+        command.env("DATABASE_URL", keywords);
+    });
+    assert_eq!([by_variables, by_service, by_driver, by_keywords], ["legacy"; 4]);
+
+    let mut command = phaseline(&["status"]);
+    let ran = ProgramOutput::of(command.env("DATABASE_URL", " ").output().unwrap()).exits_with(2);
+    assert!(ran.stderr.contains("DATABASE_URL is set, but empty"), "{}", ran.stderr);
+    let ran =
+        ProgramOutput::of(phaseline(&["status"]).env("PGSERVICE", "none").output().unwrap()).exits_with(2);
+    assert!(ran.stderr.contains("the service \"none\" is in none of"), "{}", ran.stderr);
 }
 
 #[test]
