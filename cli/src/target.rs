@@ -1,5 +1,6 @@
 //! The database that a command uses: the given one, or the private server's.
 
+use crate::context::Context;
 use crate::database_url::DatabaseUrl;
 use crate::failure::Failure;
 use crate::options::GlobalArgs;
@@ -14,7 +15,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The database on the private server.
-pub(crate) const EMBEDDED_DATABASE: &str = "planner";
+pub(crate) const EMBEDDED_DATABASE: &str = "phaseline";
+/// Its former name, which planners' databases often have.
+const FORMER_EMBEDDED_DATABASE: &str = "planner";
 
 /// Time limit of connecting. Without it, a host that drops packets blocks the operator for minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -32,16 +35,34 @@ pub(crate) struct Target {
 
 impl Target {
     /// Resolves the database, and starts the private server if the database is on it. The command line overrides the environment.
-    pub(crate) async fn resolve(global: &GlobalArgs) -> Result<Self, Failure> {
-        Ok(Self::from_options(global).await?.allowing_superuser(global.allow_superuser))
+    /// Announces the private server: a variable that is not set in this terminal would otherwise go unnoticed.
+    pub(crate) async fn resolve(context: &Context) -> Result<Self, Failure> {
+        let global = &context.global;
+        let target = match Self::given(global)? {
+            Some(given) => given,
+            None => {
+                let (data_dir, arguments) = private_server(global)?;
+                if global.data_dir.is_none() {
+                    let folder = data_dir.display();
+                    context.output.remark(&format!(
+                        "no database is given (--database-url, DATABASE_URL, PGHOST): using the private server in {folder}"
+                    ));
+                }
+                let server = start(data_dir).await?;
+                let url = DatabaseUrl::parse(&server.url(EMBEDDED_DATABASE), "the private server")?;
+                Self::new(url, arguments, Some(server))
+            }
+        };
+        Ok(target.allowing_superuser(global.allow_superuser))
     }
 
-    async fn from_options(global: &GlobalArgs) -> Result<Self, Failure> {
+    /// The given database; none if it is on the private server.
+    fn given(global: &GlobalArgs) -> Result<Option<Self>, Failure> {
         if let Some(url) = &global.database_url {
             let url = DatabaseUrl::parse(url, "--database-url")?;
             let password = url.password().map_or("", |_| "PGPASSWORD=… ");
             let arguments = format!("{password}phaseline --database-url {}", quoted(url.bare()));
-            return Ok(Self::new(url, arguments, None));
+            return Ok(Some(Self::new(url, arguments, None)));
         }
         if global.data_dir.is_none() {
             if let Some(url) = std::env::var_os("DATABASE_URL") {
@@ -49,28 +70,15 @@ impl Target {
                 if url.trim().is_empty() {
                     return Err(empty_url());
                 }
-                return Ok(Self::new(
-                    DatabaseUrl::parse(&url, "DATABASE_URL")?,
-                    "phaseline".to_owned(),
-                    None,
-                ));
+                return Self::of_url(&url, "DATABASE_URL").map(Some);
             }
             if variable("PHASELINE_DATA_DIR").is_none()
                 && let Some(url) = DatabaseUrl::of_environment()?
             {
-                return Ok(Self::new(url, "phaseline".to_owned(), None));
+                return Ok(Some(Self::new(url, "phaseline".to_owned(), None)));
             }
         }
-        let (data_dir, arguments) = match (&global.data_dir, variable("PHASELINE_DATA_DIR")) {
-            (Some(folder), _) => {
-                (folder.clone(), format!("phaseline --data-dir {}", quoted(&folder.to_string_lossy())))
-            }
-            (None, Some(folder)) => (folder.into(), "phaseline".to_owned()),
-            (None, None) => (default_data_dir()?, "phaseline".to_owned()),
-        };
-        let server = start(data_dir).await?;
-        let url = DatabaseUrl::parse(&server.url(EMBEDDED_DATABASE), "the private server")?;
-        Ok(Self::new(url, arguments, Some(server)))
+        Ok(None)
     }
 
     /// The database of a URL from another `source` than the command line or the environment.
@@ -190,10 +198,22 @@ impl Target {
     }
 }
 
+/// The private server's folder, and the start of suggested commands.
+fn private_server(global: &GlobalArgs) -> Result<(PathBuf, String), Failure> {
+    Ok(match (&global.data_dir, variable("PHASELINE_DATA_DIR")) {
+        (Some(folder), _) => {
+            (folder.clone(), format!("phaseline --data-dir {}", quoted(&folder.to_string_lossy())))
+        }
+        (None, Some(folder)) => (folder.into(), "phaseline".to_owned()),
+        (None, None) => (default_data_dir()?, "phaseline".to_owned()),
+    })
+}
+
 /// Starts the private server of a folder and creates its database.
 pub(crate) async fn start(data_dir: PathBuf) -> Result<Server, Failure> {
     let started = tokio::task::spawn_blocking(move || {
         let server = Server::start(Path::new(&data_dir))?;
+        server.rename_database_if_present(FORMER_EMBEDDED_DATABASE, EMBEDDED_DATABASE)?;
         server.create_database_if_missing(EMBEDDED_DATABASE)?;
         Ok::<_, Failure>(server)
     });

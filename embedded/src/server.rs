@@ -79,6 +79,29 @@ impl Server {
         &self.handle.cluster.binaries
     }
 
+    /// Renames a database, unless it is missing or one of the new name exists. Sessions on it prevent that.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`] with PostgreSQL's message.
+    pub fn rename_database_if_present(&self, from: &str, to: &str) -> Result<(), EmbeddedError> {
+        let admin = self.url("postgres");
+        let sql = format!(
+            "SELECT count(*) FILTER (WHERE datname = {}) = 1 AND count(*) FILTER (WHERE datname = {}) = 0 FROM pg_database",
+            psql::literal(from),
+            psql::literal(to)
+        );
+        let due = || Ok::<_, EmbeddedError>(self.binaries().psql_on_ours(&admin, &sql)? == "t");
+        if !due()? {
+            return Ok(());
+        }
+        let rename = format!("ALTER DATABASE {} RENAME TO {}", psql::identifier(from), psql::identifier(to));
+        match self.binaries().psql_on_ours(&admin, &rename) {
+            // Another process was faster.
+            Err(_) if !due()? => Ok(()),
+            result => result.map(|_| ()),
+        }
+    }
+
     /// Creates the database unless there is one of this name.
     ///
     /// # Errors

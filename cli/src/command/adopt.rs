@@ -50,7 +50,7 @@ pub(crate) struct AdoptArgs {
 const ROWS: Rows = Rows::of("projects", "phaseline.adopt.project/1");
 
 pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Failure> {
-    let target = Target::resolve(&context.global).await?;
+    let target = Target::resolve(context).await?;
     let mut connection = target.connect("adopt").await?;
     need_commands(&mut connection).await?;
     let watcher = context.watcher();

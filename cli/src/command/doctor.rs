@@ -38,7 +38,7 @@ pub(crate) struct DoctorArgs {
 
 pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Failure> {
     let mut report = DoctorReport::new();
-    let target = match Target::resolve(&context.global).await {
+    let target = match Target::resolve(context).await {
         Ok(target) => target,
         // A wrong URL is a usage error, not a finding.
         Err(failure) if failure.exit() == Exit::Usage => return Err(failure),

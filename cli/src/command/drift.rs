@@ -81,7 +81,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         Some(RepairTarget::One(project)) => Some(project),
         _ => args.project,
     };
-    let target = Target::resolve(&context.global).await?;
+    let target = Target::resolve(context).await?;
     let mut connection = target.connect("drift").await?;
     need_commands(&mut connection).await?;
     let watcher = context.watcher();

@@ -50,7 +50,7 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
     if let Some(file) = &args.run.backup {
         backup::refuse_existing(file)?;
     }
-    let target = Target::resolve(&context.global).await?;
+    let target = Target::resolve(context).await?;
     let mut expected = args.run.plan.clone();
     // Without question and backup the migration's own plan is enough.
     if ask || args.run.backup.is_some() {

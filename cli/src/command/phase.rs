@@ -243,7 +243,7 @@ enum Subject {
 }
 
 pub(crate) async fn run(context: &Context, args: &PhaseArgs) -> Result<Exit, Failure> {
-    let target = Target::resolve(&context.global).await?;
+    let target = Target::resolve(context).await?;
     let mut connection = target.connect("command").await?;
     need_log(&mut connection).await?;
     let (about, command, reason) = args.action.parts();

@@ -51,7 +51,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     if let Some(file) = &args.run.backup {
         backup::refuse_existing(file)?;
     }
-    let target = Target::resolve(&context.global).await?;
+    let target = Target::resolve(context).await?;
     let options = args.run.options(args.role.clone());
     let plan = make(context, &target, &options).await?;
     if let Some(expected) = &args.run.plan {

@@ -10,7 +10,7 @@ use phaseline_projections::planner_schema::{SchemaChange, find_changes};
 /// The failure that names the missing tables and columns of the planner; the given one if there are none, or if this cannot be checked.
 pub(super) async fn explained(context: &Context, failure: Failure) -> Failure {
     let looking = async {
-        let target = Target::resolve(&context.global).await?;
+        let target = Target::resolve(context).await?;
         let mut connection = target.connect("check of the planner's tables").await?;
         let found = shape::find(&mut connection).await?;
         let changes = find_changes(&mut connection).await?;

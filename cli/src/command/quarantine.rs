@@ -79,7 +79,7 @@ const ROWS: [Rows; 2] = [
 ];
 
 pub(crate) async fn run(context: &Context, args: &QuarantineArgs) -> Result<Exit, Failure> {
-    let target = Target::resolve(&context.global).await?;
+    let target = Target::resolve(context).await?;
     let mut connection = target.connect("quarantine").await?;
     match &args.action {
         QuarantineAction::List(ListArgs {}) => {

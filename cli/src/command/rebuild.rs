@@ -59,7 +59,7 @@ const ROWS: [Rows; 2] =
     [Rows::of("differences", "phaseline.rebuild.difference/1"), Rows::of("left", "phaseline.rebuild.left/1")];
 
 pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, Failure> {
-    let target = Target::resolve(&context.global).await?;
+    let target = Target::resolve(context).await?;
     let mut connection = target.connect("rebuild").await?;
     need_commands(&mut connection).await?;
     let jobs = if args.project.is_some() { 1 } else { args.jobs.unwrap_or_else(cores) };

@@ -29,7 +29,7 @@ use std::time::Instant;
 use steps::RehearsalSteps;
 
 pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, Failure> {
-    let target = Target::resolve(&context.global).await?;
+    let target = Target::resolve(context).await?;
     let admin = Admin::of(&target).await?;
     if let Some(name) = &args.drop {
         return leftovers::drop(context, &admin, name).await;

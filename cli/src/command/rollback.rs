@@ -57,7 +57,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
             "Read the output of `phaseline rollback --dry-run` first, then run: phaseline rollback --yes",
         ));
     }
-    let target = Target::resolve(&context.global).await?;
+    let target = Target::resolve(context).await?;
     let mut connection = target.connect("rollback").await?;
     let mut accepted = args.accept_loss.clone();
     if ask || args.dry_run {

@@ -62,7 +62,7 @@ impl Sample {
 }
 
 pub(crate) async fn run(context: &Context, args: &SampleArgs) -> Result<Exit, Failure> {
-    let target = Target::resolve(&context.global).await?;
+    let target = Target::resolve(context).await?;
     let options = SampleOptions { projects: args.projects, assignments: args.assignments, seed: args.seed };
     let sample = make(context, &target, &options).await?;
     context.output.result(&sample, || {

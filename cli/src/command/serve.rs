@@ -145,7 +145,7 @@ async fn target(context: &Context, config: &Config) -> Result<Target, Failure> {
             let target = Target::of_url(text, &format!("{}: database_url", path.display()))?;
             Ok(target.allowing_superuser(context.global.allow_superuser))
         }
-        _ => Target::resolve(&context.global).await,
+        _ => Target::resolve(context).await,
     }
 }
 

@@ -87,7 +87,7 @@ struct RescheduleArgs {
 }
 
 pub(crate) async fn run(context: &Context, args: &TimelineArgs) -> Result<Exit, Failure> {
-    let target = Target::resolve(&context.global).await?;
+    let target = Target::resolve(context).await?;
     match &args.action {
         TimelineAction::Show(args) => show(context, &target, args).await,
         TimelineAction::Open(args) => open(context, &target, args).await,

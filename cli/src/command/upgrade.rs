@@ -45,7 +45,7 @@ struct Upgrade {
 }
 
 pub(crate) async fn run(context: &Context, args: &UpgradeArgs) -> Result<Exit, Failure> {
-    let target = Target::resolve(&context.global).await?;
+    let target = Target::resolve(context).await?;
     let mut connection = target.connect("upgrade").await?;
     let version = schema::version(&mut connection).await?;
     let current = version.is_none() || schema::whole(&mut connection).await?;

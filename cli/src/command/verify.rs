@@ -24,7 +24,7 @@ Examples:
 pub(crate) struct VerifyArgs {}
 
 pub(crate) async fn run(context: &Context, _: &VerifyArgs) -> Result<Exit, Failure> {
-    let target = Target::resolve(&context.global).await?;
+    let target = Target::resolve(context).await?;
     let mut connection = target.connect("verify").await?;
     let watcher = context.watcher();
     let verification = verify(&mut connection, &watcher).await?;

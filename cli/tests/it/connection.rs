@@ -114,10 +114,25 @@ fn without_a_url_a_private_server_keeps_the_data_and_stops_at_exit() {
         ProgramOutput::of(phaseline(arguments).env("PHASELINE_DATA_DIR", &data).output().unwrap())
             .exits_with(0)
     };
-    on(&["sample", "--projects", "2", "--assignments", "9"]);
+    // The name that the private database had before.
+    let server = phaseline_embedded::Server::start(&data).unwrap();
+    server.create_database_if_missing("planner").unwrap();
+    drop(server);
+    let ran = on(&["sample", "--projects", "2", "--assignments", "9"]);
+    assert!(
+        ran.stderr.contains(&format!("using the private server in {}", data.display())),
+        "{}",
+        ran.stderr
+    );
     assert!(!data.join("cluster/postmaster.pid").exists());
+    let server = phaseline_embedded::Server::start(&data).unwrap();
+    let names =
+        server.binaries().psql(&server.url("postgres"), "SELECT datname FROM pg_database WHERE oid >= 16384");
+    assert_eq!(names.unwrap(), "phaseline", "renamed, with what was in it");
+    drop(server);
     on(&["migrate", "--yes"]);
-    assert!(on(&["doctor"]).stdout.contains("a private server"));
+    assert!(on(&["doctor"]).stdout.contains("database phaseline at"));
+    assert!(!on(&["status", "--quiet"]).stderr.contains("private server"));
     let status = run(&["status", "--json", "--data-dir", data.to_str().unwrap()]).exits_with(0);
     assert_eq!(status.object("phaseline.status/1")["shape"], "timelines");
     assert!(!data.join("cluster/postmaster.pid").exists());

@@ -57,7 +57,9 @@ impl Shell {
         let database = (arguments != "private").then(|| cluster.database());
         let host = Command::new("uname").arg("-n").output().unwrap().stdout;
         let host = String::from_utf8(host).unwrap();
+        let data = folder.path().join("data").display().to_string();
         let mut renamed = vec![
+            (data, "~/.local/share/phaseline"),
             (format!(" on {}:", host.trim()), " on desk:"),
             (format!(" on {} by ", host.trim()), " on desk by "),
             (format!(" on {} ended ", host.trim()), " on desk ended "),
