@@ -19,7 +19,7 @@ pub(crate) struct CommandHealth {
 pub(crate) struct CommandFailure {
     /// A stable name for programs.
     pub(crate) code: &'static str,
-    /// What is wrong, and what to do.
+    /// The error and the remedy.
     pub(crate) message: &'static str,
 }
 

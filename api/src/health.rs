@@ -78,7 +78,7 @@ impl Health {
 struct Reason {
     /// A stable name for programs.
     code: &'static str,
-    /// What is wrong, and what to do.
+    /// The error and the remedy.
     message: String,
 }
 

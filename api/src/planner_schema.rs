@@ -12,17 +12,17 @@ pub(crate) const CODE: &str = "planner_schema_changed";
 #[derive(Debug, Default)]
 pub(crate) struct PlannerSchema(Mutex<Option<SchemaFault>>);
 
-/// What is wrong with the tables.
+/// The difference of the tables, as found.
 #[derive(Clone, Debug)]
 pub(crate) struct SchemaFault {
-    /// What is wrong, and what to do.
+    /// The differences and the remedy.
     pub(crate) message: Arc<str>,
     /// When it was found.
     pub(crate) found_at: Instant,
 }
 
 impl PlannerSchema {
-    /// Checks the tables. Returns what is wrong, and what to do.
+    /// Checks the tables. Returns the message of the problem.
     pub(crate) async fn check(&self, connection: &mut PgConnection) -> Result<Option<Arc<str>>, sqlx::Error> {
         let changes = in_words(&find_changes(connection).await?);
         let message = changes.map(|changes| {
@@ -36,7 +36,7 @@ impl PlannerSchema {
         Ok(message)
     }
 
-    /// What the last check found; none if the tables are as needed.
+    /// The result of the last check; none if the tables are as needed.
     pub(crate) fn last(&self) -> Option<SchemaFault> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -30,7 +30,7 @@ pub struct Problem {
     /// The HTTP status.
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
-    /// What happened, and what to do.
+    /// The error and the remedy.
     detail: String,
     /// A stable name for programs.
     code: &'static str,

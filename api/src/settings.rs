@@ -7,12 +7,12 @@ use std::time::Duration;
 /// The default of [`Settings::role`].
 pub const DEFAULT_ROLE: &str = "phaseline_writer";
 
-/// The settings. The database is not among them: the service gets a pool.
+/// The settings, without the database: the service gets a pool.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// How callers are authenticated.
     pub auth: Auth,
-    /// How long a user of the planner is taken to be active without another query (see [`crate::auth::Subjects::Planner`]).
+    /// How long the service treats a user of the planner as active before it queries again (see [`crate::auth::Subjects::Planner`]).
     pub subject_valid: Duration,
     /// The origins of other sites whose pages may use the service.
     pub cors_origins: Vec<WebOrigin>,
@@ -69,7 +69,7 @@ impl Default for Settings {
             idle_in_transaction_timeout: Duration::from_secs(60),
             body_limit: 1024 * 1024,
             request_timeout: Duration::from_secs(30),
-            // Proxies keep theirs for a minute, and must not find one closed just when they use it.
+            // Longer than the minute for which proxies keep idle connections: a proxy must not send a request on a closed one.
             idle_timeout: Duration::from_secs(75),
             shutdown_timeout: Duration::from_secs(20),
             write_timeout: Duration::from_secs(30),

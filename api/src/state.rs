@@ -31,7 +31,7 @@ pub struct AppState {
     pub(crate) commands: Arc<CommandHealth>,
     /// Authenticates callers.
     pub(crate) authenticator: Arc<Authenticator>,
-    /// What the planner's tables lack.
+    /// The result of the last check of the planner's tables.
     pub(crate) planner_schema: Arc<PlannerSchema>,
     /// Counts assignments for many requests at once.
     pub(crate) assignment_counts: Arc<AssignmentCounts>,

@@ -29,7 +29,7 @@ pub(crate) struct GlobalArgs {
                 [default: $XDG_DATA_HOME/phaseline, for root /var/lib/phaseline]"
     )]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Output format on stdout: text, one JSON object, or one JSON object a line (default: text)
+    /// Output format on stdout: text, one JSON object, or one JSON object per line (default: text)
     #[arg(long, global = true, value_name = "FORM", value_enum)]
     output: Option<OutputFormat>,
     /// The same as --output json
@@ -44,14 +44,14 @@ pub(crate) struct GlobalArgs {
     /// The name recorded in the log (default: user@host)
     #[arg(long, global = true, value_name = "NAME", env = "PHASELINE_ACTOR", hide_env_values = true)]
     pub(crate) actor: Option<String>,
-    /// Work with a superuser's rights although roles without them own tables, whose code could run with these rights
+    /// Work with a superuser's rights even if roles without them own tables; code of these roles could then run with those rights
     #[arg(long, global = true, env = "PHASELINE_ALLOW_SUPERUSER", hide_env_values = true,
           value_parser = clap::builder::BoolishValueParser::new())]
     pub(crate) allow_superuser: bool,
 }
 
 impl GlobalArgs {
-    /// The form of the result.
+    /// The output format.
     pub(crate) fn form(&self) -> OutputFormat {
         if self.json { OutputFormat::Json } else { self.output.unwrap_or_default() }
     }
@@ -77,14 +77,14 @@ pub(crate) struct RunArgs {
     /// Total time to wait for the tables' locks; users can work between the attempts
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) lock_timeout: u64,
-    /// Give each project without phases a default phase without budget, instead of refusing it
+    /// Give each project without phases a default phase without a budget, instead of refusing it
     #[arg(long)]
     pub(crate) repair: bool,
     /// Take over a database that the planner's own migration moved to 92023c163a26: record its phases as they are. What
-    /// that migration lost (types, links of assignments) stays lost
+    /// that migration dropped (types, links of assignments) cannot be restored
     #[arg(long, conflicts_with = "boundary")]
     pub(crate) adopt_migrated: bool,
-    /// Migrate on a PostgreSQL that is newer than every version that this program is tested with. What only that version has might
+    /// Migrate on a PostgreSQL that is newer than every version that this program is tested with. Features that only that version has might
     /// be lost: rehearse first, which compares dumps
     #[arg(long)]
     pub(crate) allow_newer_server: bool,

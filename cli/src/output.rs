@@ -25,7 +25,7 @@ pub(crate) enum OutputFormat {
     Text,
     /// One JSON object
     Json,
-    /// One JSON object a line: the rows first, then the rest with their number
+    /// One JSON object per line: the rows first, then the rest with their number
     Jsonl,
 }
 

@@ -11,8 +11,8 @@ use crate::{EmbeddedError, Version, process};
 /// The oldest major version of PostgreSQL that is used.
 pub const OLDEST_MAJOR_VERSION: u32 = 15;
 
-/// A folder with PostgreSQL's programs, of one version: at least `initdb`, `postgres` and `pg_ctl`, or `pg_dump` for what needs client
-/// programs only.
+/// A folder with PostgreSQL's programs, of one version: at least `initdb`, `postgres` and `pg_ctl`, or only `pg_dump`, for callers
+/// that need client programs.
 #[derive(Debug, Clone)]
 pub struct Binaries {
     bindir: PathBuf,
@@ -79,7 +79,7 @@ impl Binaries {
         search::in_path(name).unwrap_or(own)
     }
 
-    /// The version that a program such as `pg_dump` reports; `None` if it cannot be run. It need not be the server's:
+    /// The version that a program such as `pg_dump` reports; `None` if it cannot be run. It may differ from the server's:
     /// see [`Binaries::program`].
     pub fn version_of(&self, program: &str) -> Option<Version> {
         version_of(&self.program(program))

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Errors of a private server or of PostgreSQL's programs. Every message states the failure, the place and the remedy.
+/// Errors of a private server or of PostgreSQL's programs. Every message states the failure, the location and the remedy.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EmbeddedError {
@@ -12,7 +12,7 @@ pub enum EmbeddedError {
     NoBinaries {
         /// The oldest supported major version.
         oldest: u32,
-        /// The searched places, each with the reason if a server there was not used.
+        /// The searched folders, each with the reason if a server there was not used.
         looked_in: Vec<String>,
         /// The command to install a server on this machine.
         remedy: String,
@@ -22,7 +22,7 @@ pub enum EmbeddedError {
     NoClients {
         /// The server's major version.
         server: u32,
-        /// The places looked in.
+        /// The searched folders.
         looked_in: String,
     },
     /// The client programs cannot read the server.
@@ -35,7 +35,7 @@ pub enum EmbeddedError {
         server: u32,
         /// The newest major version that is installed.
         found: u32,
-        /// Where that one lies.
+        /// The folder of that version.
         bindir: PathBuf,
     },
     /// The data folder was created by a major version of PostgreSQL that is not installed.
@@ -55,7 +55,7 @@ pub enum EmbeddedError {
         /// The folder of the installed version.
         bindir: PathBuf,
     },
-    /// The folder has files of others, so it is not used.
+    /// The folder has files of other programs, so it is not used.
     #[error("{} holds other files and no Phaseline data; name an empty or a new folder", .0.display())]
     ForeignFolder(PathBuf),
     /// The folder's name cannot be passed to `pg_ctl`, which puts it into a shell command unquoted.

@@ -48,8 +48,8 @@ impl Binaries {
         self.dump(self.client("pg_dump", url, ServerOrigin::Users)?, args)
     }
 
-    /// Whether this `pg_dump` prints options that the server keeps for itself (see [`Dump`]), as one does that is older than
-    /// the server's release. Versions are not enough: 16.14 is older than 15.20. So one table's definition is dumped.
+    /// Whether this `pg_dump` prints options that the server keeps for itself (see [`Dump`]): one does that was released before the
+    /// server. Version numbers do not show that (16.14 was released before 15.20), so this dumps the definition of one table.
     ///
     /// # Errors
     /// [`EmbeddedError::Program`] with the output of `psql` or `pg_dump`.

@@ -36,7 +36,7 @@ const SETTINGS: &str = "\
     SET idle_session_timeout = 0;
     SET client_connection_check_interval = '2s'";
 
-/// Where the database is.
+/// The address of the database, with the login.
 #[derive(Clone, Debug)]
 pub struct Database {
     hosts: Hosts,

@@ -51,7 +51,7 @@ pub enum MigratorError {
     },
     /// The tables could not be locked in time.
     #[error(
-        "the tables could not be locked within {waited_seconds} s; nothing was written. In the way: {blockers}"
+        "the tables could not be locked within {waited_seconds} s; nothing was written. Blocked by: {blockers}"
     )]
     LockTimeout {
         /// The whole time of waiting.

@@ -58,7 +58,7 @@ async fn find(
 
 /// The check for sessions that call functions of schema `phaseline`. Code that the tables' owner wrote runs with the owner's rights, but
 /// it can defer a trigger to the end of the transaction, where it has the session's rights. So the session of a powerful login is checked
-/// in the same way as repairs. If a powerful role owns a table, code of others there would have that role's rights.
+/// in the same way as repairs. If a powerful role owns a table, code of other roles there would have that role's rights.
 ///
 /// # Errors
 /// [`StoreError::ForeignCode`] with all findings.

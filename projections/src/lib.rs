@@ -64,7 +64,7 @@ pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
 pub async fn schema_differences(connection: &mut PgConnection) -> Result<Vec<SchemaDifference>, StoreError> {
     let mut found = schema::definitions()?.completed_by(inline::SQL)?.differences(connection).await?;
     for thing in wrong_owners(connection).await? {
-        // Objects of others are listed as such, independent of their owner.
+        // Objects of other roles are listed as such, independent of their owner.
         let foreign = format!("{} {} is not one", thing.kind.to_lowercase(), thing.object);
         if !found.iter().any(|other| other.text.starts_with(&foreign)) {
             found.push(SchemaDifference { text: thing.to_string(), repairable: true });

@@ -57,7 +57,7 @@ pub enum StoreError {
     /// An error of a whole batch: each of its commands gets the same one, with PostgreSQL's own code.
     #[error("{0}")]
     Shared(Arc<StoreError>),
-    /// The log's own schema could not be brought up to date.
+    /// The log's own schema could not be installed or upgraded.
     #[error("schema phaseline cannot be installed: {0}")]
     Schema(#[from] sqlx::migrate::MigrateError),
     /// The database has no log.
@@ -93,7 +93,7 @@ pub enum StoreError {
     /// Functions of other roles would run with the privileges of the role that works on the planner's tables.
     #[error("code of other roles would run with this role's privileges: {0}; nothing was written")]
     ForeignCode(String),
-    /// A role with the rights of a superuser meets objects of a role without, whose code it would run.
+    /// A role with a superuser's rights would run code in objects of a role without them.
     #[error("{0}; nothing was read or written")]
     ExcessRights(Box<ExcessRights>),
     /// Another writer appended to the stream meanwhile.
@@ -187,7 +187,7 @@ pub enum StoreError {
     /// A check of the program on its own results failed; everything was rolled back.
     #[error("{0}")]
     SelfCheck(String),
-    /// PostgreSQL counted other rows than were sent.
+    /// PostgreSQL inserted another number of rows than the program sent.
     #[error("{offered} events were sent, {inserted} inserted")]
     CountMismatch {
         /// Rows sent.
@@ -195,7 +195,7 @@ pub enum StoreError {
         /// Rows that PostgreSQL inserted.
         inserted: u64,
     },
-    /// COPY data in another format.
+    /// COPY data has an unexpected format.
     #[error("COPY: {0}")]
     Copy(#[from] CopyError),
 }
@@ -219,7 +219,7 @@ pub enum CopyError {
     /// The stream ended before its trailer.
     #[error("the result ended before its end mark")]
     Truncated,
-    /// A field does not hold what was expected.
+    /// A field is missing, NULL or of another type.
     #[error("field {0} is missing, NULL or of another type")]
     Field(usize),
 }

@@ -32,7 +32,7 @@ pub trait InlineProjection: Clone + Send + Sync + 'static {
     /// The dates of a project in the planner's table; none if the read models are not in use.
     ///
     /// # Errors
-    /// [`StoreError::UnknownProject`] if the project is not there, [`StoreError::InvalidProjectDates`] if its dates are not a range.
+    /// [`StoreError::UnknownProject`] if the project does not exist, [`StoreError::InvalidProjectDates`] if its dates are not a range.
     fn project_dates(
         &self,
         connection: &mut PgConnection,
@@ -53,8 +53,8 @@ pub trait InlineProjection: Clone + Send + Sync + 'static {
         project: ProjectId,
     ) -> impl Future<Output = Result<Option<UnadoptedProject>, StoreError>> + Send;
 
-    /// Who deleted a project, as far as known, for the event that closes its timeline; none if the project, or a row of it, exists.
-    /// The append of that event fails with SQLSTATE PL003 if it does then.
+    /// The metadata of the event that closes a deleted project's timeline, with the actor if known; none if the project or one of its
+    /// rows exists. If one exists again at the append, the append fails with SQLSTATE PL003.
     fn find_deletion(
         &self,
         _connection: &mut PgConnection,

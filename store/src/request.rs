@@ -62,7 +62,7 @@ pub enum ExecuteError {
         /// The current timeline.
         current: Arc<FoldedTimeline>,
     },
-    /// The log failed.
+    /// Reading or writing the log failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -70,7 +70,7 @@ pub enum ExecuteError {
 /// The effects of a command; nothing was written.
 #[derive(Clone, Debug)]
 pub struct Preview {
-    /// The current timeline; one that will follow new dates of its project, as it will be then.
+    /// The current timeline. If it can follow new dates of its project, it has them already.
     pub before: Arc<FoldedTimeline>,
     /// The events, or every broken rule.
     pub events: Result<Vec<TimelineEvent>, Refusal>,

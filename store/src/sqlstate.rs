@@ -220,7 +220,7 @@ impl SqlState {
         )
     }
 
-    /// Whether every command fails with it: the server has no room, is read-only or is going down.
+    /// Whether every command fails with it: the server lacks a resource, is read-only or is going down.
     pub const fn is_every_commands(self) -> bool {
         matches!(self, Self::ReadOnly | Self::InvalidTransactionState | Self::SystemError)
             || self.is_out_of_resources()

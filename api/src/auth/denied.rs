@@ -29,7 +29,7 @@ pub enum Denied {
     Unavailable {
         /// The name for programs.
         code: &'static str,
-        /// Why, and what to do.
+        /// The reason and the remedy.
         detail: String,
     },
 }

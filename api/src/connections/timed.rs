@@ -15,7 +15,7 @@ const ENOUGH: usize = 16 * 1024;
 pub(super) struct Timed {
     stream: TcpStream,
     limit: Duration,
-    /// Runs from the first write that had to wait until everything is written, or [`ENOUGH`] of it.
+    /// Runs from the first write that had to wait until all data, or [`ENOUGH`] bytes, are written.
     waiting: Option<Pin<Box<Sleep>>>,
     taken: usize,
 }

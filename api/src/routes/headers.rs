@@ -1,4 +1,4 @@
-//! The headers that tell which version of a timeline a response shows.
+//! The headers with the version of the timeline in a response.
 
 use axum::http::header::ETAG;
 use axum::http::{HeaderName, HeaderValue};

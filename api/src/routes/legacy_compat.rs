@@ -71,7 +71,7 @@ pub(crate) fn is_planners(method: &Method, path: &str) -> bool {
     paths.contains(&path)
 }
 
-/// The project and the body of a request. The response lists what is wrong with the id together with what is wrong with the body.
+/// The project and the body of a request. The response lists the errors of the id and of the body together.
 async fn read<T: FromJson + Send + 'static>(
     app: &AppState,
     caller: &Caller,

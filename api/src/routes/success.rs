@@ -192,7 +192,7 @@ impl<C: ResponseContent + ?Sized> Paged<C> {
 }
 
 impl<C: ResponseContent + ?Sized> Created<C> {
-    /// Adds the path of what was created.
+    /// Adds the path of the created object.
     #[must_use]
     pub(crate) fn at(mut self, path: &str) -> Self {
         self.insert(LOCATION, path);

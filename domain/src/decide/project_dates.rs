@@ -55,7 +55,7 @@ pub fn decide_following(
     Err(explained(refusal, range))
 }
 
-/// The same refusal; its first violation says where the dates came from and what to do.
+/// The same refusal; its first violation names the source of the dates and the remedy.
 fn explained(refusal: Refusal, range: DateRange) -> Refusal {
     let mut violations: Vec<Violation> = refusal.violations().to_vec();
     if let Some(first) = violations.first_mut() {

@@ -1,4 +1,4 @@
-//! The re-bookings by each boundary between phases: assignments whose phase by date is another one.
+//! The re-bookings by each boundary between phases: assignments whose date belongs to another phase than their link.
 
 use phaseline_domain::ProjectId;
 use phaseline_domain::legacy::Boundary;
@@ -14,7 +14,7 @@ pub struct Rebooked {
     pub changed: u64,
     /// Assignments outside every phase of their project.
     pub outside: u64,
-    /// The sum of those that change: one day each, at its `allocation_percentage`.
+    /// The sum over the assignments that change: for each, one day times its `allocation_percentage`.
     pub person_days_changed: Decimal,
     /// Phases of a single day, among those whose dates follow from the boundary.
     pub one_day_phases: u64,

@@ -53,7 +53,7 @@ pub struct RollbackPlan {
     pub notes: Vec<String>,
     /// Restored phases.
     pub phases: u64,
-    /// Links in the log.
+    /// Links in the log to restored phases.
     pub links: u64,
 }
 

@@ -131,7 +131,7 @@ async fn every_option_that_is_carried_over_is_one_of_the_server() {
 }
 
 /// The lists of options are complete: all words in the server's program that it accepts as options of a table, a column or an index
-/// are no obstacles.
+/// are not obstacles.
 #[tokio::test]
 async fn every_option_of_the_server_is_carried_over() {
     let fixture = Fixture::bare();
