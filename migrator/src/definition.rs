@@ -32,27 +32,31 @@ mod detached_column;
 mod error;
 mod event_triggers;
 mod finish;
+mod materialized_views;
 mod model;
 mod names;
 mod obstacle;
+mod obstacle_kind;
 mod obstacles;
 mod options;
 mod privileges;
 mod quote;
+mod sequences;
 mod views;
 
 pub use capture::capture;
 pub use detached_column::DetachedColumn;
 pub use error::DefinitionError;
 pub use finish::finish;
+pub use materialized_views::{MaterializedView, capture_materialized_views};
 pub use model::{
-    CheckDefinition, ColumnDefinition, ForeignKey, Grant, IndexConstraint, IndexDefinition,
-    NotNullConstraint, PolicyDefinition, PublicationMembership, QualifiedName, ReplicaIdentity,
-    StatisticsDefinition, TableDefinition, TriggerDefinition,
+    CheckDefinition, ColumnDefinition, ForeignKey, Grant, IdentityDefinition, IndexConstraint,
+    IndexDefinition, NotNullConstraint, PolicyDefinition, PublicationMembership, QualifiedName,
+    ReplicaIdentity, SequenceDefinition, StatisticsDefinition, TableDefinition, TriggerDefinition,
 };
 pub use names::{NeededName, names_taken};
-pub use obstacle::{Note, Obstacle};
-pub use obstacles::{RebuiltTable, notes, obstacles};
-pub use privileges::missing_privileges;
+pub use obstacle::{Note, Obstacle, RebuiltTable};
+pub use obstacles::{notes, obstacles};
+pub use privileges::{MissingPrivilege, missing_privileges};
 pub use quote::{quote_ident, quote_literal};
 pub use views::{View, capture_views};

@@ -31,6 +31,7 @@ use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::{Access, FoldedLog, foreign_code};
 use phaseline_store::{Quarantine, StoreError, chain::Inspector, read};
 pub(crate) use privileges::missing_run_privileges;
+use privileges::missing_service_privileges;
 use row_checks::{note_bad_timestamps, note_orphans};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
@@ -139,12 +140,10 @@ pub(crate) async fn prepare(
     let (log, links, earlier) = earlier_log(connection, &mut findings).await?;
     let mut translation = translate(&tables, &log, &links, &earlier, options);
     let role = options.role.as_deref();
-    plan.missing_privileges.extend(missing_run_privileges(connection, role, &[&phases, &assignments]).await?);
+    plan.lacks(missing_run_privileges(connection, role, &[&phases, &assignments]).await?);
     plan.missing_privileges.extend(foreign_code(connection, role, Access::Build).await?);
-    plan.missing_privileges.extend(
-        definition::missing_privileges(connection, options.role.as_deref(), SHADOW, &[&phases, &assignments])
-            .await?,
-    );
+    plan.lacks(definition::missing_privileges(connection, role, SHADOW, &[&phases, &assignments]).await?);
+    plan.lacks_later(missing_service_privileges(connection, role).await?);
 
     let definitions = [&phases, &assignments].map(|definition| definition.independent_of_server(server));
     plan.digest = Some(digest(&tables, &definitions, &found, options, &translation)?);

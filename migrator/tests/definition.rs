@@ -11,6 +11,8 @@ mod privileges;
 mod rebuild;
 #[path = "definition/round_trip.rs"]
 mod round_trip;
+#[path = "definition/sequences.rs"]
+mod sequences;
 #[path = "definition/since_18.rs"]
 mod since_18;
 #[path = "definition/takeover.rs"]

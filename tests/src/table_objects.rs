@@ -10,6 +10,7 @@ mod comments;
 mod constraints;
 mod indexes;
 mod publications;
+mod sequences;
 mod triggers;
 mod unrelated;
 mod versions;
@@ -39,6 +40,7 @@ pub fn all() -> Vec<&'static TableObject> {
         constraints::OBJECTS,
         indexes::OBJECTS,
         publications::OBJECTS,
+        sequences::OBJECTS,
         unrelated::OBJECTS,
         triggers::OBJECTS,
         versions::OBJECTS,

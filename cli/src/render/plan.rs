@@ -41,6 +41,7 @@ pub(crate) fn page(plan: &Plan, context: &PlanContext) -> String {
     page.entry("shape", format_args!("{}, {}", plan.shape, clean(&revision)));
     if plan.already_migrated() && plan.ready {
         page.gap().line("The database is in the timeline shape already; there is nothing to do.");
+        grants(&mut page, plan);
         notes(&mut page, plan);
         page.gap().line(verdict(plan));
         return page.into_text();
@@ -60,6 +61,7 @@ pub(crate) fn page(plan: &Plan, context: &PlanContext) -> String {
     for missing in &plan.missing_privileges {
         page.line(format_args!("  {BAD}missing{BAD:#}: {}", clean(missing)));
     }
+    grants(&mut page, plan);
     notes(&mut page, plan);
     if let Some(digest) = &plan.digest {
         page.gap().entry("digest", digest);
@@ -71,6 +73,17 @@ pub(crate) fn page(plan: &Plan, context: &PlanContext) -> String {
     };
     page.gap().line(verdict(plan));
     page.into_text()
+}
+
+/// What to hand to an administrator, as SQL.
+fn grants(page: &mut Page, plan: &Plan) {
+    if plan.grants.is_empty() {
+        return;
+    }
+    page.heading("Grants for this role, here and in the service");
+    for statement in &plan.grants {
+        page.line(format_args!("  {};", clean(statement)));
+    }
 }
 
 fn notes(page: &mut Page, plan: &Plan) {

@@ -26,6 +26,7 @@ mod json;
 mod jsonl;
 mod killed_runs;
 mod man;
+mod managed;
 mod migrate;
 mod older_pg_dump;
 mod planner_form;

@@ -3,17 +3,23 @@
 //! `GRANT` appends to the array, so the items are granted in its order, each by its own grantor. A role that owns the
 //! table, or has the owner's rights, always grants in the owner's name; any other must be set first.
 
-use super::quote::{quote_ident, quote_literal};
-use super::{Grant, TableDefinition};
+use super::quote::{qualified, quote_ident, quote_literal};
+use super::{Grant, SequenceDefinition, TableDefinition};
 
 /// The major version of PostgreSQL that brought `MAINTAIN`.
 const MAINTAIN_SINCE: u32 = 17;
 
-impl TableDefinition {
-    /// Revokes everything from others, including grants by `ALTER DEFAULT PRIVILEGES`, and leaves the owner all privileges, for the
-    /// remaining steps.
-    pub(super) fn clear_grants(&self) -> Vec<String> {
-        let table = self.qualified_name();
+/// An object with an access control list.
+struct Secured<'a> {
+    kind: &'static str,
+    /// Its qualified name as SQL.
+    name: String,
+    owner: &'a str,
+}
+
+impl Secured<'_> {
+    fn clear(&self) -> Vec<String> {
+        let Self { kind, name, owner } = self;
         let body = format!(
             "DECLARE grantee text; BEGIN \
              FOR grantee IN SELECT DISTINCT CASE WHEN acl.grantee = 0 THEN 'PUBLIC' \
@@ -21,44 +27,77 @@ impl TableDefinition {
              FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) acl \
              WHERE c.oid = {}::pg_catalog.regclass \
              LOOP EXECUTE {} || grantee || ' CASCADE'; END LOOP; END",
-            quote_literal(&table),
-            quote_literal(&format!("REVOKE ALL ON TABLE {table} FROM ")),
+            quote_literal(name),
+            quote_literal(&format!("REVOKE ALL ON {kind} {name} FROM ")),
         );
         vec![
             format!("DO {}", quote_literal(&body)),
-            format!("GRANT ALL ON TABLE {table} TO {}", quote_ident(&self.owner)),
+            format!("GRANT ALL ON {kind} {name} TO {}", quote_ident(owner)),
         ]
     }
 
-    /// Restores the table's and then the columns' privileges.
-    pub(super) fn replay_grants(&self) -> Vec<String> {
-        let table = self.qualified_name();
-        let mut ddl = vec![format!("REVOKE ALL ON TABLE {table} FROM {}", quote_ident(&self.owner))];
-        for grant in &self.grants {
-            ddl.extend(self.replay(grant, &table, ""));
-        }
-        for column in &self.columns {
-            for grant in &column.grants {
-                ddl.extend(self.replay(grant, &table, &format!(" ({})", quote_ident(&column.name))));
-            }
-        }
-        ddl
+    fn revoke_from_owner(&self) -> String {
+        format!("REVOKE ALL ON {} {} FROM {}", self.kind, self.name, quote_ident(self.owner))
     }
 
-    fn replay(&self, grant: &Grant, table: &str, columns: &str) -> Vec<String> {
+    fn replay(&self, grant: &Grant, columns: &str) -> Vec<String> {
+        let Self { kind, name, owner } = self;
         let grantee = grant.grantee.as_deref().map_or_else(|| "PUBLIC".into(), quote_ident);
         let mut ddl = Vec::new();
         for (privileges, option) in [(&grant.grantable, " WITH GRANT OPTION"), (&grant.privileges, "")] {
             if !privileges.is_empty() {
                 let list: Vec<String> = privileges.iter().map(|p| format!("{p}{columns}")).collect();
-                ddl.push(format!("GRANT {} ON TABLE {table} TO {grantee}{option}", list.join(", ")));
+                ddl.push(format!("GRANT {} ON {kind} {name} TO {grantee}{option}", list.join(", ")));
             }
         }
-        if grant.grantor != self.owner {
+        if grant.grantor != *owner {
             ddl.insert(0, format!("SET LOCAL ROLE {}", quote_ident(&grant.grantor)));
             ddl.push("RESET ROLE".into());
         }
         ddl
+    }
+}
+
+impl TableDefinition {
+    /// Revokes everything from others, including grants by `ALTER DEFAULT PRIVILEGES`, and leaves the owner all privileges, for the
+    /// remaining steps.
+    pub(super) fn clear_grants(&self) -> Vec<String> {
+        let sequences = self.identity_sequences().map(|sequence| self.secured_sequence(sequence));
+        std::iter::once(self.secured()).chain(sequences).flat_map(|object| object.clear()).collect()
+    }
+
+    /// Restores the privileges of the table, then those of its columns and of the sequences of its identity columns.
+    pub(super) fn replay_grants(&self) -> Vec<String> {
+        let table = self.secured();
+        let mut ddl = vec![table.revoke_from_owner()];
+        for grant in &self.grants {
+            ddl.extend(table.replay(grant, ""));
+        }
+        for column in &self.columns {
+            for grant in &column.grants {
+                ddl.extend(table.replay(grant, &format!(" ({})", quote_ident(&column.name))));
+            }
+        }
+        for definition in self.identity_sequences() {
+            let sequence = self.secured_sequence(definition);
+            ddl.push(sequence.revoke_from_owner());
+            ddl.extend(definition.grants.iter().flat_map(|grant| sequence.replay(grant, "")));
+        }
+        ddl
+    }
+
+    fn secured(&self) -> Secured<'_> {
+        Secured { kind: "TABLE", name: self.qualified_name(), owner: &self.owner }
+    }
+
+    fn secured_sequence(&self, sequence: &SequenceDefinition) -> Secured<'_> {
+        Secured { kind: "SEQUENCE", name: qualified(&self.schema, &sequence.name), owner: &self.owner }
+    }
+
+    /// The privileges on the columns and on the sequences of identity columns.
+    pub(super) fn grants_on_parts(&self) -> impl Iterator<Item = &Grant> {
+        let of_sequences = self.identity_sequences().flat_map(|sequence| &sequence.grants);
+        self.columns.iter().flat_map(|column| &column.grants).chain(of_sequences)
     }
 
     /// The definition as a dump of it, restored into a server of another version, would have it: indexes in the order of their
@@ -85,7 +124,7 @@ impl TableDefinition {
         let mut grantors: Vec<String> = self
             .grants
             .iter()
-            .chain(self.columns.iter().flat_map(|column| &column.grants))
+            .chain(self.grants_on_parts())
             .filter(|grant| grant.grantor != self.owner)
             .map(|grant| grant.grantor.clone())
             .collect();
@@ -100,6 +139,9 @@ impl TableDefinition {
         let mut found = unsupported(&self.owner, &self.grants, &[]);
         for column in &self.columns {
             found.extend(unsupported(&self.owner, &column.grants, &self.grants));
+        }
+        for sequence in self.identity_sequences() {
+            found.extend(unsupported(&self.owner, &sequence.grants, &[]));
         }
         found
     }

@@ -25,10 +25,21 @@ pub async fn capture(
     schema: &str,
     table: &str,
 ) -> Result<Option<TableDefinition>, DefinitionError> {
+    capture_relation(conn, schema, table, "r").await
+}
+
+/// [`capture`] for a relation of another kind, by its code in the catalogue.
+pub(super) async fn capture_relation(
+    conn: &mut PgConnection,
+    schema: &str,
+    table: &str,
+    kind: &str,
+) -> Result<Option<TableDefinition>, DefinitionError> {
     empty_search_path(conn).await?;
     let captured: Option<Json<Captured>> = sqlx::query_scalar(include_str!("capture.sql"))
         .bind(schema)
         .bind(table)
+        .bind(kind)
         .fetch_optional(&mut *conn)
         .await?;
     let Some(Json(captured)) = captured else {

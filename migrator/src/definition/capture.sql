@@ -1,4 +1,5 @@
--- Everything that pg_dump (15 to 18) prints about the ordinary table $1.$2 and its dependent objects, as one JSON value.
+-- Everything that pg_dump (15 to 18) prints about the ordinary table $1.$2 and its dependent objects, as one JSON value. $3 is its relkind:
+-- the parts that a materialized view has are described in the same way.
 -- Columns that are copied from the catalogue, and where values of unknown meaning are refused:
 --   attoptions, reloptions        options.rs: known names and pg_* are handled, others are refused
 --   attstorage, attcompression, attgenerated, relreplident, contype, tgenabled, polcmd
@@ -6,14 +7,15 @@
 --   attacl, relacl                read by aclexplode: names of privileges, as GRANT takes them
 --   attstattarget, stxstattarget  numbers that ALTER TABLE and ALTER STATISTICS take
 --   prattrs, conkey, confkey      column numbers, written as names
---   attidentity, attinhcount, relpersistence, reloftype and the like   obstacles.sql refuses them
+--   attidentity                   'a' or 'd'; unknown.sql refuses other codes
+--   attinhcount, relpersistence, reloftype and the like   obstacles.sql refuses them
 -- Expressions and definitions are text that the server prints (pg_get_*) and can parse.
 -- search_path must be empty, so that every name is printed with its schema. SELECT on the catalogue suffices.
 WITH t AS (
     SELECT c.*, n.nspname
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r'
+    WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind::text = $3
 ),
 -- The table's columns that an object uses, according to the catalogue.
 uses AS (
@@ -32,7 +34,17 @@ extensions AS (
     WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'x'
     GROUP BY d.classid, d.objid
 ),
--- Access control items, the table's as column 0. A missing list is the default one.
+-- The sequences that columns own, and those of identity columns.
+sequences AS (
+    SELECT d.refobjsubid AS attnum, d.deptype = 'i' AS of_identity, c.oid, c.relname, c.relpersistence, c.relacl, c.relowner
+    FROM t
+    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = t.oid AND d.refobjsubid > 0
+        AND d.deptype IN ('a', 'i')
+    JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+),
+-- Access control items, the table's as column 0, those of the sequences of identity columns as minus their column. A missing list is the
+-- default one.
 items AS (
     SELECT 0 AS attnum, i.item, i.place
     FROM t, unnest(coalesce(t.relacl, acldefault('r', t.relowner))) WITH ORDINALITY i(item, place)
@@ -41,6 +53,10 @@ items AS (
     FROM t
     JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
     CROSS JOIN unnest(a.attacl) WITH ORDINALITY i(item, place)
+    UNION ALL
+    SELECT -s.attnum, i.item, i.place
+    FROM sequences s, unnest(coalesce(s.relacl, acldefault('s', s.relowner))) WITH ORDINALITY i(item, place)
+    WHERE s.of_identity
 ),
 exploded AS (
     SELECT i.attnum, i.place, e.grantor, e.grantee,
@@ -94,6 +110,26 @@ columns AS (
         'not_null', a.attnotnull,
         'not_null_constraint', (SELECT nn.definition FROM not_nulls nn WHERE nn.attnum = a.attnum),
         'default', CASE WHEN a.attgenerated = '' THEN pg_get_expr(ad.adbin, ad.adrelid) END,
+        'identity', (
+            SELECT json_build_object(
+                'always', a.attidentity = 'a',
+                'sequence', json_build_object(
+                    'name', s.relname,
+                    'data_type', format_type(q.seqtypid, NULL),
+                    'start', q.seqstart,
+                    'increment', q.seqincrement,
+                    'min', q.seqmin,
+                    'max', q.seqmax,
+                    'cache', q.seqcache,
+                    'cycle', q.seqcycle,
+                    'unlogged', s.relpersistence = 'u',
+                    'comment', obj_description(s.oid, 'pg_class'),
+                    'grants', coalesce((SELECT g.list FROM grants g WHERE g.attnum = -a.attnum), '[]')))
+            FROM sequences s JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid
+            WHERE s.of_identity AND s.attnum = a.attnum),
+        'owned_sequences', coalesce((
+            SELECT json_agg(s.relname ORDER BY s.relname) FROM sequences s
+            WHERE NOT s.of_identity AND s.attnum = a.attnum), '[]'),
         'generated', CASE WHEN a.attgenerated <> '' THEN pg_get_expr(ad.adbin, ad.adrelid) END,
         'is_virtual', a.attgenerated = 'v',
         'generated_from', coalesce((

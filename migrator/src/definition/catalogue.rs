@@ -131,6 +131,15 @@ pub(super) const KNOWN_COLUMNS: &[&str] = &[
     "prpubid",
     "prqual",
     "prrelid",
+    // pg_sequence
+    "seqcache",
+    "seqcycle",
+    "seqincrement",
+    "seqmax",
+    "seqmin",
+    "seqrelid",
+    "seqstart",
+    "seqtypid",
     // pg_statistic_ext
     "stxexprs",
     "stxkeys",

@@ -128,16 +128,18 @@ impl TableDefinition {
             .collect()
     }
 
-    /// Drops the table and moves its shadow into its place. Fails if an unexpected object depends on the old one.
+    /// Drops the table and moves its shadow into its place, with the state of its sequences. Fails if an unexpected object depends on
+    /// the old one.
     pub fn swap_in(&self, shadow_schema: &str) -> Vec<String> {
-        vec![
-            format!("DROP TABLE {} RESTRICT", self.qualified_name()),
-            format!(
-                "ALTER TABLE {} SET SCHEMA {}",
-                qualified(shadow_schema, &self.name),
-                quote_ident(&self.schema)
-            ),
-        ]
+        let mut ddl = self.identities_in(shadow_schema);
+        ddl.extend(self.detach_sequences());
+        ddl.push(format!("DROP TABLE {} RESTRICT", self.qualified_name()));
+        ddl.push(format!(
+            "ALTER TABLE {} SET SCHEMA {}",
+            qualified(shadow_schema, &self.name),
+            quote_ident(&self.schema)
+        ));
+        ddl
     }
 
     /// The other tables that foreign keys and constraint triggers connect with this one, each once: they are locked while
@@ -198,7 +200,7 @@ impl ColumnDefinition {
         ))
     }
 
-    fn settings(&self, table: &str) -> Vec<String> {
+    pub(super) fn settings(&self, table: &str) -> Vec<String> {
         let alter = format!("ALTER TABLE ONLY {table} ALTER COLUMN {} SET", quote_ident(&self.name));
         let mut ddl = Vec::new();
         if let Some(storage) = &self.storage {
@@ -271,12 +273,12 @@ impl ReplicaIdentity {
 
 /// Sets the tablespace of the next table or index as `pg_dump` does: it applies to constraints, too, and an empty name is the
 /// database's own tablespace.
-fn set_tablespace(tablespace: Option<&str>) -> String {
+pub(super) fn set_tablespace(tablespace: Option<&str>) -> String {
     format!("SET LOCAL default_tablespace = {}", quote_literal(tablespace.unwrap_or_default()))
 }
 
 /// `fillfactor=70` as `"fillfactor"='70'`, after a namespace.
-fn assignments(options: &[String], namespace: &str) -> impl Iterator<Item = String> {
+pub(super) fn assignments(options: &[String], namespace: &str) -> impl Iterator<Item = String> {
     options.iter().map(move |option| {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
         format!("{namespace}{}={}", quote_ident(name), quote_literal(value))

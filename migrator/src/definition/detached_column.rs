@@ -79,7 +79,7 @@ impl TableDefinition {
     ///
     /// # Errors
     /// [`DefinitionError::NoSuchColumn`]; [`DefinitionError::ColumnInUse`] if a generated column, a policy, a trigger's
-    /// `UPDATE OF` or `WHEN`, a publication or another table's foreign key uses it. The definition is then unchanged.
+    /// `UPDATE OF` or `WHEN`, a publication or another table's foreign key uses it, or if it has a sequence. The definition is then unchanged.
     pub fn detach_column(&mut self, name: &str) -> Result<DetachedColumn, DefinitionError> {
         let Some(place) = self.columns.iter().position(|column| column.name == name) else {
             return Err(DefinitionError::NoSuchColumn { table: self.title(), column: name.into() });
@@ -225,6 +225,12 @@ impl TableDefinition {
         let uses = |columns: &[String]| columns.iter().any(|column| column == name);
         let own = QualifiedName { schema: self.schema.clone(), name: self.name.clone() };
         let mut users = Vec::new();
+        for column in self.columns.iter().filter(|column| column.name == name) {
+            let of_identity = column.identity.iter().map(|identity| &identity.sequence.name);
+            users.extend(
+                column.owned_sequences.iter().chain(of_identity).map(|name| format!("sequence {name}")),
+            );
+        }
         for column in self.columns.iter().filter(|column| uses(&column.generated_from)) {
             users.push(format!("generated column {}", column.name));
         }

@@ -69,7 +69,7 @@ impl EventTrigger {
 }
 
 /// The tags of every command that a run may issue.
-const OUR_COMMANDS: [&str; 28] = [
+const OUR_COMMANDS: [&str; 32] = [
     "CREATE SCHEMA",
     "DROP SCHEMA",
     "CREATE TABLE",
@@ -93,6 +93,10 @@ const OUR_COMMANDS: [&str; 28] = [
     "DROP FUNCTION",
     "CREATE VIEW",
     "ALTER VIEW",
+    "CREATE MATERIALIZED VIEW",
+    "ALTER MATERIALIZED VIEW",
+    "DROP MATERIALIZED VIEW",
+    "REFRESH MATERIALIZED VIEW",
     "CREATE SEQUENCE",
     "ALTER SEQUENCE",
     "COMMENT",

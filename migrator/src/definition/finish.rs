@@ -20,6 +20,7 @@ pub fn finish(tables: &[&TableDefinition]) -> Vec<String> {
     for table in tables {
         ddl.push(format!("ALTER TABLE {} OWNER TO {}", table.qualified_name(), quote_ident(&table.owner)));
         ddl.extend(table.clear_grants());
+        ddl.extend(table.attach_sequences());
     }
     let mut seen = HashSet::new();
     let incoming = tables.iter().flat_map(|table| &table.incoming_foreign_keys);
@@ -69,6 +70,10 @@ impl TableDefinition {
             if let Some(constraint) = &column.not_null_constraint {
                 ddl.extend(comment_on_constraint(&constraint.name, &table, constraint.comment.as_ref()));
             }
+        }
+        for sequence in self.identity_sequences() {
+            let name = format!("SEQUENCE {}", qualified(&self.schema, &sequence.name));
+            ddl.extend(comment(&name, sequence.comment.as_ref()));
         }
         for index in &self.indexes {
             let name = format!("INDEX {}", qualified(&self.schema, &index.name));

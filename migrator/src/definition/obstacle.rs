@@ -1,5 +1,20 @@
 //! What is in the way of a run, and what is worth a remark before it.
 
+/// A table of the migration, for [`super::obstacles`] and [`super::notes`].
+#[derive(Clone, Copy, Debug)]
+pub struct RebuiltTable<'a> {
+    /// The schema.
+    pub schema: &'a str,
+    /// The table.
+    pub table: &'a str,
+    /// The columns that are dropped.
+    pub going_columns: &'a [&'a str],
+    /// The columns that it may have; `None` if others are carried over.
+    pub expected_columns: Option<&'a [&'a str]>,
+    /// Whether either direction builds it again, as a new table. If not, only dependents of the dropped columns count.
+    pub rebuilt: bool,
+}
+
 /// Something that the round trip cannot carry over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {

@@ -3,6 +3,7 @@
 --   $4  whether the table is rebuilt; if not, only dependents of the dropped columns count
 --   $5  tables of the same migration, as 'schema.table' with quote_ident
 --   $6  the columns it may have, or NULL if any column is carried along
+--   $7  the relkind that it must have: 'r', or 'm' for a materialized view that is made again with its tables
 -- One row per obstacle: its kind, which the caller explains, and the object's qualified name. search_path must be empty.
 WITH t AS (
     SELECT c.oid, c.relkind, c.relpersistence, c.relispartition, c.reloftype, c.reltype, c.reltoastrelid, c.relowner,
@@ -16,6 +17,15 @@ attributes AS (
     SELECT a.attnum, a.attname, a.attidentity, a.attacl, a.attname = ANY ($3::text[]) AS going
     FROM t
     JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+),
+-- The sequences of columns that stay: those that a column owns stay with it, those of identity columns are parts of the table.
+sequences AS (
+    SELECT c.oid, c.relacl, d.deptype = 'i' AS of_identity
+    FROM t
+    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = t.oid AND d.deptype IN ('a', 'i')
+    JOIN attributes a ON a.attnum = d.refobjsubid AND NOT a.going
+    JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S'
 ),
 keys AS (
     SELECT con.oid, con.conrelid, con.confrelid, con.conkey, con.confkey,
@@ -41,11 +51,15 @@ own AS (
         FROM t JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid
     UNION SELECT 'pg_catalog.pg_publication_rel'::regclass, p.oid
         FROM t JOIN pg_catalog.pg_publication_rel p ON p.prrelid = t.oid
+    UNION SELECT 'pg_catalog.pg_rewrite'::regclass, r.oid
+        FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid AND t.relkind = 'm'
+    UNION SELECT 'pg_catalog.pg_class'::regclass, s.oid FROM sequences s WHERE s.of_identity
 ),
 -- Other objects that depend on these, which the program or PostgreSQL itself creates again.
 handled AS (
     SELECT own.classid, own.objid FROM own
     UNION SELECT 'pg_catalog.pg_class'::regclass, t.reltoastrelid FROM t
+    UNION SELECT 'pg_catalog.pg_class'::regclass, s.oid FROM sequences s
     UNION SELECT 'pg_catalog.pg_constraint'::regclass, k.oid FROM keys k WHERE k.plain
     UNION SELECT 'pg_catalog.pg_trigger'::regclass, g.oid
         FROM pg_catalog.pg_trigger g JOIN keys k ON k.oid = g.tgconstraint
@@ -67,20 +81,25 @@ using_columns AS (
         AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = t.oid
     WHERE d.refobjsubid IN (SELECT a.attnum FROM attributes a WHERE a.going)
 ),
--- Views whose definitions are replaced during the swap, by their rule. This role must be able to do that, and reading the definition must
--- run no code of others: the input of an array of a domain, or of a row or a range with one, runs the domain's checks.
+-- Views whose definitions are replaced during the swap, and materialized views that are made again, by their rule. What this role
+-- lacks for that is listed with the missing privileges. Reading the definition, or that of an index or of statistics, must run no code of
+-- others: the input of an array of a domain, or of a row or a range with one, runs the domain's checks.
 carried AS (
     SELECT r.oid FROM pg_catalog.pg_rewrite r
-    JOIN pg_catalog.pg_class v ON v.oid = r.ev_class AND v.relkind = 'v' AND r.rulename = '_RETURN'
+    JOIN pg_catalog.pg_class v ON v.oid = r.ev_class AND v.relkind IN ('v', 'm') AND r.rulename = '_RETURN'
     WHERE r.oid NOT IN (SELECT u.objid FROM using_columns u)
-        AND pg_has_role(v.relowner, 'USAGE') AND has_schema_privilege(v.relnamespace, 'CREATE')
         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
-                                                             AND d.objid = v.oid AND d.deptype = 'e')
+                                                             AND d.objid = v.oid AND d.deptype IN ('e', 'x'))
         AND NOT EXISTS (
             SELECT FROM pg_catalog.pg_depend d
             JOIN pg_catalog.pg_type ty ON d.refclassid = 'pg_catalog.pg_type'::regclass AND ty.oid = d.refobjid
             LEFT JOIN pg_catalog.pg_type element ON element.oid = ty.typelem
-            WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid AND ty.oid >= 16384
+            WHERE ty.oid >= 16384
+                AND (d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
+                    OR v.relkind = 'm' AND d.classid = 'pg_catalog.pg_class'::regclass
+                        AND d.objid IN (SELECT i.indexrelid FROM pg_catalog.pg_index i WHERE i.indrelid = v.oid)
+                    OR v.relkind = 'm' AND d.classid = 'pg_catalog.pg_statistic_ext'::regclass
+                        AND d.objid IN (SELECT s.oid FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid = v.oid))
                 AND coalesce(element.typtype, ty.typtype) NOT IN ('b', 'e'))
 ),
 found AS (
@@ -88,7 +107,7 @@ found AS (
     SELECT DISTINCT
         CASE
             WHEN v.relkind = 'v' AND r.rulename <> '_RETURN' THEN 'rule'
-            WHEN v.relkind = 'v' AND r.oid IN (SELECT u.objid FROM using_columns u) THEN 'view of column'
+            WHEN v.relkind IN ('v', 'm') AND r.oid IN (SELECT u.objid FROM using_columns u) THEN 'view of column'
             WHEN v.relkind = 'v' THEN 'view'
             WHEN v.relkind = 'm' THEN 'materialized view'
             WHEN v.oid IS NOT NULL THEN 'rule'
@@ -107,7 +126,7 @@ found AS (
     LEFT JOIN pg_catalog.pg_class v ON v.oid = r.ev_class
     LEFT JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::regclass AND c.oid = d.objid
     LEFT JOIN pg_catalog.pg_constraint con ON d.classid = 'pg_catalog.pg_constraint'::regclass AND con.oid = d.objid
-    -- The sequence of an identity column is reported as the column.
+    -- The sequence of an identity column that goes is reported as the column.
     WHERE (c.relkind IS DISTINCT FROM 'S' OR NOT d.internal)
         AND NOT (d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid IN (SELECT k.oid FROM carried k))
 
@@ -118,7 +137,7 @@ found AS (
             ELSE 'temporary table' END,
         pg_describe_object('pg_catalog.pg_class'::regclass, t.oid, 0)
     FROM t
-    WHERE t.relkind <> 'r' OR t.relpersistence <> 'p'
+    WHERE t.relkind::text <> $7 OR t.relpersistence <> 'p'
     UNION ALL
     SELECT CASE WHEN t.relispartition THEN 'partition' ELSE 'parent' END,
         pg_describe_object('pg_catalog.pg_class'::regclass, i.inhparent, 0)
@@ -138,6 +157,11 @@ found AS (
     FROM t JOIN pg_catalog.pg_seclabel l ON l.classoid = 'pg_catalog.pg_class'::regclass AND l.objoid = t.oid
     WHERE $4 OR l.objsubid IN (SELECT a.attnum FROM attributes a WHERE a.going)
     UNION ALL
+    SELECT 'security label', format('security label of provider %I on %s', l.provider,
+        pg_describe_object(l.classoid, l.objoid, l.objsubid))
+    FROM sequences s JOIN pg_catalog.pg_seclabel l ON l.classoid = 'pg_catalog.pg_class'::regclass AND l.objoid = s.oid
+    WHERE $4 AND s.of_identity
+    UNION ALL
     SELECT 'subscription', format('subscription %I', s.subname)
     FROM t
     JOIN pg_catalog.pg_subscription_rel sr ON sr.srrelid = t.oid
@@ -146,7 +170,18 @@ found AS (
 
     -- Columns.
     UNION ALL
-    SELECT 'identity column', format('column %I', a.attname) FROM attributes a WHERE $4 AND a.attidentity <> ''
+    SELECT 'identity column', format('column %I', a.attname) FROM attributes a WHERE a.going AND a.attidentity <> ''
+    UNION ALL
+    SELECT 'sequence of extension', pg_describe_object('pg_catalog.pg_class'::regclass, s.oid, 0)
+    FROM sequences s JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = s.oid
+    WHERE $4 AND s.of_identity AND d.deptype = 'e'
+    UNION ALL
+    -- Parts of the table that name the sequence of an identity column would keep the old one.
+    SELECT DISTINCT 'dependent', pg_describe_object(d.classid, d.objid, d.objsubid)
+    FROM sequences s
+    JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = s.oid
+    JOIN own ON own.classid = d.classid AND own.objid = d.objid
+    WHERE $4 AND s.of_identity
     UNION ALL
     SELECT 'added column', format('column %I', a.attname) FROM attributes a WHERE a.attname <> ALL ($6::text[])
     UNION ALL
@@ -193,6 +228,7 @@ found AS (
     FROM t
     CROSS JOIN (
         SELECT a.attacl AS acl FROM attributes a WHERE $4 OR a.going
+        UNION ALL SELECT s.relacl FROM sequences s WHERE $4 AND s.of_identity
         UNION ALL SELECT t.relacl FROM t WHERE $4) lists
     CROSS JOIN aclexplode(lists.acl) e
     WHERE e.grantor <> t.relowner AND pg_has_role(e.grantor, t.relowner, 'USAGE')

@@ -1,14 +1,32 @@
 //! Finds the missing privileges of the migrating role before the first lock.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use sqlx::PgConnection;
 
 use super::capture::empty_search_path;
+use super::materialized_views::capture_materialized_views;
 use super::quote::quote_ident;
+use super::views::capture_views;
 use super::{DefinitionError, TableDefinition};
 
-/// The privileges that a role lacks to rebuild these tables with their definitions, one sentence each with the remedy. `None` is the
+/// A privilege that a role lacks.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct MissingPrivilege {
+    /// What the role cannot do without it.
+    pub reason: String,
+    /// The statement for an administrator that grants it.
+    pub statement: String,
+}
+
+impl fmt::Display for MissingPrivilege {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason, self.statement)
+    }
+}
+
+/// The privileges that a role lacks to rebuild these tables with their definitions, and what reads them. `None` is the
 /// current role, `shadow_schema` the schema that will be created (or used, if it exists). Must run in a transaction; a role that may only
 /// read can check another one.
 pub async fn missing_privileges(
@@ -16,11 +34,17 @@ pub async fn missing_privileges(
     role: Option<&str>,
     shadow_schema: &str,
     tables: &[&TableDefinition],
-) -> Result<Vec<String>, DefinitionError> {
+) -> Result<Vec<MissingPrivilege>, DefinitionError> {
     empty_search_path(conn).await?;
+    let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+    let materialized = capture_materialized_views(conn, &names).await?;
     let mut wanted = BTreeSet::new();
-    for table in tables {
-        wanted.extend(needs(table));
+    for view in capture_views(conn, &names).await? {
+        wanted.insert(("view", view.owner.clone(), view.title()));
+        wanted.insert(("schema", view.name.schema, String::new()));
+    }
+    for definition in tables.iter().copied().chain(materialized.iter().map(|view| &view.definition)) {
+        wanted.extend(needs(definition));
     }
     let (mut kinds, mut objects, mut details) = (Vec::new(), Vec::new(), Vec::new());
     wanted.insert(("shadow", shadow_schema.to_owned(), String::new()));
@@ -29,7 +53,7 @@ pub async fn missing_privileges(
         objects.push(object);
         details.push(detail);
     }
-    let missing = sqlx::query_scalar(include_str!("privileges.sql"))
+    let missing = sqlx::query_as(include_str!("privileges.sql"))
         .bind(role)
         .bind(kinds)
         .bind(objects)
@@ -52,12 +76,11 @@ fn needs(table: &TableDefinition) -> Vec<(&'static str, String, String)> {
     for grantor in table.foreign_grantors() {
         needs.push(("grantor", grantor, name.clone()));
     }
-    let column_grants = table.columns.iter().flat_map(|column| &column.grants);
-    for grantee in table.grants.iter().chain(column_grants).flat_map(|grant| &grant.grantee) {
+    for grantee in table.grants.iter().chain(table.grants_on_parts()).flat_map(|grant| &grant.grantee) {
         needs.push(("role", grantee.clone(), String::new()));
     }
     for statistics in &table.statistics {
-        needs.push(("owner", statistics.owner.clone(), format!("statistics {}", statistics.name.to_sql())));
+        needs.push(("statistics", statistics.owner.clone(), statistics.name.to_sql()));
         needs.push(("schema", statistics.name.schema.clone(), statistics.owner.clone()));
     }
     for key in &table.incoming_foreign_keys {

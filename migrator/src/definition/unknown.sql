@@ -5,7 +5,7 @@ WITH t AS (
     SELECT c.*
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r'
+    WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'm')
 ),
 attributes AS (
     SELECT a.*, pg_describe_object('pg_catalog.pg_class'::regclass, a.attrelid, a.attnum) AS object
@@ -46,6 +46,7 @@ SELECT 'code', a.object, c.name
 FROM attributes a
 CROSS JOIN LATERAL (VALUES
     (a.attstorage NOT IN ('p', 'e', 'm', 'x'), format('storage %L', a.attstorage)),
+    (a.attidentity NOT IN ('', 'a', 'd'), format('identity %L', a.attidentity)),
     (a.attcompression NOT IN ('', 'p', 'l'), format('compression %L', a.attcompression)),
     (a.attgenerated NOT IN ('', 's', 'v'), format('generated %L', a.attgenerated))) c(odd, name)
 WHERE c.odd
@@ -82,6 +83,13 @@ FROM (
     UNION ALL
     SELECT pg_describe_object('pg_catalog.pg_constraint'::regclass, con.oid, 0), to_jsonb(con)
     FROM t JOIN pg_catalog.pg_constraint con ON con.confrelid = t.oid AND con.conrelid <> t.oid
+    UNION ALL
+    SELECT pg_describe_object('pg_catalog.pg_class'::regclass, s.oid, 0), to_jsonb(s) || to_jsonb(q)
+    FROM t
+    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = t.oid AND d.deptype = 'i'
+    JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+    JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid
     UNION ALL
     SELECT pg_describe_object('pg_catalog.pg_class'::regclass, i.indexrelid, 0), to_jsonb(i)
     FROM t JOIN pg_catalog.pg_index i ON i.indrelid = t.oid

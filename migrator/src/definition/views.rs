@@ -15,8 +15,8 @@ use sqlx::types::Json;
 /// A view that reads one of the tables.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct View {
-    name: QualifiedName,
-    owner: String,
+    pub(super) name: QualifiedName,
+    pub(super) owner: String,
     /// `name=value`, in the catalogue's order.
     options: Vec<String>,
     columns: Vec<ViewColumn>,
@@ -32,12 +32,15 @@ struct ViewColumn {
     collation: Option<QualifiedName>,
 }
 
-/// The views that read these tables of schema `public` directly, by name. Must run in a transaction, and leaves its `search_path` empty.
+/// The views that read these tables of schema `public`, or their materialized views, directly, by name. Must run in a transaction, and leaves its `search_path` empty.
 pub async fn capture_views(conn: &mut PgConnection, tables: &[&str]) -> Result<Vec<View>, DefinitionError> {
     empty_search_path(conn).await?;
     let tables: Vec<String> = tables.iter().map(ToString::to_string).collect();
     let views: Vec<Json<View>> =
-        sqlx::query_scalar(include_str!("views.sql")).bind(tables).fetch_all(&mut *conn).await?;
+        sqlx::query_scalar(concat!(include_str!("readers.sql"), include_str!("views.sql")))
+            .bind(tables)
+            .fetch_all(&mut *conn)
+            .await?;
     Ok(views.into_iter().map(|Json(view)| view).collect())
 }
 

@@ -4,7 +4,7 @@ use crate::ddl;
 use crate::definition::{DetachedColumn, TableDefinition};
 use crate::error::MigratorError;
 use crate::report::Plan;
-use crate::run::cut_over::{SHADOW, attach_views, check_definition, detach_views, set_revision};
+use crate::run::cut_over::{SHADOW, attach_readers, check_definition, detach_readers, set_revision};
 use crate::shape::{LEGACY_REVISION, TIMELINE_REVISION};
 use phaseline_store::schema;
 use sqlx::PgConnection;
@@ -28,12 +28,12 @@ pub(super) async fn cut_over(
     if !same {
         return Err(MigratorError::SelfCheck("rows or budgets of the new project_phases differ".to_owned()));
     }
-    let views = detach_views(connection).await?;
+    let readers = detach_readers(connection, &["project_phases"]).await?;
     ddl::run(connection, &project_phase_id.drop_in_place()).await?;
     ddl::run(connection, &definition.drop_incoming_foreign_keys()).await?;
     ddl::run(connection, &definition.swap_in(SHADOW)).await?;
     ddl::run(connection, &definition.finish()).await?;
-    attach_views(connection, &views).await?;
+    attach_readers(connection, &readers).await?;
     set_revision(connection, LEGACY_REVISION, TIMELINE_REVISION).await?;
     sqlx::raw_sql(&format!("DROP SCHEMA {SHADOW}")).execute(&mut *connection).await?;
     schema::set_accepts_commands(connection, true).await?;

@@ -1,8 +1,9 @@
 //! Missing privileges beyond those for the tables' definitions.
 
-use crate::definition::TableDefinition;
+use crate::definition::{MissingPrivilege, QualifiedName, TableDefinition};
 use crate::error::MigratorError;
 use sqlx::PgConnection;
+use std::collections::BTreeSet;
 
 /// The missing privileges beyond those for the tables' definitions: to lock all connected tables at the beginning (a later lock would make
 /// readers wait), to install the log's schema, to write projects' dates.
@@ -10,35 +11,33 @@ pub(crate) async fn missing_run_privileges(
     connection: &mut PgConnection,
     role: Option<&str>,
     tables: &[&TableDefinition],
-) -> Result<Vec<String>, MigratorError> {
-    let mut missing = Vec::new();
-    let mut names: Vec<String> =
-        tables.iter().flat_map(|table| table.tied_tables()).map(|table| table.to_sql()).collect();
-    names.extend(["public.projects".to_owned(), "public.alembic_version".to_owned()]);
-    names = names.into_iter().map(|name| name.replace('"', "")).collect();
-    names.sort();
-    names.dedup();
-    for name in names {
-        let may: bool = sqlx::query_scalar(
-            "SELECT coalesce(pg_catalog.has_table_privilege(coalesce($1, current_user), c.oid, 'UPDATE'), true)
-               FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-              WHERE n.nspname || '.' || c.relname = $2",
-        )
-        .bind(role)
-        .bind(&name)
-        .fetch_optional(&mut *connection)
-        .await?
-        .unwrap_or(true);
-        if !may {
-            missing
-                .push(format!("UPDATE on {name}, to lock it with the tables (GRANT UPDATE ON {name} TO ..)"));
-        }
-    }
+) -> Result<Vec<MissingPrivilege>, MigratorError> {
+    let own = ["projects", "alembic_version"]
+        .map(|name| QualifiedName { schema: "public".to_owned(), name: name.to_owned() });
+    let tied: BTreeSet<QualifiedName> =
+        tables.iter().flat_map(|table| table.tied_tables()).chain(own).collect();
+    let (schemas, names): (Vec<_>, Vec<_>) = tied.into_iter().map(|table| (table.schema, table.name)).unzip();
+    let mut missing: Vec<MissingPrivilege> = sqlx::query_as(
+        "SELECT pg_catalog.format('%I may not lock %I.%I with the tables', r.rolname, n.nspname, c.relname) AS reason,
+                pg_catalog.format('GRANT UPDATE ON %I.%I TO %I', n.nspname, c.relname, r.rolname) AS statement
+           FROM ROWS FROM (pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.text[])) t(schema, name)
+           JOIN pg_catalog.pg_namespace n ON n.nspname = t.schema
+           JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.name
+           JOIN pg_catalog.pg_roles r ON r.rolname = coalesce($1, current_user)
+          WHERE NOT pg_catalog.has_table_privilege(r.oid, c.oid, 'UPDATE')
+          ORDER BY 1",
+    )
+    .bind(role)
+    .bind(schemas)
+    .bind(names)
+    .fetch_all(&mut *connection)
+    .await?;
     // The functions that read and write a table run with its owner's rights.
     missing.extend(
-        sqlx::query_scalar::<_, String>(
+        sqlx::query_as::<_, MissingPrivilege>(
             "SELECT pg_catalog.format('%I, the owner of table public.%I, does not see all its rows, since row security is \
-                    forced on it: ALTER ROLE %1$I BYPASSRLS', r.rolname, c.relname)
+                    forced on it', r.rolname, c.relname) AS reason,
+                    pg_catalog.format('ALTER ROLE %I BYPASSRLS', r.rolname) AS statement
                FROM pg_catalog.pg_class c
                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
@@ -49,17 +48,28 @@ pub(crate) async fn missing_run_privileges(
         .fetch_all(&mut *connection)
         .await?,
     );
-    let owner: Option<String> = sqlx::query_scalar(
-        "SELECT pg_catalog.pg_get_userbyid(c.relowner)::text
-           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-          WHERE n.nspname = 'phaseline' AND c.relname = 'events'
-            AND NOT pg_catalog.pg_has_role(coalesce($1, current_user), c.relowner, 'USAGE')",
-    )
-    .bind(role)
-    .fetch_optional(connection)
-    .await?;
-    if let Some(owner) = owner {
-        missing.push(format!("membership in {owner}, which owns the log (GRANT {owner} TO ..)"));
-    }
+    missing.extend(
+        sqlx::query_as::<_, MissingPrivilege>(
+            "SELECT pg_catalog.format('%I does not have the rights of %I, which owns the log', r.rolname, o.rolname) AS reason,
+                    pg_catalog.format('GRANT %I TO %I%s', o.rolname, r.rolname,
+                        CASE WHEN current_setting('server_version_num')::int4 >= 160000 THEN ' WITH INHERIT TRUE' END) AS statement
+               FROM pg_catalog.pg_class c
+               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+               JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
+               JOIN pg_catalog.pg_roles r ON r.rolname = coalesce($1, current_user)
+              WHERE n.nspname = 'phaseline' AND c.relname = 'events' AND NOT pg_catalog.pg_has_role(r.oid, o.oid, 'USAGE')",
+        )
+        .bind(role)
+        .fetch_all(connection)
+        .await?,
+    );
     Ok(missing)
+}
+
+/// What the role lacks for the steps after a migration. A migration runs without it.
+pub(crate) async fn missing_service_privileges(
+    connection: &mut PgConnection,
+    role: Option<&str>,
+) -> Result<Vec<MissingPrivilege>, MigratorError> {
+    Ok(sqlx::query_as(include_str!("service_privileges.sql")).bind(role).fetch_all(connection).await?)
 }

@@ -1,7 +1,7 @@
 //! Checks of rows that the translation does not read.
 
 use crate::anomaly::{Code, Findings};
-use crate::definition::{self, ForeignKey, TableDefinition};
+use crate::definition::{self, ForeignKey, MissingPrivilege, TableDefinition};
 use crate::error::MigratorError;
 use crate::report::Plan;
 use sqlx::PgConnection;
@@ -30,20 +30,17 @@ pub(super) async fn note_orphans(
             continue;
         }
         seen.push((&key.table, &key.name));
-        let readable: bool = sqlx::query_scalar(
-            "SELECT pg_catalog.has_table_privilege($1, 'SELECT') AND pg_catalog.has_table_privilege($2, 'SELECT')",
+        let unreadable: Vec<MissingPrivilege> = sqlx::query_as(
+            "SELECT pg_catalog.format('%I may not read %s, so foreign key %I cannot be checked for orphans', current_user, t.name, $2) AS reason,
+                    pg_catalog.format('GRANT SELECT ON %s TO %I', t.name, current_user) AS statement
+               FROM pg_catalog.unnest($1::pg_catalog.text[]) t(name) WHERE NOT pg_catalog.has_table_privilege(t.name, 'SELECT')",
         )
-        .bind(key.table.to_sql())
-        .bind(key.references.to_sql())
-        .fetch_one(&mut *connection)
+        .bind(vec![key.table.to_sql(), key.references.to_sql()])
+        .bind(&key.name)
+        .fetch_all(&mut *connection)
         .await?;
-        if !readable {
-            plan.missing_privileges.push(format!(
-                "SELECT on {} and {}: foreign key {} cannot be checked for orphans",
-                key.table.to_sql(),
-                key.references.to_sql(),
-                key.name
-            ));
+        if !unreadable.is_empty() {
+            plan.lacks(unreadable);
             continue;
         }
         let orphans: Vec<(String, String)> =

@@ -3,6 +3,7 @@
 
 use super::dependents::note_owners;
 use super::estimate;
+use super::privileges::missing_service_privileges;
 use super::structure::phase_type_labels;
 use crate::anomaly::{Code, Findings};
 use crate::definition;
@@ -257,16 +258,19 @@ pub(crate) async fn prepare_takeover(
         + known.iter().filter(|project| project.source == Source::Repair).count() as u64;
     plan.digest = Some(digest(&adoption, &known, found, options)?);
     if !schema::installed(connection).await? {
-        let may: bool = sqlx::query_scalar(
-            "SELECT pg_catalog.has_database_privilege(coalesce($1, current_user::text), current_database(), 'CREATE')",
+        let missing = sqlx::query_as(
+            "SELECT pg_catalog.format('%I may not create schema phaseline', r.rolname) AS reason,
+                    pg_catalog.format('GRANT CREATE ON DATABASE %I TO %I', current_database(), r.rolname) AS statement
+               FROM pg_catalog.pg_roles r
+              WHERE r.rolname = coalesce($1, current_user)
+                AND NOT pg_catalog.has_database_privilege(r.oid, current_database(), 'CREATE')",
         )
         .bind(options.role.as_deref())
-        .fetch_one(&mut *connection)
+        .fetch_all(&mut *connection)
         .await?;
-        if !may {
-            plan.missing_privileges.push("CREATE on the database, for schema phaseline".to_owned());
-        }
+        plan.lacks(missing);
     }
+    plan.lacks_later(missing_service_privileges(connection, options.role.as_deref()).await?);
     plan.missing_privileges.extend(foreign_code(connection, options.role.as_deref(), Access::Write).await?);
     note_owners(connection, &mut plan).await?;
     plan.ready = !findings.refused() && plan.missing_privileges.is_empty();

@@ -3,6 +3,7 @@
 //! A newer revision that changed other tables only is accepted: all needed columns must be there, and for a takeover `project_phases`
 //! must have no others. A rollback from it is refused, since the planner's revision could not follow.
 
+use super::privileges::missing_service_privileges;
 use super::{MigrationInspection, takeover};
 use crate::anomaly::{Code, Findings};
 use crate::error::MigratorError;
@@ -28,6 +29,7 @@ pub(super) async fn inspect(
     }
     plan.notes.extend(found.note_on_newer());
     let Some(foreign) = foreign else {
+        plan.lacks_later(missing_service_privileges(connection, options.role.as_deref()).await?);
         plan.ready = true;
         return Ok(MigrationInspection::Report(Box::new(plan)));
     };

@@ -2,6 +2,7 @@
 
 use super::{Boundaries, BudgetSums, ByDate, PlanOptions};
 use crate::anomaly::Anomaly;
+use crate::definition::MissingPrivilege;
 use crate::shape::{FoundShape, Shape};
 use phaseline_domain::ProjectId;
 use serde::{Deserialize, Serialize};
@@ -97,6 +98,9 @@ pub struct Plan {
     pub anomalies: Vec<Anomaly>,
     /// Missing privileges.
     pub missing_privileges: Vec<String>,
+    /// The statements for an administrator that grant what this role lacks, in order: for the migration, and for the later steps as the
+    /// same role, from the service to a rollback. The migration is ready without those for later steps.
+    pub grants: Vec<String>,
     /// Notes on the tables that do not affect the plan.
     pub notes: Vec<String>,
     /// Rows and events.
@@ -121,6 +125,23 @@ impl Plan {
         self.shape == Shape::Timelines && !self.takeover
     }
 
+    /// Adds privileges without which the plan is not ready.
+    pub(crate) fn lacks(&mut self, missing: Vec<MissingPrivilege>) {
+        self.missing_privileges.extend(missing.iter().map(ToString::to_string));
+        self.lacks_later(missing);
+    }
+
+    /// Adds privileges for later steps.
+    pub(crate) fn lacks_later(&mut self, missing: Vec<MissingPrivilege>) {
+        for MissingPrivilege { statement, .. } in missing {
+            if !self.grants.contains(&statement) {
+                self.grants.push(statement);
+            }
+        }
+        // Other statements name the new roles.
+        self.grants.sort_by_key(|statement| !statement.starts_with("CREATE ROLE"));
+    }
+
     /// A plan without content.
     pub(crate) fn empty(found: &FoundShape, options: &PlanOptions) -> Self {
         Self {
@@ -133,6 +154,7 @@ impl Plan {
             options: options.clone(),
             anomalies: Vec::new(),
             missing_privileges: Vec::new(),
+            grants: Vec::new(),
             notes: Vec::new(),
             counts: Counts::default(),
             budgets_before: BudgetSums::default(),

@@ -4,7 +4,7 @@ use super::inspect::PreparedRollback;
 use crate::ddl;
 use crate::definition;
 use crate::error::MigratorError;
-use crate::run::cut_over::{SHADOW, attach_views, check_definition, detach_views, set_revision};
+use crate::run::cut_over::{REBUILT, SHADOW, attach_readers, check_definition, detach_readers, set_revision};
 use crate::shape::{LEGACY_REVISION, TIMELINE_REVISION};
 use phaseline_store::schema;
 use sqlx::PgConnection;
@@ -14,7 +14,7 @@ pub(super) async fn cut_over(
     connection: &mut PgConnection,
     prepared: &PreparedRollback,
 ) -> Result<(), MigratorError> {
-    let views = detach_views(connection).await?;
+    let readers = detach_readers(connection, &REBUILT).await?;
     for table in &prepared.current {
         ddl::run(connection, &table.drop_incoming_foreign_keys()).await?;
     }
@@ -23,7 +23,7 @@ pub(super) async fn cut_over(
     }
     let [phases, assignments] = &prepared.old;
     ddl::run(connection, &definition::finish(&[phases, assignments])).await?;
-    attach_views(connection, &views).await?;
+    attach_readers(connection, &readers).await?;
     set_revision(connection, TIMELINE_REVISION, LEGACY_REVISION).await?;
     sqlx::raw_sql(&format!("DROP SCHEMA {SHADOW}")).execute(&mut *connection).await?;
     schema::set_accepts_commands(connection, false).await?;

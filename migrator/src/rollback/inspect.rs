@@ -286,8 +286,9 @@ async fn missing_privileges(
     old: &[TableDefinition; 2],
 ) -> Result<Vec<String>, MigratorError> {
     let tables = [&old[0], &old[1]];
-    let mut missing = definition::missing_privileges(connection, None, SHADOW, &tables).await?;
-    missing.extend(missing_run_privileges(connection, None, &tables).await?);
+    let mut lacking = definition::missing_privileges(connection, None, SHADOW, &tables).await?;
+    lacking.extend(missing_run_privileges(connection, None, &tables).await?);
+    let mut missing: Vec<String> = lacking.iter().map(ToString::to_string).collect();
     missing.extend(foreign_code(connection, None, Access::Build).await?);
     Ok(missing)
 }

@@ -1,7 +1,7 @@
 //! Steps of a swap that both directions share.
 
 use crate::ddl;
-use crate::definition::{self, QualifiedName, TableDefinition, View};
+use crate::definition::{self, MaterializedView, QualifiedName, TableDefinition, View};
 use crate::error::MigratorError;
 use crate::shape;
 use sqlx::PgConnection;
@@ -32,33 +32,71 @@ pub(crate) fn with_own_tables(mut tables: Vec<QualifiedName>) -> Vec<QualifiedNa
 }
 
 /// The tables that are built again in one direction or the other.
-const REBUILT: [&str; 2] = ["project_phases", "resource_assignments"];
+pub(crate) const REBUILT: [&str; 2] = ["project_phases", "resource_assignments"];
 
-/// The views that read the tables, detached from them until [`attach_views`].
-pub(crate) async fn detach_views(connection: &mut PgConnection) -> Result<Vec<View>, MigratorError> {
+/// What reads the tables, detached from them until [`attach_readers`].
+pub(crate) struct DetachedReaders {
+    views: Vec<View>,
+    /// Each after those that it reads.
+    materialized: Vec<MaterializedView>,
+}
+
+/// Detaches the views that read the tables, and drops the materialized views that read those in `swapped`.
+pub(crate) async fn detach_readers(
+    connection: &mut PgConnection,
+    swapped: &[&str],
+) -> Result<DetachedReaders, MigratorError> {
     let views = definition::capture_views(connection, &REBUILT).await?;
-    let statements: Vec<String> = views.iter().map(View::detach).collect();
+    let materialized = definition::capture_materialized_views(connection, swapped).await?;
+    let statements: Vec<String> =
+        views.iter().map(View::detach).chain(materialized.iter().rev().map(MaterializedView::drop)).collect();
     ddl::run(connection, &statements).await?;
-    Ok(views)
+    Ok(DetachedReaders { views, materialized })
 }
 
-/// The statements that lock the views that read the tables.
-pub(crate) async fn lock_views(connection: &mut PgConnection) -> Result<Vec<String>, MigratorError> {
+/// The statements that lock what reads the tables.
+pub(crate) async fn lock_readers(connection: &mut PgConnection) -> Result<Vec<String>, MigratorError> {
     let views = definition::capture_views(connection, &REBUILT).await?;
-    Ok(views.iter().map(View::lock).collect())
+    let materialized = definition::capture_materialized_views(connection, &REBUILT).await?;
+    Ok(views.iter().map(View::lock).chain(materialized.iter().map(MaterializedView::lock)).collect())
 }
 
-/// Gives the views their definitions again, and checks that they are the same.
-pub(crate) async fn attach_views(connection: &mut PgConnection, views: &[View]) -> Result<(), MigratorError> {
-    let statements: Vec<String> = views.iter().map(View::attach).collect();
+/// The statements that lock the sequences of the tables' columns.
+pub(crate) async fn lock_sequences(connection: &mut PgConnection) -> Result<Vec<String>, MigratorError> {
+    let mut statements = Vec::new();
+    for table in REBUILT {
+        let definition = definition::capture(connection, "public", table).await?;
+        statements.extend(definition.iter().flat_map(TableDefinition::lock_sequences));
+    }
+    Ok(statements)
+}
+
+/// Makes the materialized views again, gives the views their definitions, and checks that all are the same.
+pub(crate) async fn attach_readers(
+    connection: &mut PgConnection,
+    detached: &DetachedReaders,
+) -> Result<(), MigratorError> {
+    let DetachedReaders { views, materialized } = detached;
+    let mut statements: Vec<String> = materialized.iter().flat_map(MaterializedView::create).collect();
+    statements.extend(views.iter().map(View::attach));
+    statements.extend(materialized.iter().flat_map(MaterializedView::finish));
+    statements.extend(materialized.iter().filter_map(MaterializedView::refresh));
     ddl::run(connection, &statements).await?;
     let found = definition::capture_views(connection, &REBUILT).await?;
-    match views.iter().find(|view| !found.contains(view)) {
-        None => Ok(()),
-        Some(view) => {
-            Err(MigratorError::SelfCheck(format!("the definition of the view {} differs", view.title())))
+    if let Some(view) = views.iter().find(|view| !found.contains(view)) {
+        return Err(MigratorError::SelfCheck(format!("the definition of the view {} differs", view.title())));
+    }
+    let found = definition::capture_materialized_views(connection, &REBUILT).await?;
+    for view in materialized {
+        let title = view.definition.title();
+        let same = found.iter().find(|found| found.definition.title() == title);
+        let differences =
+            same.map_or_else(|| vec![format!("{title} is missing")], |found| view.differences(found));
+        if !differences.is_empty() {
+            return Err(MigratorError::SelfCheck(differences.join("; ")));
         }
     }
+    Ok(())
 }
 
 /// Changes the planner's own revision, which must be the expected one.

@@ -172,6 +172,8 @@ pub(crate) struct LockTargets<'a> {
     /// Statements that lock views. They come first: who reads a view locks it before its tables.
     pub(crate) views: &'a [String],
     pub(crate) tables: &'a [QualifiedName],
+    /// Statements that lock the sequences of their columns, after the tables as an INSERT does.
+    pub(crate) sequences: &'a [String],
     pub(crate) head: HeadLock,
 }
 
@@ -199,7 +201,9 @@ pub(crate) async fn lock_tables(
     let head =
         if targets.head == HeadLock::WithTables { format!("{}; ", schema::LOCK_HEAD) } else { String::new() };
     let views: String = targets.views.iter().map(|view| format!("{view}; ")).collect();
-    let statement = format!("{head}{views}LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names.join(", "));
+    let sequences: String = targets.sequences.iter().map(|sequence| format!("; {sequence}")).collect();
+    let statement =
+        format!("{head}{views}LOCK TABLE {} IN ACCESS EXCLUSIVE MODE{sequences}", names.join(", "));
     let me: i32 =
         sqlx::query_scalar("SELECT pg_catalog.pg_backend_pid()").fetch_one(&mut *connection).await?;
     let begun = Instant::now();

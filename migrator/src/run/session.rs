@@ -1,6 +1,6 @@
 //! A run from its lock to its end: two connections, the journal, progress, durations. Each direction adds only its own steps.
 
-use super::cut_over::lock_views;
+use super::cut_over::{lock_readers, lock_sequences};
 use super::journal::{self, Journal, NewRun};
 use super::lock::{self, HeadLock, LockTargets};
 use super::operator::Operator;
@@ -159,8 +159,9 @@ impl<'a> RunContext<'a> {
         head: HeadLock,
     ) -> Result<(), MigratorError> {
         let RunParameters { lock_timeout, progress, .. } = self.parameters;
-        let views = lock_views(connection).await?;
-        let targets = LockTargets { views: &views, tables, head };
+        let views = lock_readers(connection).await?;
+        let sequences = lock_sequences(connection).await?;
+        let targets = LockTargets { views: &views, tables, sequences: &sequences, head };
         let locked =
             lock::lock_tables(connection, &mut self.watcher, &targets, lock_timeout, progress).await?;
         self.locked = Some(locked);

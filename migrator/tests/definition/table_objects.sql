@@ -20,7 +20,9 @@ ALTER TABLE public.resource_assignments
     ADD COLUMN share numeric GENERATED ALWAYS AS (capital_percentage / 100) STORED,
     ADD COLUMN parent_id uuid,
     ADD COLUMN status character varying(20) DEFAULT 'open' NOT NULL,
-    ADD COLUMN tags text[];
+    ADD COLUMN tags text[],
+    ADD COLUMN counter serial,
+    ADD COLUMN numbered integer GENERATED ALWAYS AS IDENTITY (START 7 CYCLE);
 ALTER TABLE public.resource_assignments DROP COLUMN dropped_since;
 ALTER TABLE public.resource_assignments ALTER COLUMN "Odd ""Col" SET STORAGE EXTERNAL;
 ALTER TABLE public.resource_assignments ALTER COLUMN tags SET COMPRESSION pglz;
@@ -165,8 +167,12 @@ GRANT SELECT (phase_type) ON public.project_phases TO "ROLE_alice";
 REVOKE ALL ON public.resource_assignments FROM "ROLE odd ""Carol""";
 GRANT SELECT ON public.resource_assignments TO "ROLE_alice" WITH GRANT OPTION;
 GRANT INSERT (project_phase_id, status) ON public.resource_assignments TO "ROLE_bob";
+GRANT USAGE ON SEQUENCE public.resource_assignments_numbered_seq TO "ROLE_alice" WITH GRANT OPTION;
+SET ROLE "ROLE_alice";
+GRANT USAGE ON SEQUENCE public.resource_assignments_numbered_seq TO "ROLE_bob";
 RESET ROLE;
 
 -- Default privileges of new tables must not apply to the rebuilt ones.
+ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO "ROLE_bob";
 ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO "ROLE_bob", PUBLIC;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT DELETE ON TABLES TO "ROLE_alice" WITH GRANT OPTION;

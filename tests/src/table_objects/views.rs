@@ -51,4 +51,45 @@ pub(super) const OBJECTS: &[TableObject] = &[
             "CREATE UNIQUE INDEX ON dba_requested (n)",
         ],
     ),
+    object(
+        "materialized views: with indexes, options, statistics, comments and grants",
+        &[
+            "CREATE MATERIALIZED VIEW \"dba's Budgets\" WITH (fillfactor = 61, autovacuum_enabled = off, toast.autovacuum_enabled = off)
+                AS SELECT ph.id, p.name COLLATE \"C\" AS \"Na\"\"me\", ph.total_budget FROM project_phases ph
+                JOIN projects p ON p.id = ph.project_id",
+            "CREATE UNIQUE INDEX dba_budgets_id ON \"dba's Budgets\" (id) INCLUDE (total_budget) WITH (fillfactor = 55)",
+            "CREATE INDEX dba_budgets_lower ON \"dba's Budgets\" (lower(\"Na\"\"me\") DESC) WHERE total_budget > 0",
+            "ALTER INDEX dba_budgets_lower ALTER COLUMN 1 SET STATISTICS 222",
+            "ALTER MATERIALIZED VIEW \"dba's Budgets\" CLUSTER ON dba_budgets_id",
+            "ALTER MATERIALIZED VIEW \"dba's Budgets\" ALTER COLUMN \"Na\"\"me\" SET STATISTICS 33",
+            "ALTER MATERIALIZED VIEW \"dba's Budgets\" ALTER COLUMN \"Na\"\"me\" SET STORAGE EXTERNAL",
+            "ALTER MATERIALIZED VIEW \"dba's Budgets\" ALTER COLUMN id SET (n_distinct = -1)",
+            "ALTER MATERIALIZED VIEW \"dba's Budgets\" RENAME total_budget TO \"Total\"",
+            "CREATE STATISTICS dba_budget_statistics ON id, \"Total\" FROM \"dba's Budgets\"",
+            "COMMENT ON MATERIALIZED VIEW \"dba's Budgets\" IS 'it''s computed'",
+            "COMMENT ON COLUMN \"dba's Budgets\".\"Total\" IS 'of both kinds'",
+            "COMMENT ON INDEX dba_budgets_lower IS 'for searches'",
+            "GRANT SELECT ON \"dba's Budgets\" TO PUBLIC",
+            "GRANT SELECT (id) ON \"dba's Budgets\" TO pg_monitor WITH GRANT OPTION",
+            "REVOKE DELETE ON \"dba's Budgets\" FROM CURRENT_USER",
+        ],
+    ),
+    object(
+        "materialized views: one on another, directly and through a view",
+        &[
+            "CREATE MATERIALIZED VIEW dba_z_first AS SELECT project_id, count(*) AS n FROM resource_assignments GROUP BY 1",
+            "CREATE VIEW dba_middle AS SELECT project_id, n FROM dba_z_first WHERE n > 1",
+            "CREATE MATERIALIZED VIEW dba_last AS SELECT m.n, ph.id FROM dba_middle m
+                JOIN project_phases ph ON ph.project_id = m.project_id",
+            "CREATE MATERIALIZED VIEW dba_direct AS SELECT max(n) AS n FROM dba_z_first",
+            "CREATE VIEW dba_of_direct AS SELECT n FROM dba_direct",
+        ],
+    ),
+    object(
+        "materialized views: without rows",
+        &[
+            "CREATE MATERIALIZED VIEW dba_unread AS SELECT id, updated_at FROM resource_assignments WITH NO DATA",
+            "CREATE INDEX dba_unread_id ON dba_unread (id)",
+        ],
+    ),
 ];

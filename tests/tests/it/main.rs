@@ -37,6 +37,7 @@ mod remigration;
 mod round_trip;
 mod search_path;
 mod select_only;
+mod sequences;
 mod server_crashes;
 mod since_18;
 mod takeover;

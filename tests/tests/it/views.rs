@@ -1,4 +1,5 @@
-//! Views on the planner's tables go along: generated chains, twice there and back, while others read and write through them.
+//! Views and materialized views on the planner's tables go along: generated chains, twice there and back, while others read and write
+//! through them.
 
 use crate::fixture::{assert_verified, migrated, rolled_back, sample};
 use phaseline_embedded::testing::TestDatabase;
@@ -86,10 +87,18 @@ fn create_views(database: &TestDatabase, random: &mut SeededRandom) -> Vec<Strin
                 ),
             ),
         };
-        database.psql(&format!("CREATE VIEW {name}{options} AS {query}"));
+        let (kind, options, end) = match random.below(8) {
+            0 | 1 => ("MATERIALIZED VIEW", " WITH (fillfactor = 70)", ""),
+            2 => ("MATERIALIZED VIEW", "", " WITH NO DATA"),
+            _ => ("VIEW", options, ""),
+        };
+        database.psql(&format!("CREATE {kind} {name}{options} AS {query}{end}"));
+        if kind == "MATERIALIZED VIEW" {
+            database.psql(&format!("CREATE INDEX \"Index {n}\" ON {name} (id)"));
+        }
         if random.hits(50) {
             database.psql(&format!(
-                "COMMENT ON VIEW {name} IS 'number {n}'; COMMENT ON COLUMN {name}.id IS 'its id'"
+                "COMMENT ON {kind} {name} IS 'number {n}'; COMMENT ON COLUMN {name}.id IS 'its id'"
             ));
         }
         if random.hits(50) {
@@ -97,12 +106,18 @@ fn create_views(database: &TestDatabase, random: &mut SeededRandom) -> Vec<Strin
                 "GRANT SELECT ON {name} TO pg_monitor; GRANT UPDATE (id) ON {name} TO PUBLIC"
             ));
         }
-        if random.hits(30) {
+        if kind == "VIEW" && random.hits(30) {
             database.psql(&format!("ALTER VIEW {name} ALTER id SET DEFAULT gen_random_uuid()"));
         }
-        // The operator replaces the definition as the owner.
+        // The operator replaces the definition as the owner, who reads the rows.
         if random.hits(30) {
-            database.psql(&format!("GRANT SELECT ON ALL TABLES IN SCHEMA dba, public TO pg_monitor; ALTER VIEW {name} OWNER TO pg_monitor"));
+            database.psql(&format!(
+                "GRANT SELECT ON ALL TABLES IN SCHEMA dba, public TO pg_monitor; ALTER {kind} {name} OWNER TO pg_monitor"
+            ));
+        }
+        if !end.is_empty() {
+            // Nobody can read it, nor what reads it.
+            continue;
         }
         sources.push(Source { name: name.clone(), columns });
         views.push(name);
@@ -126,6 +141,34 @@ async fn use_views(url: String, views: Vec<String>, stop: Arc<AtomicBool>, round
             .unwrap();
         rounds.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// The rows of a materialized view are those of its query at the last swap.
+#[tokio::test]
+async fn materialized_views_have_the_rows_of_their_queries() {
+    let database = sample(4, 60, 77);
+    database.psql(
+        "CREATE MATERIALIZED VIEW public.booked AS SELECT id, allocation_percentage FROM public.resource_assignments;
+         CREATE MATERIALIZED VIEW public.counted AS SELECT count(*) AS n FROM public.booked;
+         CREATE MATERIALIZED VIEW public.budgets AS SELECT sum(total_budget) AS total FROM public.project_phases;
+         CREATE MATERIALIZED VIEW public.empty AS SELECT id FROM public.project_phases WITH NO DATA;
+         CREATE UNIQUE INDEX booked_id ON public.booked (id)",
+    );
+    let rows = || {
+        database.psql(
+            "SELECT concat_ws(' ', (SELECT count(*) FROM public.booked), (SELECT n FROM public.counted),
+                    (SELECT total FROM public.budgets) = (SELECT sum(total_budget) FROM public.project_phases),
+                    (SELECT relispopulated FROM pg_class WHERE relname = 'empty'))",
+        )
+    };
+    let delete_one = "DELETE FROM public.resource_assignments WHERE id = (SELECT min(id::text)::uuid FROM public.resource_assignments)";
+    assert_eq!(rows(), "60 60 t f");
+    database.psql(delete_one);
+    migrated(database.url()).await;
+    assert_eq!(rows(), "60 60 t f", "assignments stay in place");
+    database.psql(delete_one);
+    rolled_back(database.url()).await;
+    assert_eq!(rows(), "58 58 t f");
 }
 
 #[tokio::test(flavor = "multi_thread")]

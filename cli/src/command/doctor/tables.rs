@@ -119,5 +119,5 @@ async fn missing_privileges(connection: &mut PgConnection) -> Result<Vec<String>
     let tables: Vec<_> = tables.iter().collect();
     let missing = definition::missing_privileges(&mut transaction, None, SHADOW, &tables).await?;
     transaction.rollback().await?;
-    Ok(missing)
+    Ok(missing.iter().map(ToString::to_string).collect())
 }

@@ -72,6 +72,9 @@ async fn functions_of_indexes_and_statistics_run_as_the_table_owner() {
         "CREATE INDEX planted_phases ON project_phases (plant_in(id)) WHERE plant_in(total_budget) >= 0;
          CREATE INDEX planted_assignments ON resource_assignments (plant_in(id));
          CREATE STATISTICS planted ON (plant_in(total_budget)), id FROM project_phases;
+         CREATE MATERIALIZED VIEW planted_view AS SELECT plant_in(id) AS id, plant() AS planted FROM project_phases;
+         CREATE INDEX planted_in_view ON planted_view (plant_in(id)) WHERE plant_in(planted) AND plant_in(1) = 1;
+         CREATE MATERIALIZED VIEW planted_too AS SELECT plant_in(id) AS id FROM resource_assignments;
          ALTER TABLE project_phases ALTER COLUMN created_at SET DEFAULT plant_in(now()::timestamp);
          ALTER TABLE project_phases ENABLE ROW LEVEL SECURITY;
          CREATE POLICY planted ON project_phases USING (plant()) WITH CHECK (plant());
