@@ -26,6 +26,11 @@ test: ## Run every test; ARGS='-p phaseline-store append' runs some; PG=18 runs 
 	@$(if $(PG),bash scripts/postgres.sh "$(PG)" "$(other_postgres)")
 	@$(step) test$(PG:%=-on-%) $(on_other_postgres) cargo test --workspace --locked --no-fail-fast $(ARGS)
 
+.PHONY: test-pooler
+test-pooler: ## Run the tests of the service behind PgBouncer in transaction mode
+	@$(setup) test
+	@$(step) test-pooler env PHASELINE_TEST_POOLER=1 cargo test -p phaseline-api --test it --locked $(ARGS)
+
 # The program as the tests build it, so that nothing is built twice.
 .PHONY: fuzz
 fuzz: ## Send the service valid and invalid requests from its description; ARGS='--include-operation-id=get_phase' sends fewer

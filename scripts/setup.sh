@@ -3,8 +3,8 @@
 # Installs what is missing to build and run Phaseline, and nothing else: a C compiler, make, curl (for docs/tour.md), PostgreSQL.
 #
 #   scripts/setup.sh         the needs of `make demo`
-#   scripts/setup.sh test    that, Python, kill and pgrep, an older minor version of PostgreSQL 15 in target/postgres, and Chromium for
-#                            `make test`
+#   scripts/setup.sh test    that, Python, kill and pgrep, an older minor version of PostgreSQL 15 in target/postgres, Chromium and
+#                            PgBouncer for `make test`
 #   scripts/setup.sh lint    that of the first line, and rustfmt, clippy and cargo-deny for `make lint`
 #   scripts/setup.sh fuzz    that of the first line, and schemathesis (Python) in target/fuzz for `make fuzz`
 #   scripts/setup.sh clients  that of the first line, Python, Node.js and, in target/clients, the tools of `make clients`: validators of
@@ -189,6 +189,8 @@ as_root() {
 # Debian's package starts a server, "main", during its installation. It is not needed here; this file prevents it
 # during the installation.
 readonly no_main_cluster=/etc/postgresql-common/createcluster.d/phaseline-setup.conf
+# While this file refuses it, no package starts a service. Set to its path if this script made it.
+policy=
 
 # Updates the package lists. Without the option apt-get succeeds even if no server can be reached.
 update_lists() {
@@ -203,7 +205,7 @@ update_lists() {
 # Called in contexts where bash ignores errexit.
 apt_install() {
     local status=0
-    trap 'as_root rm -f "$no_main_cluster"' EXIT
+    trap 'as_root rm -f "$no_main_cluster" "$policy"' EXIT
     as_root mkdir -p "${no_main_cluster%/*}" || return
     as_root sh -c "echo 'create_main_cluster = false' >'$no_main_cluster'" || return
     update_lists || say "continuing with the present package lists"
@@ -391,24 +393,53 @@ get_older_postgres() {
     say "without PostgreSQL $older_postgres the tests of upgrades are skipped"
 }
 
-# A browser, for the test of pages of other origins, which is skipped without it.
-get_chromium() {
-    local manager run=as_root
+# The program $1 of the package $2, for the tests $3, which are skipped without it. It may also be in /usr/sbin.
+get_for_tests() {
+    local program=$1 package=$2 tests=$3 manager run=as_root
     local -a command
-    if have chromium || have chromium-browser; then return; fi
+    if have "$program" || [[ -x /usr/sbin/$program ]]; then return; fi
     manager=$(package_manager)
     if [[ -n $manager && $manager != brew ]]; then
-        read -ra command <<<"$(install_command "$manager" chromium)"
+        read -ra command <<<"$(install_command "$manager" "$package")"
         if may_install; then
             [[ $manager != apt-get ]] || run=apt_install
-            say "missing: chromium; running: ${command[*]}"
+            say "missing: $package; running: ${command[*]}"
             "$run" "${command[@]}" && return
         else
             say "$(how_to_run "${command[@]}")"
         fi
     fi
-    [[ ${CI:-} != true ]] || die "chromium is not available, see above"
-    say "without chromium the test of pages of other origins is skipped"
+    [[ ${CI:-} != true ]] || die "$package is not available, see above"
+    say "without $package the tests $tests are skipped"
+}
+
+# A pooler, for the tests of connections through it, which are skipped without it. Its package would start a service.
+get_pgbouncer() {
+    local manager
+    local -a command
+    if have pgbouncer || [[ -x /usr/sbin/pgbouncer ]]; then return; fi
+    manager=$(package_manager)
+    if [[ $manager == apt-get ]]; then
+        read -ra command <<<"$(install_command "$manager" pgbouncer)"
+        if may_install; then
+            say "missing: pgbouncer; running: ${command[*]}"
+            if [[ ! -e /usr/sbin/policy-rc.d ]]; then
+                policy=/usr/sbin/policy-rc.d
+                as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
+            fi
+            local status=0
+            apt_install "${command[@]}" || status=$?
+            [[ -z $policy ]] || as_root rm -f "$policy"
+            policy=
+            # It would start with the machine.
+            if have systemctl; then as_root systemctl disable --quiet pgbouncer || true; fi
+            ((status != 0)) || return 0
+        else
+            say "$(how_to_run "${command[@]}")"
+        fi
+    fi
+    [[ ${CI:-} != true ]] || die "pgbouncer is not available, see above"
+    say "without pgbouncer the tests of connections through a pooler are skipped"
 }
 
 cd "$(dirname "$0")/.."
@@ -430,7 +461,8 @@ need_cargo
 case $wanted in
     test)
         get_older_postgres
-        get_chromium
+        have chromium-browser || get_for_tests chromium chromium "of pages of other origins"
+        get_for_tests pgbouncer pgbouncer "of poolers"
         ;;
     fuzz) need_schemathesis ;;
     clients) need_client_tools ;;

@@ -3,8 +3,8 @@
 use crate::problem::{Problem, internal, of_read};
 use phaseline_domain::ProjectId;
 use phaseline_projections::planner_view::{self, AssignmentDays};
+use phaseline_store::Sessions;
 use phaseline_store::batcher::{Batcher, Jobs};
-use sqlx::PgPool;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
@@ -29,34 +29,34 @@ pub(crate) struct AssignmentCounts {
 
 impl AssignmentCounts {
     /// The number of assignments of a project on each day.
-    pub(crate) async fn of(&self, pool: &PgPool, project: ProjectId) -> CountResult {
+    pub(crate) async fn of(&self, sessions: &Sessions, project: ProjectId) -> CountResult {
         let (reply, answer) = oneshot::channel();
         let gone = || Box::new(internal());
-        let task = |requests| run(pool.clone(), requests);
+        let task = |requests| run(sessions.clone(), requests);
         self.requests.send(CountRequest { project, reply }, task).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }
 
-async fn run(pool: PgPool, mut requests: Jobs<CountRequest>) {
+async fn run(sessions: Sessions, mut requests: Jobs<CountRequest>) {
     let queries = Arc::new(Semaphore::new(QUERIES));
     while let Some(first) = requests.next().await {
         // While all queries run, more requests arrive for the next one.
         let Ok(query) = Arc::clone(&queries).acquire_owned().await else { return };
         let batch = requests.batch(first).await;
-        let pool = pool.clone();
+        let sessions = sessions.clone();
         tokio::spawn(async move {
-            count(&pool, batch).await;
+            count(&sessions, batch).await;
             drop(query);
         });
     }
 }
 
-async fn count(pool: &PgPool, requests: Vec<CountRequest>) {
+async fn count(sessions: &Sessions, requests: Vec<CountRequest>) {
     let projects: BTreeSet<ProjectId> = requests.iter().map(|request| request.project).collect();
     let projects: Vec<ProjectId> = projects.into_iter().collect();
     let counted: Result<HashMap<ProjectId, AssignmentDays>, _> =
-        planner_view::assignment_days(pool, &projects).await.map_err(of_read);
+        planner_view::assignment_days(sessions, &projects).await.map_err(of_read);
     for request in requests {
         let answer = match &counted {
             Ok(counted) => Ok(counted.get(&request.project).cloned().unwrap_or_default()),

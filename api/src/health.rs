@@ -5,7 +5,6 @@ mod metrics;
 use crate::auth::{Auth, Subjects};
 use crate::openapi::UnknownParameter;
 use crate::planner_schema::{self, PlannerSchema};
-use crate::pool;
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
@@ -130,15 +129,15 @@ fn locked(what: &str) -> Reason {
 
 /// Checks in a transaction that is rolled back: nothing is written, and locks are released at once.
 async fn check(app: &AppState) -> Result<Option<Reason>, StoreError> {
-    let mut connection = app.pool.acquire().await?;
-    let mut transaction = connection.begin().await?;
+    let mut session = app.sessions.begin().await?;
+    let mut transaction = session.begin().await?;
     sqlx::query("SET LOCAL lock_timeout = '500ms'").execute(&mut *transaction).await?;
     let found = match obstacle(&mut transaction, &app.planner_schema).await {
         Ok(None) => authentication_obstacle(&app.settings.auth, &mut transaction).await.map_err(Into::into),
         found => found,
     };
     transaction.rollback().await?;
-    found
+    session.end(found)
 }
 
 async fn obstacle(
@@ -203,7 +202,7 @@ async fn authentication_obstacle(
 
 /// The cause that a separate connection finds when those of the pool do not answer.
 async fn probe_directly(app: &AppState) -> Reason {
-    match pool::probe(&app.pool.connect_options(), &app.settings, PATIENCE).await {
+    match app.sessions.probe(PATIENCE).await {
         Ok(()) => Reason::new(
             "busy",
             "the database answers, but timed out waiting for a connection of the service's pool",

@@ -8,7 +8,7 @@ use crate::state::AppState;
 use crate::{assets, connections, health, middleware, routes, sweep};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use sqlx::PgPool;
+use phaseline_store::Sessions;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -25,14 +25,14 @@ const FORGETTING: Duration = Duration::from_secs(10 * 60);
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// Serves until `shutdown` completes; then accepts no more connections, finishes the requests in flight (within the timeout of the
-/// settings) and closes the pool.
+/// settings) and closes the connections to the database.
 pub async fn serve(
     listener: TcpListener,
-    pool: PgPool,
+    sessions: Sessions,
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
-    let app = AppState::new(pool, settings);
+    let app = AppState::new(sessions, settings);
     serve_routes(listener, all_routes(), app, shutdown).await;
 }
 
@@ -94,8 +94,9 @@ pub async fn serve_routes(
         () = forgetting => {}
         () = fetching => {}
         () = sweep::run(&app) => {}
+        () = app.sessions.follow() => {}
     }
-    let _ = tokio::time::timeout(CLOSING, app.pool.close()).await;
+    let _ = tokio::time::timeout(CLOSING, app.sessions.close()).await;
 }
 
 /// All routes of the service, without the layers that [`serve_routes`] adds.

@@ -2,12 +2,13 @@
 
 use crate::auth::Auth;
 use crate::cors::WebOrigin;
+use phaseline_store::Pooler;
 use std::time::Duration;
 
 /// The default of [`Settings::role`].
 pub const DEFAULT_ROLE: &str = "phaseline_writer";
 
-/// The settings, without the database: the service gets a pool.
+/// The settings, without the database: the service gets its sessions.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// How callers are authenticated.
@@ -18,6 +19,8 @@ pub struct Settings {
     pub cors_origins: Vec<WebOrigin>,
     /// The role that every connection sets; none keeps the login's own.
     pub role: Option<String>,
+    /// Whether a pooler is between the service and the server.
+    pub pooler: Pooler,
     /// Whether the login may have more rights than the owners of the planner's tables.
     pub allow_superuser: bool,
     /// How long a check of rights is valid for all connections.
@@ -60,6 +63,7 @@ impl Default for Settings {
             subject_valid: Duration::from_secs(5),
             cors_origins: Vec::new(),
             role: Some(DEFAULT_ROLE.to_owned()),
+            pooler: Pooler::Auto,
             allow_superuser: false,
             rights_check_valid: Duration::from_secs(60),
             max_connections: 16,

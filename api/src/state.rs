@@ -8,8 +8,7 @@ use crate::settings::Settings;
 use crate::telemetry::Telemetry;
 use axum::extract::FromRef;
 use phaseline_projections::ProjectPhases;
-use phaseline_store::TimelineStore;
-use sqlx::PgPool;
+use phaseline_store::{Sessions, TimelineStore};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -20,7 +19,7 @@ const LARGE_AT_ONCE: usize = 8;
 #[derive(Clone, Debug)]
 pub struct AppState {
     /// Connections with the service's role.
-    pub pool: PgPool,
+    pub sessions: Sessions,
     /// The timelines.
     pub store: TimelineStore<ProjectPhases>,
     /// The settings.
@@ -42,10 +41,10 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// The state over a pool; see [`crate::pool::connect`].
-    pub fn new(pool: PgPool, settings: Settings) -> Self {
+    /// The state over sessions; see [`crate::pool::connect`].
+    pub fn new(sessions: Sessions, settings: Settings) -> Self {
         Self {
-            store: TimelineStore::new(pool.clone(), ProjectPhases)
+            store: TimelineStore::new(sessions.clone(), ProjectPhases)
                 .remembering(settings.cache_timelines)
                 .waiting(settings.lock_timeout.min(settings.request_timeout)),
             readers: Arc::new(Semaphore::new((settings.max_connections as usize / 4).max(1))),
@@ -53,9 +52,9 @@ impl AppState {
             authenticator: Arc::new(Authenticator::new(
                 settings.auth.clone(),
                 settings.subject_valid,
-                pool.clone(),
+                sessions.clone(),
             )),
-            pool,
+            sessions,
             settings: Arc::new(settings),
             telemetry: Arc::default(),
             commands: Arc::default(),

@@ -35,8 +35,9 @@ async fn sweep(app: &AppState) -> Result<(), StoreError> {
     let mut after: Option<ProjectId> = None;
     loop {
         let DeletedPart { deleted, next } = {
-            let mut connection = app.pool.acquire().await?;
-            find_part(&mut connection, after, TIMELINES).await?
+            let mut session = app.sessions.begin().await?;
+            let part = find_part(&mut session, after, TIMELINES).await;
+            session.end(part)?
         };
         for project in deleted {
             match app.store.close_deleted(project).await {

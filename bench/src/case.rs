@@ -23,12 +23,13 @@ pub(crate) enum Group {
     Commands,
     Hot,
     Http,
+    Pooler,
     Memory,
 }
 
 impl Group {
     /// All cases, in the order in which they run.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Import,
         Self::RebuildSql,
         Self::RebuildCopy,
@@ -40,6 +41,7 @@ impl Group {
         Self::Commands,
         Self::Hot,
         Self::Http,
+        Self::Pooler,
         Self::Memory,
     ];
 }
@@ -90,7 +92,7 @@ const LATENCY: (&str, Better) = ("ms", Better::Less);
 const PEER: &str = "cqrs-es and postgres-es with a view";
 
 /// All cases.
-pub(crate) const CASES: [Case; 30] = [
+pub(crate) const CASES: [Case; 32] = [
     case(
         ("import", Group::Import),
         ("bulk import, hash chain included", "binary COPY of the finished rows, same indexes"),
@@ -228,6 +230,18 @@ pub(crate) const CASES: [Case; 30] = [
         ("save 50 phases, all changed, median", "the original service, as published"),
         LATENCY,
         (20.0, 60.0),
+    ),
+    case(
+        ("pooler-64", Group::Pooler),
+        ("durable commands through HTTP, 64 connections, behind PgBouncer", "the same without it"),
+        COMMANDS,
+        (0.85, 0.95),
+    ),
+    case(
+        ("pooler-64-read", Group::Pooler),
+        ("lists of phases through HTTP, 64 connections, behind PgBouncer", "the same without it"),
+        ("requests/s", Better::More),
+        (0.5, 0.85),
     ),
     case(("memory-migrate", Group::Memory), ("peak memory of migrate", "512 MiB"), MEMORY, (1.0, 2.0)),
     case(("memory-rollback", Group::Memory), ("peak memory of rollback", "512 MiB"), MEMORY, (1.0, 2.0)),

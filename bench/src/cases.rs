@@ -6,6 +6,7 @@ mod import;
 mod memory;
 mod migrate;
 mod original;
+mod pooler;
 mod reader;
 mod rebuild;
 mod replay;
@@ -38,6 +39,7 @@ pub(crate) async fn run(bench: &Bench, wanted: &[&'static Case]) -> Result<Vec<C
             (Group::Memory, Some(log)) => memory::run(bench, log).await?,
             (Group::Commands, _) => commands::run(bench).await?,
             (Group::Http, _) => http::run(bench).await?,
+            (Group::Pooler, _) => pooler::run(bench).await?,
             (Group::Hot, _) => commands::hot(bench).await?,
             (Group::Import, _) => import::run(bench).await?,
             (Group::RebuildScaling, Some(log)) => rebuild::scaling(bench, log).await?,

@@ -80,11 +80,14 @@ impl DatabaseUrl {
         let single = |host: &str, tail: &str| single_url(scheme, user_info, host, tail);
         let found = servers::servers(host, tail, single).map_err(wrong)?;
         let mut servers = found.urls.iter().map(|url| {
-            PgConnectOptions::from_str(url).map_err(|error| {
-                let cause =
-                    std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-                wrong(redact::passwords(&cause))
-            })
+            PgConnectOptions::from_str(url)
+                .map_err(|error| {
+                    let cause = std::error::Error::source(&error)
+                        .map_or_else(|| error.to_string(), ToString::to_string);
+                    wrong(redact::passwords(&cause))
+                })
+                // Not every pooler accepts this parameter of the driver.
+                .map(|options| options.extra_float_digits(None))
         });
         let Some(first) = servers.next() else { return Err(wrong("it names no server".to_owned())) };
         let hosts = Hosts::several(first?, servers.collect::<Result<_, _>>()?, found.wanted, found.patience);

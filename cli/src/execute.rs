@@ -34,14 +34,14 @@ pub(crate) async fn execute(
     command: &TimelineCommand,
     reason: Option<&str>,
 ) -> Result<Exit, Failure> {
-    let pool = target.pool().await?;
-    let store = TimelineStore::new(pool.clone(), ProjectPhases);
+    let sessions = target.sessions().await?;
+    let store = TimelineStore::new(sessions.clone(), ProjectPhases);
     let committed = store.execute(project, command, metadata(&context.global, reason)).await?;
     // Read from the log, so that the text equals that of `history`.
-    let mut connection = pool.acquire().await?;
-    let recorded = stream::history(&mut connection, project, Some(committed.position)).await?;
-    drop(connection);
-    pool.close().await;
+    let mut session = sessions.begin().await?;
+    let recorded = stream::history(&mut session, project, Some(committed.position)).await;
+    let recorded = session.end(recorded)?;
+    sessions.close().await;
     let mut events = history::entries(&recorded, &[], None);
     let events = events.split_off(events.len().saturating_sub(committed.events.len()));
     let mut folded = FoldedTimeline::of(&recorded);

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use phaseline_domain::ProjectId;
 use phaseline_projections::planner_view::{ProjectPresence, presence_of};
 use phaseline_store::{RecordedTimeline, StoreError, schema, stream};
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 
 /// Fails if there is no log yet.
 pub(crate) async fn need_log(connection: &mut PgConnection) -> Result<(), Failure> {
@@ -48,7 +48,11 @@ pub(crate) async fn absent(
 
 /// The failure for a project without timeline: with rows of others, without, or unknown.
 async fn unknown(connection: &mut PgConnection, project: ProjectId) -> Result<Failure, Failure> {
-    let presence = match presence_of(connection, project).await {
+    // Behind a pooler, its error must not end the transaction.
+    let mut attempt = connection.begin().await?;
+    let presence = presence_of(&mut attempt, project).await;
+    attempt.rollback().await?;
+    let presence = match presence {
         Ok(presence) => presence,
         // The role may lack SELECT on the tables; the hint is optional.
         Err(sqlx::Error::Database(_)) => ProjectPresence::default(),

@@ -24,6 +24,7 @@ mod operator;
 mod options;
 mod output;
 mod progress;
+mod reading;
 mod redact;
 mod rehearsal_copies;
 mod render;

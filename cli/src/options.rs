@@ -24,6 +24,18 @@ pub(crate) struct GlobalArgs {
     #[arg(
         long,
         global = true,
+        value_name = "URL",
+        help = "The server's own URL, for commands that need a session of their own, if the database is behind a pooler in \
+                transaction mode [env: PHASELINE_DIRECT_URL]"
+    )]
+    pub(crate) direct_url: Option<String>,
+    /// Whether the database is behind a pooler: auto, none (also for session mode) or transaction [env: `PHASELINE_POOLER`] [default:
+    /// auto]
+    #[arg(long, global = true, value_name = "MODE")]
+    pub(crate) pooler: Option<String>,
+    #[arg(
+        long,
+        global = true,
         value_name = "FOLDER",
         help = "The private server's data folder [env: PHASELINE_DATA_DIR] \
                 [default: $XDG_DATA_HOME/phaseline, for root /var/lib/phaseline]"

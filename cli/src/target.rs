@@ -4,15 +4,18 @@ use crate::context::Context;
 use crate::database_url::DatabaseUrl;
 use crate::failure::Failure;
 use crate::options::GlobalArgs;
+use crate::reading::Reading;
 use phaseline_embedded::{Binaries, Server, default_data_dir};
 use phaseline_migrator::Database;
 use phaseline_projections::{
     Access, refuse_excess_rights, refuse_foreign_code, refuse_foreign_code_for_commands,
 };
 use phaseline_store::schema::version;
-use sqlx::{PgConnection, PgPool, postgres::PgPoolOptions};
+use phaseline_store::{Begin, Pooler, Pooling, SessionSettings, Sessions};
+use sqlx::{PgConnection, postgres::PgPoolOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::sync::OnceCell;
 
 /// The database on the private server.
 pub(crate) const EMBEDDED_DATABASE: &str = "phaseline";
@@ -22,13 +25,24 @@ const FORMER_EMBEDDED_DATABASE: &str = "planner";
 /// Time limit of connecting. Without it, a host that drops packets blocks the operator for minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// The variables with the kind of the pooler, and with the server's own URL.
+pub(crate) const POOLER: &str = "PHASELINE_POOLER";
+const DIRECT_URL: &str = "PHASELINE_DIRECT_URL";
+
 /// A database, and the private server if it is on one, which runs while this exists.
 pub(crate) struct Target {
     url: DatabaseUrl,
+    /// The server's own URL, for commands that need a session of their own.
+    direct_url: Option<DatabaseUrl>,
+    /// The database behind the server's own URL, or else behind `url`.
     database: Database,
     /// The program with the options for this database, for suggested commands.
     arguments: String,
     server: Option<Server>,
+    /// Whether a pooler is behind `url`.
+    pooler: Pooler,
+    /// How connections to `database` keep their state.
+    own_session: OnceCell<Pooling>,
     /// Whether `--allow-superuser` applies: sessions with a superuser's rights may use objects of roles without these rights.
     allow_superuser: bool,
 }
@@ -53,7 +67,7 @@ impl Target {
                 Self::new(url, arguments, Some(server))
             }
         };
-        Ok(target.allowing_superuser(global.allow_superuser))
+        target.allowing_superuser(global.allow_superuser).with_pooler(global)
     }
 
     /// The given database; none if it is on the private server.
@@ -81,6 +95,28 @@ impl Target {
         Ok(None)
     }
 
+    /// The setting `pooler`, and the server's own URL.
+    fn with_pooler(self, global: &GlobalArgs) -> Result<Self, Failure> {
+        if self.is_embedded() {
+            return Ok(self);
+        }
+        let pooler = match (&global.pooler, variable(POOLER)) {
+            (Some(text), _) => parsed_pooler(text, "--pooler")?,
+            (None, Some(text)) => parsed_pooler(&text, POOLER)?,
+            (None, None) => Pooler::default(),
+        };
+        let target = self.behind(pooler);
+        match (&global.direct_url, variable(DIRECT_URL)) {
+            (Some(url), _) => {
+                let url = DatabaseUrl::parse(url, "--direct-url")?;
+                let arguments = format!("{} --direct-url {}", target.arguments, quoted(url.bare()));
+                Ok(Self { arguments, ..target.with_direct_url(url) })
+            }
+            (None, Some(url)) => Ok(target.with_direct_url(DatabaseUrl::parse(&url, DIRECT_URL)?)),
+            (None, None) => Ok(target),
+        }
+    }
+
     /// The database of a URL from another `source` than the command line or the environment.
     pub(crate) fn of_url(url: &str, source: &str) -> Result<Self, Failure> {
         Ok(Self::new(DatabaseUrl::parse(url, source)?, "phaseline".to_owned(), None))
@@ -94,8 +130,27 @@ impl Target {
         Self { allow_superuser, ..self }
     }
 
+    /// The same database behind this kind of pooler.
+    pub(crate) fn behind(self, pooler: Pooler) -> Self {
+        Self { pooler, ..self }
+    }
+
+    fn with_direct_url(self, url: DatabaseUrl) -> Self {
+        Self { database: Database::on(url.hosts().clone()), direct_url: Some(url), ..self }
+    }
+
     fn new(url: DatabaseUrl, arguments: String, server: Option<Server>) -> Self {
-        Self { database: Database::on(url.hosts().clone()), url, arguments, server, allow_superuser: false }
+        Self {
+            database: Database::on(url.hosts().clone()),
+            url,
+            direct_url: None,
+            arguments,
+            // No pooler is in front of the private server.
+            pooler: if server.is_some() { Pooler::None } else { Pooler::default() },
+            server,
+            own_session: OnceCell::new(),
+            allow_superuser: false,
+        }
     }
 
     /// The database on the caller's server.
@@ -106,18 +161,103 @@ impl Target {
 
     /// Another database on the same server, while this one exists.
     pub(crate) fn beside(&self, database: &str) -> Self {
-        let url = self.url.beside(database);
+        let url = self.url().beside(database);
         let password = url.password().map_or("", |_| "PGPASSWORD=… ");
         let arguments = format!("{password}phaseline --database-url {}", quoted(url.bare()));
-        Self::new(url, arguments, None).allowing_superuser(self.allow_superuser)
+        let own_session = self.own_session.clone();
+        let beside = Self { own_session, pooler: self.own_pooler(), ..Self::new(url, arguments, None) };
+        beside.allowing_superuser(self.allow_superuser)
     }
 
-    pub(crate) const fn database(&self) -> &Database {
-        &self.database
+    /// The database for a run, which needs sessions of its own.
+    pub(crate) async fn database(&self) -> Result<&Database, Failure> {
+        self.need_own_session("this command").await?;
+        Ok(&self.database)
     }
 
-    pub(crate) const fn url(&self) -> &DatabaseUrl {
+    /// The URL of sessions of its own: the server's own one, if it is given.
+    pub(crate) fn url(&self) -> &DatabaseUrl {
+        self.direct_url.as_ref().unwrap_or(&self.url)
+    }
+
+    /// Whether the server's own URL is given.
+    pub(crate) const fn has_direct_url(&self) -> bool {
+        self.direct_url.is_some()
+    }
+
+    /// The URL of services and single commands, which may lead through a pooler.
+    pub(crate) const fn service_url(&self) -> &DatabaseUrl {
         &self.url
+    }
+
+    /// Fails, before anything is written, unless connections to `database` are sessions of their own.
+    async fn need_own_session(&self, purpose: &str) -> Result<(), Failure> {
+        let find = || self.pooling(self.url(), self.own_pooler());
+        match self.own_session.get_or_try_init(find).await? {
+            Pooling::Session => Ok(()),
+            Pooling::Transaction => Err(Failure::pooled(&self.url().place(), purpose)),
+        }
+    }
+
+    /// The setting for `url()`: with a URL of its own, the given one is about the other.
+    const fn own_pooler(&self) -> Pooler {
+        match (&self.direct_url, self.pooler) {
+            (Some(_), Pooler::Transaction) => Pooler::Auto,
+            (_, pooler) => pooler,
+        }
+    }
+
+    async fn pooling(&self, url: &DatabaseUrl, pooler: Pooler) -> Result<Pooling, Failure> {
+        match tokio::time::timeout(CONNECT_TIMEOUT, pooler.pooling(url.hosts())).await {
+            Ok(found) => found.map_err(|error| Failure::no_connection(&url.place(), &error)),
+            Err(_) => Err(Failure::no_connection(&url.place(), &timed_out())),
+        }
+    }
+
+    /// The setting `pooler`.
+    pub(crate) const fn pooler(&self) -> Pooler {
+        self.pooler
+    }
+
+    /// How the connections of services and single commands keep their state.
+    pub(crate) async fn service_pooling(&self) -> Result<Pooling, Failure> {
+        self.pooling(&self.url, self.pooler).await
+    }
+
+    /// A connection for a single command that only reads, with the migrator's settings. Refuses as [`Target::connect`] does.
+    pub(crate) async fn read(&self, purpose: &str) -> Result<Reading, Failure> {
+        let mut reading = self.read_any(purpose).await?;
+        refuse_foreign_code(&mut reading, Access::Read).await?;
+        version::refuse_newer(&mut reading).await?;
+        Ok(reading)
+    }
+
+    /// The same without these checks.
+    pub(crate) async fn read_any(&self, purpose: &str) -> Result<Reading, Failure> {
+        if self.service_pooling().await? == Pooling::Session {
+            let database = Database::on(self.url.hosts().clone());
+            return Ok(Reading::Direct(self.connect_with(&database, &self.url, purpose).await?));
+        }
+        let settings = SessionSettings {
+            pooler: Pooler::Transaction,
+            settings: Database::settings(),
+            begin: Begin::Snapshot,
+            ..SessionSettings::default()
+        };
+        let sessions = self.open(&format!("phaseline {purpose}"), settings).await?;
+        let mut session = sessions.begin().await?;
+        self.refuse_excess_rights(&mut session).await?;
+        Ok(Reading::Pooled(session))
+    }
+
+    /// Sessions of one connection, which was tried once: a pool reports a timeout only.
+    async fn open(&self, application: &str, settings: SessionSettings) -> Result<Sessions, Failure> {
+        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(CONNECT_TIMEOUT);
+        let hosts = self.url.hosts().map(|host| host.application_name(application));
+        let sessions = Sessions::open(&hosts, pool, settings);
+        let tried = sessions.probe(CONNECT_TIMEOUT).await;
+        tried.map_err(|error| Failure::no_connection(&self.url.place(), &error))?;
+        Ok(sessions)
     }
 
     /// Whether it is on the private server.
@@ -141,47 +281,55 @@ impl Target {
 
     /// A connection with the migrator's settings, without these checks.
     pub(crate) async fn connect_to_any(&self, purpose: &str) -> Result<PgConnection, Failure> {
+        self.need_own_session(purpose).await?;
+        self.connect_with(&self.database, self.url(), purpose).await
+    }
+
+    async fn connect_with(
+        &self,
+        database: &Database,
+        url: &DatabaseUrl,
+        purpose: &str,
+    ) -> Result<PgConnection, Failure> {
         let purpose = format!("phaseline {purpose}");
-        match tokio::time::timeout(CONNECT_TIMEOUT, self.database.connect(&purpose)).await {
+        match tokio::time::timeout(CONNECT_TIMEOUT, database.connect(&purpose)).await {
             Ok(Ok(mut connection)) => {
                 self.refuse_excess_rights(&mut connection).await?;
                 Ok(connection)
             }
-            Ok(Err(error)) => Err(self.no_connection(&error)),
-            Err(_) => Err(self.no_connection(&timed_out())),
+            Ok(Err(error)) => Err(Failure::no_connection(&url.place(), &error)),
+            Err(_) => Err(Failure::no_connection(&url.place(), &timed_out())),
         }
-    }
-
-    fn no_connection(&self, error: &sqlx::Error) -> Failure {
-        Failure::no_connection(&self.url.place(), error)
     }
 
     async fn refuse_excess_rights(&self, connection: &mut PgConnection) -> Result<(), Failure> {
         if self.allow_superuser { Ok(()) } else { Ok(refuse_excess_rights(connection).await?) }
     }
 
-    /// A pool for commands on timelines, with timeouts, since commands hold the log's lock.
-    pub(crate) async fn pool(&self) -> Result<PgPool, Failure> {
-        let server = self.url.hosts().find().await.map_err(|error| self.no_connection(&error))?;
-        let pool = PgPoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(CONNECT_TIMEOUT)
-            .after_connect(|connection, _| {
-                Box::pin(async move {
-                    let settings =
-                        "SET search_path = pg_catalog, pg_temp; SET default_transaction_isolation = 'read committed'; SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'";
-                    sqlx::Executor::execute(connection, settings).await.map(|_| ())
-                })
-            })
-            .connect_with(server.application_name("phaseline command"))
-            .await
-            .map_err(|error| self.no_connection(&error))?;
-        let mut connection = pool.acquire().await?;
-        self.refuse_excess_rights(&mut connection).await?;
-        refuse_foreign_code_for_commands(&mut connection).await?;
-        version::refuse_newer(&mut connection).await?;
-        drop(connection);
-        Ok(pool)
+    /// A session for commands on timelines, with timeouts, since commands hold the log's lock.
+    pub(crate) async fn sessions(&self) -> Result<Sessions, Failure> {
+        let settings = SessionSettings {
+            pooler: self.pooler,
+            settings: vec![
+                ("search_path", "pg_catalog, pg_temp".to_owned()),
+                ("default_transaction_isolation", "'read committed'".to_owned()),
+                ("lock_timeout", "'30s'".to_owned()),
+                ("idle_in_transaction_session_timeout", "'60s'".to_owned()),
+            ],
+            ..SessionSettings::default()
+        };
+        let sessions = self.open("phaseline command", settings).await?;
+        let mut session = sessions.begin().await?;
+        let checked = self.check_for_commands(&mut session).await;
+        session.end(checked)?;
+        Ok(sessions)
+    }
+
+    async fn check_for_commands(&self, connection: &mut PgConnection) -> Result<(), Failure> {
+        self.refuse_excess_rights(connection).await?;
+        refuse_foreign_code_for_commands(connection).await?;
+        version::refuse_newer(connection).await?;
+        Ok(())
     }
 
     /// Client programs that read the server: of its version or a later one.
@@ -218,6 +366,11 @@ pub(crate) async fn start(data_dir: PathBuf) -> Result<Server, Failure> {
         Ok::<_, Failure>(server)
     });
     started.await.map_err(|error| Failure::unexpected(format!("the private server: {error}")))?
+}
+
+/// The setting `pooler` of this origin.
+fn parsed_pooler(text: &str, source: &str) -> Result<Pooler, Failure> {
+    text.parse().map_err(|what: String| Failure::usage(format!("{source}: {what}")))
 }
 
 /// An empty variable was meant to name a database; the private server would be another one.

@@ -6,6 +6,7 @@
 
 mod database;
 mod options;
+mod pgbouncer;
 mod standby;
 mod upgrade;
 
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 
 pub use database::TestDatabase;
 pub use options::TestOptions;
+pub use pgbouncer::{PgBouncer, PoolMode};
 
 use crate::account::Account;
 use crate::cluster::{Cluster, StopMode};

@@ -11,30 +11,31 @@ use sqlx::{ConnectOptions, Connection, PgConnection, Postgres, Transaction, post
 /// - ISO dates, UTC, names quoted only where needed: text from the database has one form;
 /// - settings of a database or a role, such as timeouts or disabled kinds of plans, do not apply;
 /// - `client_connection_check_interval`: locks end soon after the client's process or machine is gone.
-const SETTINGS: &str = "\
-    SET search_path = '';
-    SET row_security = off;
-    SET synchronize_seqscans = off;
-    SET max_parallel_workers_per_gather = 0;
-    SET DateStyle = ISO, YMD;
-    SET IntervalStyle = iso_8601;
-    SET TimeZone = 'UTC';
-    SET extra_float_digits = 3;
-    SET quote_all_identifiers = off;
-    SET standard_conforming_strings = on;
-    SET default_transaction_isolation = 'read committed';
-    SET default_transaction_read_only = off;
-    SET lock_timeout = 0;
-    SET jit = off;
-    SET enable_seqscan = on;
-    SET enable_sort = on;
-    SET enable_hashjoin = on;
-    SET bytea_output = hex;
-    SET statement_timeout = 0;
-    SET idle_in_transaction_session_timeout = 0;
-    SET client_min_messages = warning;
-    SET idle_session_timeout = 0;
-    SET client_connection_check_interval = '2s'";
+const SETTINGS: [(&str, &str); 23] = [
+    ("search_path", "''"),
+    ("row_security", "off"),
+    ("synchronize_seqscans", "off"),
+    ("max_parallel_workers_per_gather", "0"),
+    ("DateStyle", "ISO, YMD"),
+    ("IntervalStyle", "iso_8601"),
+    ("TimeZone", "'UTC'"),
+    ("extra_float_digits", "3"),
+    ("quote_all_identifiers", "off"),
+    ("standard_conforming_strings", "on"),
+    ("default_transaction_isolation", "'read committed'"),
+    ("default_transaction_read_only", "off"),
+    ("lock_timeout", "0"),
+    ("jit", "off"),
+    ("enable_seqscan", "on"),
+    ("enable_sort", "on"),
+    ("enable_hashjoin", "on"),
+    ("bytea_output", "hex"),
+    ("statement_timeout", "0"),
+    ("idle_in_transaction_session_timeout", "0"),
+    ("client_min_messages", "warning"),
+    ("idle_session_timeout", "0"),
+    ("client_connection_check_interval", "'2s'"),
+];
 
 /// The address of the database, with the login.
 #[derive(Clone, Debug)]
@@ -62,8 +63,14 @@ impl Database {
         }
         let named = self.hosts.map(|host| host.application_name(&purpose[..end]).disable_statement_logging());
         let (mut connection, _) = named.connect().await?;
-        sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
+        let set: Vec<String> = SETTINGS.iter().map(|(name, value)| format!("SET {name} = {value}")).collect();
+        sqlx::raw_sql(&set.join("; ")).execute(&mut connection).await?;
         Ok(connection)
+    }
+
+    /// The settings of a connection, with their values as SQL, for transactions behind a pooler.
+    pub fn settings() -> Vec<(&'static str, String)> {
+        SETTINGS.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
     }
 }
 

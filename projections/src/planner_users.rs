@@ -1,8 +1,9 @@
 //! Reads the planner's users for a service: by a function of schema `phaseline`, since its role has no rights on the table.
 
+use phaseline_store::Sessions;
 use serde::Deserialize;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection, PgPool};
+use sqlx::{FromRow, PgConnection};
 use std::fmt;
 use uuid::Uuid;
 
@@ -34,10 +35,14 @@ impl fmt::Display for UsersObstacle {
 ///
 /// # Errors
 /// The database's own; if there is an [`obstacle`], SQLSTATE `42P01`, `42703`, `42883` or `42501`.
-pub async fn find(pool: &PgPool, id: Uuid) -> Result<Option<PlannerUser>, sqlx::Error> {
-    let found: Option<Json<PlannerUser>> =
-        sqlx::query_scalar("SELECT phaseline.planner_user($1)").bind(id).fetch_one(pool).await?;
-    Ok(found.map(|user| user.0))
+pub async fn find(sessions: &Sessions, id: Uuid) -> Result<Option<PlannerUser>, sqlx::Error> {
+    let mut session = sessions.begin().await?;
+    let found: Result<Option<Json<PlannerUser>>, _> = sqlx::query_scalar("SELECT phaseline.planner_user($1)")
+        .bind(id)
+        .persistent(session.keeps_statements())
+        .fetch_one(&mut *session)
+        .await;
+    Ok(session.end(found)?.map(|user| user.0))
 }
 
 /// Why users cannot be read; none if they can. Reads the catalogue only.

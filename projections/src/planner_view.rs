@@ -11,9 +11,9 @@ pub use project_dates::{ProjectDates, project_dates};
 
 use chrono::NaiveDate;
 use phaseline_domain::{DateRange, PhaseId, ProjectId};
-use phaseline_store::{StoreError, stream};
+use phaseline_store::{Sessions, StoreError, stream};
 use serde::Deserialize;
-use sqlx::{FromRow, PgConnection, PgExecutor, PgPool};
+use sqlx::{FromRow, PgConnection};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -76,11 +76,14 @@ pub struct PlannerAssignment {
 }
 
 /// A project and its phases as JSON, for [`parse`], which may take long for many phases; none if the log accepts no commands.
-pub async fn project_json(pool: &PgPool, project: ProjectId) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT phaseline.phases_of($1)::pg_catalog.text")
+pub async fn project_json(sessions: &Sessions, project: ProjectId) -> Result<Option<String>, sqlx::Error> {
+    let mut session = sessions.begin().await?;
+    let json = sqlx::query_scalar("SELECT phaseline.phases_of($1)::pg_catalog.text")
         .bind(project.uuid())
-        .fetch_one(pool)
-        .await
+        .persistent(session.keeps_statements())
+        .fetch_one(&mut *session)
+        .await;
+    session.end(json)
 }
 
 /// Reads the JSON of [`project_json`]; none if there is no such project. `phase` converts a row, with the stream's version.
@@ -111,11 +114,13 @@ pub fn parse<P>(
 
 /// The project of a phase that the table has.
 pub async fn project_of(
-    executor: impl PgExecutor<'_>,
+    connection: &mut PgConnection,
     phase: PhaseId,
 ) -> Result<Option<ProjectId>, sqlx::Error> {
-    let project: Option<Uuid> =
-        sqlx::query_scalar("SELECT phaseline.project_of($1)").bind(phase.uuid()).fetch_one(executor).await?;
+    let project: Option<Uuid> = sqlx::query_scalar("SELECT phaseline.project_of($1)")
+        .bind(phase.uuid())
+        .fetch_one(connection)
+        .await?;
     Ok(project.map(ProjectId::from))
 }
 
@@ -126,7 +131,7 @@ pub async fn past_project_of(
     phase: PhaseId,
     is_visible: impl Fn(ProjectId) -> bool,
 ) -> Result<Option<ProjectId>, StoreError> {
-    let current = project_of(&mut *connection, phase).await?;
+    let current = project_of(connection, phase).await?;
     if let Some(project) = current.filter(|project| is_visible(*project)) {
         return Ok(Some(project));
     }
@@ -159,19 +164,21 @@ pub async fn presence_of(
 
 /// Assignment counts per day of these projects; those without assignments are left out.
 pub async fn assignment_days(
-    pool: &PgPool,
+    sessions: &Sessions,
     projects: &[ProjectId],
 ) -> Result<HashMap<ProjectId, AssignmentDays>, sqlx::Error> {
     let ids: Vec<Uuid> = projects.iter().map(|project| project.uuid()).collect();
-    let days: Vec<(Uuid, Option<String>, i64)> = sqlx::query_as(
+    let mut session = sessions.begin().await?;
+    let days: Result<Vec<(Uuid, Option<String>, i64)>, _> = sqlx::query_as(
         "SELECT d.project, pg_catalog.to_json(d.day) OPERATOR(pg_catalog.#>>) '{}', d.assignments
            FROM phaseline.assignment_days($1) d",
     )
     .bind(ids)
-    .fetch_all(pool)
-    .await?;
+    .persistent(session.keeps_statements())
+    .fetch_all(&mut *session)
+    .await;
     let mut counted: HashMap<ProjectId, Vec<(Option<NaiveDate>, i64)>> = HashMap::new();
-    for (project, day, count) in days {
+    for (project, day, count) in session.end(days)? {
         let day = day.and_then(|day| day.parse().ok());
         counted.entry(project.into()).or_default().push((day, count));
     }
@@ -181,13 +188,14 @@ pub async fn assignment_days(
 /// The assignments of a project on the dates from the first to the last, both included, by date and id: at most `limit` of those
 /// behind `after`.
 pub async fn assignments(
-    pool: &PgPool,
+    sessions: &Sessions,
     project: ProjectId,
     [first, last]: [&str; 2],
     after: Option<(&str, Uuid)>,
     limit: usize,
 ) -> Result<Vec<PlannerAssignment>, sqlx::Error> {
-    sqlx::query_as(
+    let mut session = sessions.begin().await?;
+    let rows = sqlx::query_as(
         "SELECT a.id, a.resource_id,
                 pg_catalog.to_json(a.assignment_date) OPERATOR(pg_catalog.#>>) '{}' AS assignment_date,
                 a.allocation_percentage::text AS allocation_percentage, a.capital_percentage::text AS capital_percentage,
@@ -202,6 +210,8 @@ pub async fn assignments(
     .bind(after.map(|(date, _)| date))
     .bind(after.map(|(_, id)| id))
     .bind(i32::try_from(limit).unwrap_or(i32::MAX))
-    .fetch_all(pool)
-    .await
+    .persistent(session.keeps_statements())
+    .fetch_all(&mut *session)
+    .await;
+    session.end(rows)
 }

@@ -119,7 +119,13 @@ pub async fn append(
     connection: &mut PgConnection,
     batch: &[Append],
 ) -> Result<Vec<Result<Appended, StoreError>>, StoreError> {
-    let appending = verdicts(connection, batch).await?;
+    let appending = match verdicts(connection, batch, true).await {
+        // A missing function may mean an older schema.
+        Err(error) if error.sqlstate() == Some(SqlState::UndefinedFunction) => {
+            return Err(version::older_or(connection, error).await);
+        }
+        appending => appending?,
+    };
     let judged = batch.iter().zip(appending.verdicts);
     Ok(judged
         .map(|(command, verdict)| match verdict {
@@ -138,10 +144,12 @@ pub async fn append(
         .collect())
 }
 
-/// Appends a batch, with verdicts about keys and with the row locations of the projection.
+/// Appends a batch, with verdicts about keys and with the row locations of the projection. `keep` keeps the prepared statement for
+/// later batches.
 pub async fn verdicts<A: Borrow<Append> + Sync>(
     connection: &mut PgConnection,
     batch: &[A],
+    keep: bool,
 ) -> Result<BatchResult, StoreError> {
     let batch: Vec<&Append> = batch.iter().map(Borrow::borrow).collect();
     let mut streams = HashSet::new();
@@ -183,7 +191,7 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
         with_locations.then(|| parts.iter().flat_map(CommandPart::row_locations).collect());
     let keys = || parts.iter().map(|part| part.own().and_then(|command| command.key.as_ref()));
     let dates = || parts.iter().map(|part| part.command.project_dates);
-    let mut rows: Vec<VerdictRow> = match sqlx::query_as(
+    let mut rows: Vec<VerdictRow> = sqlx::query_as(
         "SELECT command, verdict, stream_version, last_position, at, earlier_events, row_locations
            FROM phaseline.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
     )
@@ -204,18 +212,9 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
     .bind(unless_empty(keys().map(|key| key.map(|key| key.fingerprint.as_slice()))))
     .bind(unless_empty(dates().map(|dates| dates.map(DateRange::start))))
     .bind(unless_empty(dates().map(|dates| dates.map(DateRange::end))))
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(StoreError::from)
-    {
-        Ok(rows) => rows,
-        // A missing function may mean an older schema.
-        Err(error) if error.sqlstate() == Some(SqlState::UndefinedFunction) => {
-            version::refuse_older(connection).await?;
-            return Err(error);
-        }
-        Err(error) => return Err(error),
-    };
+    .persistent(keep)
+    .fetch_all(connection)
+    .await?;
     let row_locations = rows.pop_if(|row| row.command == 0).and_then(|row| row.row_locations);
     if rows.len() != parts.len() {
         return Err(StoreError::CountMismatch { offered: parts.len() as u64, inserted: rows.len() as u64 });

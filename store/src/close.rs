@@ -57,8 +57,9 @@ async fn append_closing(
 impl<P: InlineProjection> TimelineStore<P> {
     /// [`close_deleted`] on a connection of the store; removes the timeline from the cache.
     pub async fn close_deleted(&self, project: ProjectId) -> Result<bool, StoreError> {
-        let mut connection = self.connection().await?;
-        let closed = close_deleted(&mut connection, &self.projection, project).await?;
+        let mut session = self.session().await?;
+        let closed = close_deleted(&mut session, &self.projection, project).await;
+        let closed = session.settle(closed).await?;
         if closed {
             self.cache().forget(project);
             tracing::info!(%project, "closed the timeline of a deleted project");

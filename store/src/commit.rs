@@ -6,6 +6,7 @@
 mod classify;
 mod decide;
 mod job;
+mod prepared;
 mod snapshots;
 mod timed;
 
@@ -13,20 +14,18 @@ pub(crate) use decide::{decided, is_large};
 pub(crate) use job::{Job, LoadedTimeline, NoEffect, Outcome};
 pub(crate) use snapshots::OldSnapshotMonitor;
 
-use crate::append::{Append, Appended, BatchResult, Verdict};
+use crate::append::{BatchResult, Verdict};
 use crate::batcher::{Batcher, Jobs, TaskEnded};
 use crate::cache::TimelineCache;
+use crate::sessions::server_left;
 use crate::sqlstate::{is_held_up, is_lost_connection};
 use crate::stream::stream_of;
-use crate::{Committed, FoldedTimeline, Pace, StoreError};
-use chrono::{DateTime, Utc};
+use crate::{FoldedTimeline, Session, Sessions, SqlState, StoreError, schema};
 use classify::{BatchError, busy, failed};
 use decide::{Decided, Decider, Decision};
 use job::too_late;
-use phaseline_domain::{ProjectId, TimelineEvent};
-use sqlx::PgPool;
-use sqlx::pool::PoolConnection;
-use std::borrow::Borrow;
+use phaseline_domain::ProjectId;
+use prepared::{PreparedCommand, find_appended};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,24 +41,15 @@ const SMALL_POOL: u32 = 2;
 /// The committing task.
 #[derive(Debug)]
 pub(crate) struct Committer {
-    pub(crate) pool: PgPool,
+    pub(crate) sessions: Sessions,
     pub(crate) cache: Arc<TimelineCache>,
     /// The lock timeout of this pool's connections.
     pub(crate) patience: Duration,
-    /// The connection of the last batch: the server process behind it has cached plans and pages.
-    pub(crate) kept: Option<PoolConnection<sqlx::Postgres>>,
+    /// The session of the last batch: the server process behind it has cached plans and pages. None through a pooler, where it would
+    /// keep a transaction open.
+    pub(crate) kept: Option<Session>,
     /// Watches for old snapshots, which keep dead row versions.
     pub(crate) snapshots: OldSnapshotMonitor,
-}
-
-/// A decided command to append.
-struct PreparedCommand {
-    job: Job,
-    append: Append,
-    adoption: Vec<TimelineEvent>,
-    decided: Vec<TimelineEvent>,
-    /// The timeline after it, without timestamps.
-    predicted: FoldedTimeline,
 }
 
 /// Sends a command to the committing task, which is started if none runs, and waits for its outcome.
@@ -92,12 +82,38 @@ impl Committer {
             let Some(first) = first else { return };
             let batch = jobs.batch(first).await;
             self.settle(batch).await;
-            if let Some(connection) = &mut self.kept
-                && !self.snapshots.check(connection, &self.cache).await
-            {
-                self.kept = None;
-                self.cache.forget_everything();
-            }
+            self.watch_snapshots().await;
+        }
+    }
+
+    /// Watches for old snapshots, except over a small pool, which may have no other connection for the next request.
+    async fn watch_snapshots(&mut self) {
+        if !self.snapshots.is_due() || self.sessions.most() <= SMALL_POOL {
+            return;
+        }
+        let Some(mut session) = self.session().await.ok() else { return };
+        let alive = self.snapshots.check(&mut session, &self.cache).await;
+        if alive {
+            self.keep(session);
+        } else {
+            self.cache.forget_everything();
+        }
+    }
+
+    /// The kept session, or the next one.
+    async fn session(&mut self) -> Result<Session, StoreError> {
+        match self.kept.take() {
+            Some(kept) if self.sessions.is_on_current_server(&kept) => Ok(kept),
+            _ => Ok(self.sessions.begin().await?),
+        }
+    }
+
+    /// Keeps a session for the next batch, if it is not a transaction, and others are left for requests.
+    fn keep(&mut self, session: Session) {
+        if session.keeps_statements() && self.sessions.most() > SMALL_POOL {
+            self.kept = Some(session);
+        } else {
+            session.end(());
         }
     }
 
@@ -238,43 +254,65 @@ impl Committer {
         prepared: &[PreparedCommand],
         deadline: Deadline,
     ) -> Result<BatchResult, StoreError> {
-        let mut connection = match self.kept.take() {
-            Some(kept) => kept,
-            None => match self.pool.acquire().await {
-                Ok(connection) => connection,
-                Err(error) => {
-                    // The database may come back restored from a backup.
-                    self.cache.forget_everything();
-                    return Err(error.into());
-                }
-            },
-        };
-        let error = match deadline.verdicts(&mut connection, prepared, self.patience).await {
-            Err(StoreError::Database(error)) if is_lost_connection(&error) => error,
-            other => {
-                // A small pool may have no other connection for the next request.
-                self.kept =
-                    Some(connection).filter(|_| self.pool.options().get_max_connections() > SMALL_POOL);
-                return other;
+        let session = match self.session().await {
+            Ok(session) => session,
+            Err(error) => {
+                // The database may come back restored from a backup.
+                self.cache.forget_everything();
+                return Err(error);
             }
         };
-        drop(connection);
+        let error = match self.appended(session, prepared, deadline).await {
+            Err(StoreError::Database(error)) if is_lost_connection(&error) => error,
+            // A missing function may mean an older schema.
+            Err(error) if error.sqlstate() == Some(SqlState::UndefinedFunction) => {
+                return Err(schema::version::explained(&self.sessions, error).await);
+            }
+            other => return other,
+        };
         self.cache.forget_everything();
         let unknown = |error: &dyn std::fmt::Display| StoreError::OutcomeUnknown(error.to_string());
-        let mut connection = self.pool.acquire().await.map_err(|_| unknown(&error))?;
-        let mut appending = deadline
-            .verdicts(&mut connection, prepared, self.patience)
-            .await
-            .map_err(|error| unknown(&error))?;
+        let session = self.sessions.begin().await.map_err(|_| unknown(&error))?;
+        let mut appending =
+            self.appended(session, prepared, deadline).await.map_err(|error| unknown(&error))?;
+        let mut session = self.session().await.map_err(|_| unknown(&error))?;
         for (one, verdict) in prepared.iter().zip(&mut appending.verdicts) {
             if let Verdict::Conflict { .. } | Verdict::Repeated(_) = verdict
                 && let Some(appended) =
-                    find_appended(&mut connection, &one.append).await.map_err(|error| unknown(&error))?
+                    find_appended(&mut session, &one.append).await.map_err(|error| unknown(&error))?
             {
                 *verdict = Verdict::Appended(appended);
             }
         }
+        self.keep(session);
         Ok(appending)
+    }
+
+    /// Appends a batch in one session, and keeps the session if it is not lost.
+    async fn appended(
+        &mut self,
+        mut session: Session,
+        prepared: &[PreparedCommand],
+        deadline: Deadline,
+    ) -> Result<BatchResult, StoreError> {
+        let sessions = self.sessions.clone();
+        let server = session.server();
+        let appending = tokio::select! {
+            biased;
+            appending = deadline.verdicts(&mut session, prepared, self.patience) => appending,
+            // A server that failed may never answer.
+            () = sessions.left(server) => Err(StoreError::Database(server_left())),
+        };
+        if !session.keeps_statements() {
+            return session.settle(appending).await;
+        }
+        match &appending {
+            Err(StoreError::Database(error)) if is_lost_connection(error) => {}
+            // The server has become a standby.
+            Err(error) if error.sqlstate() == Some(SqlState::ReadOnly) => session.discard(),
+            _ => self.keep(session),
+        }
+        appending
     }
 
     /// Reports each command's outcome, and updates the cache. The outcomes are sent last: each wakes a task, which must find
@@ -313,46 +351,6 @@ impl Committer {
     }
 }
 
-impl Borrow<Append> for PreparedCommand {
-    fn borrow(&self) -> &Append {
-        &self.append
-    }
-}
-
-impl PreparedCommand {
-    /// The result of an appended command; `before` is the timeline after those before it in the batch.
-    async fn committed(&mut self, before: Option<&Arc<FoldedTimeline>>, appended: Appended) -> Committed {
-        let adoption = std::mem::take(&mut self.adoption);
-        let decided = std::mem::take(&mut self.decided);
-        let at = appended.recorded_at.naive_utc();
-        let mut after = std::mem::take(&mut self.predicted);
-        if let Some(before) = before {
-            // The timestamps of earlier commands are known only now.
-            after.timestamps.clone_from(&before.timestamps);
-            after.position = before.position;
-        }
-        let mut pace = Pace::begin();
-        for event in &decided {
-            after.record_timestamps(event, at);
-            pace.pause().await;
-        }
-        if !decided.is_empty() {
-            after.version = appended.version;
-            after.position = appended.position;
-        }
-        let after = Arc::new(after);
-        let events = adoption.iter().cloned().chain(decided).collect();
-        Committed {
-            events,
-            adoption,
-            version: after.version,
-            position: after.position,
-            after,
-            repeated: false,
-        }
-    }
-}
-
 /// The results of the appended commands of a batch.
 #[derive(Default)]
 struct Results {
@@ -360,25 +358,4 @@ struct Results {
     timelines: HashMap<ProjectId, Arc<FoldedTimeline>>,
     /// The version that each project has reached.
     reached: HashMap<ProjectId, i64>,
-}
-
-/// The result of an append, if its events are in the log under their ids.
-async fn find_appended(
-    connection: &mut PoolConnection<sqlx::Postgres>,
-    append: &Append,
-) -> Result<Option<Appended>, StoreError> {
-    let mut events = append.all_events();
-    let version = append.expected + i64::try_from(events.len()).unwrap_or_default();
-    let Some(last) = events.next_back() else { return Ok(None) };
-    let found: Option<(i64, DateTime<Utc>)> = sqlx::query_as(
-        "SELECT position, recorded_at FROM phaseline.events
-          WHERE stream_type = $1 AND stream_id = $2 AND version = $3 AND event_id = $4",
-    )
-    .bind(append.stream.stream_type)
-    .bind(append.stream.id)
-    .bind(version)
-    .bind(last.event_id)
-    .fetch_optional(&mut **connection)
-    .await?;
-    Ok(found.map(|(position, recorded_at)| Appended { version, position, recorded_at }))
 }

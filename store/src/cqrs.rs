@@ -44,8 +44,9 @@ impl<P: InlineProjection> TimelineStore<P> {
             project_dates: context.start.dates_to_follow().or_else(|| folded.timeline.range()),
             following,
         }];
-        let mut connection = self.connection().await?;
-        let verdicts = append::append(&mut connection, &batch).await?;
+        let mut session = self.session().await?;
+        let verdicts = append::append(&mut session, &batch).await;
+        let verdicts = session.settle(verdicts).await?;
         verdicts.into_iter().next().unwrap_or(Err(StoreError::CountMismatch { offered: 1, inserted: 0 }))
     }
 }
@@ -102,8 +103,9 @@ impl<P: InlineProjection> cqrs_es::EventStore<Timeline> for TimelineStore<P> {
         aggregate_id: &str,
     ) -> Result<Vec<EventEnvelope<Timeline>>, AggregateError<Refusal>> {
         let project = project_of(aggregate_id)?;
-        let mut connection = self.connection().await.map_err(to_cqrs)?;
-        let history = history(&mut connection, project, None).await.map_err(to_cqrs)?;
+        let mut session = self.session().await.map_err(to_cqrs)?;
+        let history = history(&mut session, project, None).await;
+        let history = session.end(history).map_err(to_cqrs)?;
         let readable = |event: RecordedTimeline| match event.content {
             Content::Event(happened) => {
                 Some(envelope(project, event.recorded.version, happened, event.recorded.metadata))

@@ -8,11 +8,12 @@ use crate::request::{Committed, ExecuteError, Preview, Request};
 use crate::stream::{history, skipped_of, stream_of};
 use crate::unreadable::StreamReader;
 use crate::{
-    Content, EarlierResult, FoldedTimeline, InlineProjection, Metadata, RecordedTimeline, SqlState,
-    StoreError, TimelineStore, read,
+    Content, EarlierResult, FoldedTimeline, IdempotencyKey, InlineProjection, Metadata, RecordedTimeline,
+    SqlState, StoreError, TimelineStore, read,
 };
 use phaseline_domain::{Following, ProjectId, TimelineCommand};
 use sqlx::PgConnection;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// How often a command is decided again after another writer was faster; each time a writer made progress.
@@ -121,10 +122,12 @@ impl<P: InlineProjection> TimelineStore<P> {
 
     /// Deletes expired idempotency keys, and returns their number.
     pub async fn forget_idempotency_keys(&self) -> Result<i64, StoreError> {
-        let mut connection = self.connection().await?;
-        Ok(sqlx::query_scalar("SELECT phaseline.forget_idempotency_keys()")
-            .fetch_one(&mut *connection)
-            .await?)
+        let mut session = self.session().await?;
+        let forgotten = sqlx::query_scalar("SELECT phaseline.forget_idempotency_keys()")
+            .fetch_one(&mut *session)
+            .await
+            .map_err(StoreError::from);
+        session.settle(forgotten).await
     }
 
     /// The effects of a command on the current timeline; `opening` opens it first if there is none.
@@ -157,8 +160,9 @@ impl<P: InlineProjection> TimelineStore<P> {
         match why {
             NoEffect::Unchanged => {
                 if on.adoption.is_none() && sets_dates(&request.command) {
-                    let mut connection = self.connection().await?;
-                    if !self.projection.has_dates_of(&mut connection, &folded.timeline).await? {
+                    let mut session = self.session().await?;
+                    let has_dates = self.projection.has_dates_of(&mut session, &folded.timeline).await;
+                    if !session.end(has_dates)? {
                         return Err(StoreError::RowsDiffer(request.project).into());
                     }
                 }
@@ -188,51 +192,28 @@ impl<P: InlineProjection> TimelineStore<P> {
     /// The result of an earlier request with the same key.
     async fn earlier(&self, request: &Request) -> Result<Option<Committed>, StoreError> {
         let Some(key) = &request.key else { return Ok(None) };
-        let mut connection = self.connection().await?;
-        let used: Option<(Vec<u8>, i64, i32)> = sqlx::query_as(
-            "SELECT fingerprint, version, events FROM phaseline.idempotency_keys
-              WHERE scope = $1 AND key = $2 AND login IN (session_user, '')
-                AND recorded_at > clock_timestamp() - interval '24 hours'
-              ORDER BY login DESC LIMIT 1",
-        )
-        .bind(&key.scope)
-        .bind(&key.key)
-        .fetch_optional(&mut *connection)
-        .await?;
-        match used {
-            None => Ok(None),
-            Some((fingerprint, ..)) if fingerprint != key.fingerprint => Err(StoreError::KeyReused),
-            Some((_, version, events)) => {
-                let earlier = EarlierResult { version, events: events.into() };
-                Ok(Some(read_earlier(&mut connection, request.project, earlier).await?))
-            }
-        }
+        let mut session = self.session().await?;
+        let keep = session.keeps_statements();
+        let earlier = match used_key(&mut session, key, keep).await {
+            Ok(Some(earlier)) => read_earlier(&mut session, request.project, earlier).await.map(Some),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        session.end(earlier)
     }
 
     async fn repeat(&self, project: ProjectId, earlier: EarlierResult) -> Result<Committed, StoreError> {
-        let mut connection = self.connection().await?;
-        read_earlier(&mut connection, project, earlier).await
+        let mut session = self.session().await?;
+        let earlier = read_earlier(&mut session, project, earlier).await;
+        session.end(earlier)
     }
 
     /// The current timeline of the log: the cached one, brought up to date.
     async fn reload(&self, project: ProjectId) -> Result<LoadedTimeline, StoreError> {
         let Some(known) = self.cache().timeline(project) else { return self.load(project).await };
-        let mut newer: Vec<RecordedTimeline> = Vec::new();
-        let skipped = {
-            let mut connection = self.connection().await?;
-            let skipped = skipped_of(&mut connection, project).await?;
-            // From the last known event on, to check that it is still the same.
-            let stream = stream_of(project);
-            let first = known.version.max(1);
-            let mut reader = StreamReader::new(project, known.timeline.project().is_some());
-            read::stream_from(&mut connection, stream, first, None, |recorded| {
-                let content = reader.read(&recorded, skipped.contains(&recorded.position));
-                newer.push(RecordedTimeline { recorded, content });
-                Ok(())
-            })
-            .await?;
-            skipped
-        };
+        let mut session = self.session().await?;
+        let newer = newer_events(&mut session, project, &known).await;
+        let NewerEvents { events: newer, skipped } = session.end(newer)?;
         // A new mark may leave out an event that the cached timeline contains.
         let left_out = skipped.iter().any(|position| *position <= known.position);
         let unreadable = newer.iter().any(|event| matches!(event.content, Content::Unreadable(_)));
@@ -250,8 +231,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         if folded.timeline.project().is_none() {
             return self.load(project).await;
         }
-        let mut connection = self.connection().await?;
-        let project_dates = self.project_dates(&mut connection, project).await?;
+        let project_dates = self.project_dates(self.session().await?, project).await?;
         Ok(LoadedTimeline { folded, adoption: None, project_dates })
     }
 }
@@ -305,6 +285,54 @@ fn predict(start: LoadedTimeline, opening: Option<&TimelineCommand>, command: &T
         dates.into_iter().chain(events).collect::<Vec<_>>()
     });
     Preview { before, events, after }
+}
+
+/// The result that a key was used for, within a day.
+async fn used_key(
+    connection: &mut PgConnection,
+    key: &IdempotencyKey,
+    keep: bool,
+) -> Result<Option<EarlierResult>, StoreError> {
+    let used: Option<(Vec<u8>, i64, i32)> = sqlx::query_as(
+        "SELECT fingerprint, version, events FROM phaseline.idempotency_keys
+          WHERE scope = $1 AND key = $2 AND login IN (session_user, '')
+            AND recorded_at > clock_timestamp() - interval '24 hours'
+          ORDER BY login DESC LIMIT 1",
+    )
+    .bind(&key.scope)
+    .bind(&key.key)
+    .persistent(keep)
+    .fetch_optional(connection)
+    .await?;
+    match used {
+        None => Ok(None),
+        Some((fingerprint, ..)) if fingerprint != key.fingerprint => Err(StoreError::KeyReused),
+        Some((_, version, events)) => Ok(Some(EarlierResult { version, events: events.into() })),
+    }
+}
+
+/// The events of a cached timeline from its last known one on, and the positions of all that are left out.
+struct NewerEvents {
+    events: Vec<RecordedTimeline>,
+    skipped: HashSet<i64>,
+}
+
+/// Reads from the last known event on, to check that it is still the same.
+async fn newer_events(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    known: &FoldedTimeline,
+) -> Result<NewerEvents, StoreError> {
+    let skipped = skipped_of(connection, project).await?;
+    let mut events = Vec::new();
+    let mut reader = StreamReader::new(project, known.timeline.project().is_some());
+    read::stream_from(connection, stream_of(project), known.version.max(1), None, |recorded| {
+        let content = reader.read(&recorded, skipped.contains(&recorded.position));
+        events.push(RecordedTimeline { recorded, content });
+        Ok(())
+    })
+    .await?;
+    Ok(NewerEvents { events, skipped })
 }
 
 /// The result of an earlier request, from the log.

@@ -75,6 +75,8 @@ pub struct ServerState {
     pub is_in_recovery: bool,
     /// Its sessions cannot write: it is in recovery, or `default_transaction_read_only` is set.
     pub is_read_only: bool,
+    /// When the server was started, in microseconds since 1970: two servers behind one address differ in it.
+    pub started_at: i64,
 }
 
 impl ServerState {
@@ -86,10 +88,16 @@ impl ServerState {
         let row = connection
             .fetch_one(sqlx::raw_sql(
                 "SELECT pg_catalog.pg_is_in_recovery(),
-                        pg_catalog.current_setting('transaction_read_only') OPERATOR(pg_catalog.=) 'on'",
+                        pg_catalog.current_setting('transaction_read_only') OPERATOR(pg_catalog.=) 'on',
+                        (pg_catalog.extract('epoch', pg_catalog.pg_postmaster_start_time())
+                            OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8",
             ))
             .await?;
-        Ok(Self { is_in_recovery: row.try_get(0)?, is_read_only: row.try_get(1)? })
+        Ok(Self {
+            is_in_recovery: row.try_get(0)?,
+            is_read_only: row.try_get(1)?,
+            started_at: row.try_get(2)?,
+        })
     }
 }
 

@@ -8,6 +8,7 @@
 //! - [`hash`] chains each event to the one before it; [`chain`] checks a log.
 //! - [`TimelineStore::submit`] executes commands: decided on timelines of the [`cache`], committed in groups, each with its own verdict.
 //! - [`close`] closes the timelines of projects that the planner deleted.
+//! - [`sessions`] hands out the connections of services and single commands; [`pooler`] finds out how they keep their state.
 //! - [`batcher`] collects jobs that arrive together for one task.
 //! - [`folded`] is the fold of one stream.
 //! - [`hosts`] connects to the wanted one of several servers.
@@ -34,11 +35,13 @@ pub mod hosts;
 pub mod import;
 mod pace;
 pub mod parallel;
+pub mod pooler;
 pub mod progress;
 pub mod projection;
 pub mod read;
 pub mod request;
 pub mod schema;
+pub mod sessions;
 pub mod skip;
 mod sqlstate;
 pub mod stream;
@@ -52,8 +55,10 @@ pub use folded::{FoldedTimeline, PhaseTimestamps};
 pub use hosts::{Hosts, SessionAttributes};
 pub use import::{Import, Imported};
 pub use pace::Pace;
+pub use pooler::{Pooler, Pooling};
 pub use projection::{Adoption, InlineProjection, UnadoptedProject};
 pub use request::{Committed, ExecuteError, Preview, Request};
+pub use sessions::{Admission, Begin, Session, SessionSettings, Sessions};
 pub use skip::SkippedEvent;
 pub use sqlstate::SqlState;
 pub use stream::RecordedTimeline;

@@ -7,6 +7,7 @@
 //! (`docs/decisions/rebuild.md`).
 
 use crate::copy::{self, Row};
+use crate::read;
 use crate::stream::TIMELINE;
 use crate::unreadable::{self, EventHeader};
 use crate::{StoreError, UnreadableEvent};
@@ -180,10 +181,7 @@ impl ChunkReader {
     where
         D: Fn(&LogEntry<'_>) -> Result<T, StoreError>,
     {
-        let mut transaction = self
-            .connection
-            .begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            .await?;
+        let mut transaction = self.connection.begin_with(read::BEGIN_SNAPSHOT).await?;
         // Reading by position needs the index, even if statistics of a newly filled table suggest otherwise.
         let settings = format!(
             "SET TRANSACTION SNAPSHOT '{}'; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;

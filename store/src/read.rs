@@ -4,15 +4,30 @@ use crate::copy::{self, CopyError, Row};
 use crate::{Metadata, Pace, RawEvent, RecordedEvent, StoreError, StreamId};
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
-use sqlx::{Connection, PgConnection, Postgres, Transaction};
+use sqlx::{Connection, Database, PgConnection, Postgres, Transaction, TransactionManager};
 use uuid::Uuid;
 
 const COLUMNS: &str = "position, stream_type, stream_id, version, event_id, event_type, schema_version, \
                        payload, metadata, salt, recorded_at, hash, login";
 
-/// Begins a transaction in which log and tables are read as of one moment, and nothing can be written.
+/// The statement that begins the transaction of a [`snapshot`].
+pub(crate) const BEGIN_SNAPSHOT: &str = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
+/// Begins a transaction in which log and tables are read as of one moment, and nothing can be written: a savepoint if the session
+/// is such a transaction already.
 pub async fn snapshot(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
-    connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
+    type Transactions = <Postgres as Database>::TransactionManager;
+    if Transactions::get_transaction_depth(connection) > 0 {
+        let is_snapshot: bool = sqlx::query_scalar(
+            "SELECT pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.=) 'repeatable read'",
+        )
+        .fetch_one(&mut *connection)
+        .await?;
+        if is_snapshot {
+            return connection.begin().await;
+        }
+    }
+    connection.begin_with(BEGIN_SNAPSHOT).await
 }
 
 /// Whether the table of events has all columns of this program's version.

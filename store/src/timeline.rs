@@ -5,11 +5,10 @@ use crate::cache::{self, TimelineCache};
 use crate::commit::{self, Committer, Job, LoadedTimeline, Outcome};
 use crate::projection::{Adoption, InlineProjection};
 use crate::stream::{RecordedTimeline, held_elsewhere, history_each};
-use crate::{Content, FoldedTimeline, Quarantine, SqlState, StoreError, schema};
+use crate::{Content, FoldedTimeline, Quarantine, Session, Sessions, SqlState, StoreError, schema};
 use chrono::NaiveDateTime;
 use phaseline_domain::{DateRange, PhaseId, ProjectId};
-use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, PgPool, Postgres};
+use sqlx::PgConnection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The timelines in the log of one database. Clones share the cache and the committing task.
 #[derive(Clone, Debug)]
 pub struct TimelineStore<P> {
-    pool: PgPool,
+    sessions: Sessions,
     pub(crate) projection: P,
     /// Whether the schema version was checked.
     known: Arc<AtomicBool>,
@@ -30,10 +29,10 @@ pub struct TimelineStore<P> {
 }
 
 impl<P: InlineProjection> TimelineStore<P> {
-    /// The store over a pool; `projection` finds the rows to adopt.
-    pub fn new(pool: PgPool, projection: P) -> Self {
+    /// The store over sessions, or over a pool of the caller's; `projection` finds the rows to adopt.
+    pub fn new(sessions: impl Into<Sessions>, projection: P) -> Self {
         Self {
-            pool,
+            sessions: sessions.into(),
             projection,
             known: Arc::default(),
             cache: Arc::new(TimelineCache::of(cache::TIMELINES)),
@@ -42,14 +41,14 @@ impl<P: InlineProjection> TimelineStore<P> {
         }
     }
 
-    /// A connection, whose schema version is checked once, with the first connection.
-    pub(crate) async fn connection(&self) -> Result<PoolConnection<Postgres>, StoreError> {
-        let mut connection = self.pool.acquire().await?;
+    /// The next session; the first one checks the schema's version.
+    pub(crate) async fn session(&self) -> Result<Session, StoreError> {
+        let mut session = self.sessions.begin().await?;
         if !self.known.load(Ordering::Relaxed) {
-            schema::version::refuse_newer(&mut connection).await?;
+            schema::version::refuse_newer(&mut session).await?;
             self.known.store(true, Ordering::Relaxed);
         }
-        Ok(connection)
+        Ok(session)
     }
 
     /// A project's history, oldest first, unreadable events included; empty if the log does not have the project.
@@ -65,13 +64,14 @@ impl<P: InlineProjection> TimelineStore<P> {
         project: ProjectId,
         mut each: impl FnMut(RecordedTimeline),
     ) -> Result<(), StoreError> {
-        let mut connection = self.connection().await?;
+        let mut session = self.session().await?;
         let mut unreadable = false;
-        let read = history_each(&mut connection, project, None, |recorded| {
+        let read = history_each(&mut session, project, None, |recorded| {
             unreadable |= matches!(recorded.content, Content::Unreadable(_));
             each(recorded);
         });
-        read.await?;
+        let read = read.await;
+        session.end(read)?;
         if unreadable {
             self.cache.quarantine(project);
         }
@@ -122,7 +122,7 @@ impl<P: InlineProjection> TimelineStore<P> {
     /// Sends a command to the committing task.
     pub(crate) async fn commit(&self, job: Job) -> Result<Outcome, StoreError> {
         let committer = || Committer {
-            pool: self.pool.clone(),
+            sessions: self.sessions.clone(),
             cache: Arc::clone(&self.cache),
             patience: self.patience,
             kept: None,
@@ -131,18 +131,17 @@ impl<P: InlineProjection> TimelineStore<P> {
         commit::submit(&self.queue, committer, job).await
     }
 
-    /// The dates of a project in the planner's table.
+    /// The dates of a project in the planner's table, which ends the session.
     pub(crate) async fn project_dates(
         &self,
-        connection: &mut PgConnection,
+        mut session: Session,
         project: ProjectId,
     ) -> Result<Option<DateRange>, StoreError> {
-        let found = self.projection.project_dates(connection, project).await;
+        let found = self.projection.project_dates(&mut session, project).await;
         let of_older_schema = [SqlState::UndefinedFunction, SqlState::InsufficientPrivilege];
-        match found {
+        match session.end(found) {
             Err(error) if error.sqlstate().is_some_and(|state| of_older_schema.contains(&state)) => {
-                schema::version::refuse_older(connection).await?;
-                Err(error)
+                Err(schema::version::explained(&self.sessions, error).await)
             }
             found => found,
         }
@@ -150,9 +149,31 @@ impl<P: InlineProjection> TimelineStore<P> {
 
     /// The timeline for the next command: from the log, or adopted if the log has none.
     pub(crate) async fn load(&self, project: ProjectId) -> Result<LoadedTimeline, StoreError> {
-        let mut connection = self.connection().await?;
+        let mut session = self.session().await?;
+        let recorded = self.recorded(&mut session, project).await;
+        match recorded {
+            Ok(folded) if folded.timeline.project().is_some() => {
+                let folded = Arc::new(folded);
+                self.cache.keep(project, Arc::clone(&folded));
+                let project_dates = self.project_dates(session, project).await?;
+                Ok(LoadedTimeline { folded, adoption: None, project_dates })
+            }
+            Ok(folded) => {
+                let adopted = self.adopted(&mut session, project, folded).await;
+                session.end(adopted)
+            }
+            Err(error) => session.end(Err(error)),
+        }
+    }
+
+    /// The fold of the log's events.
+    async fn recorded(
+        &self,
+        connection: &mut PgConnection,
+        project: ProjectId,
+    ) -> Result<FoldedTimeline, StoreError> {
         let (mut folded, mut quarantine) = (FoldedTimeline::default(), Quarantine::default());
-        let read = history_each(&mut connection, project, None, |event| {
+        let read = history_each(connection, project, None, |event| {
             folded.record(&event);
             if let Content::Unreadable(event) = event.content {
                 quarantine.add(*event);
@@ -170,17 +191,21 @@ impl<P: InlineProjection> TimelineStore<P> {
             self.cache.quarantine(project);
             return Err(StoreError::Quarantined { project, quarantine });
         }
-        if folded.timeline.project().is_some() {
-            let folded = Arc::new(folded);
-            self.cache.keep(project, Arc::clone(&folded));
-            let project_dates = self.project_dates(&mut connection, project).await?;
-            return Ok(LoadedTimeline { folded, adoption: None, project_dates });
-        }
+        Ok(folded)
+    }
+
+    /// The timeline as its adoption would begin it; the given one if there are no rows to adopt.
+    async fn adopted(
+        &self,
+        connection: &mut PgConnection,
+        project: ProjectId,
+        mut folded: FoldedTimeline,
+    ) -> Result<LoadedTimeline, StoreError> {
         // While the log accepts no commands, that error comes before one about an unknown project.
-        if !schema::accepts_commands(&mut connection).await? {
+        if !schema::accepts_commands(&mut *connection).await? {
             return Err(StoreError::NotAccepting);
         }
-        let Some(found) = self.projection.find_unadopted(&mut connection, project).await? else {
+        let Some(found) = self.projection.find_unadopted(&mut *connection, project).await? else {
             return Ok(LoadedTimeline::cached(Arc::new(folded)));
         };
         let refused = |reasons| StoreError::Unadoptable { project, reasons };
@@ -188,7 +213,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         if !found.is_in_projects {
             return Err(StoreError::UnknownProject(project));
         }
-        let elsewhere = held_elsewhere(&mut connection, project, &events).await?;
+        let elsewhere = held_elsewhere(&mut *connection, project, &events).await?;
         if !elsewhere.is_empty() {
             return Err(refused(elsewhere));
         }

@@ -10,7 +10,7 @@ use axum::http::header::{AUTHORIZATION, HeaderMap};
 use axum::http::request::Parts;
 use jsonwebtoken::errors::ErrorKind;
 use phaseline_domain::ProjectId;
-use sqlx::PgPool;
+use phaseline_store::Sessions;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const ANONYMOUS: &str = "anonymous";
 pub(crate) struct Authenticator {
     auth: Auth,
     /// For the planner's users.
-    pool: PgPool,
+    sessions: Sessions,
     /// How long a user of the planner is taken to be active without another query.
     subject_valid: Duration,
     /// A cache of the planner's users.
@@ -30,8 +30,8 @@ pub(crate) struct Authenticator {
 }
 
 impl Authenticator {
-    pub(crate) fn new(auth: Auth, subject_valid: Duration, pool: PgPool) -> Self {
-        Self { auth, pool, subject_valid, subjects: PlannerSubjects::default() }
+    pub(crate) fn new(auth: Auth, subject_valid: Duration, sessions: Sessions) -> Self {
+        Self { auth, sessions, subject_valid, subjects: PlannerSubjects::default() }
     }
 
     /// The caller of a request with these headers.
@@ -47,7 +47,7 @@ impl Authenticator {
                 let name = match rules.subjects {
                     Subjects::Any => claims.username().and_then(recordable),
                     Subjects::Planner => {
-                        self.subjects.name_of(&claims.sub, &self.pool, self.subject_valid).await?
+                        self.subjects.name_of(&claims.sub, &self.sessions, self.subject_valid).await?
                     }
                 };
                 let scopes = claims.scope.as_ref();

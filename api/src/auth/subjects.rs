@@ -4,8 +4,7 @@ use super::Denied;
 use super::names::recordable;
 use crate::problem::{Problem, unavailable};
 use phaseline_projections::planner_users::{self, PlannerUser};
-use phaseline_store::SqlState;
-use sqlx::PgPool;
+use phaseline_store::{Sessions, SqlState};
 use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
@@ -54,7 +53,7 @@ impl PlannerSubjects {
     pub(super) async fn name_of(
         &self,
         subject: &str,
-        pool: &PgPool,
+        sessions: &Sessions,
         valid: Duration,
     ) -> Result<Option<String>, Denied> {
         let refused = || Denied::Invalid("its subject (sub) is not the id of an active user of the planner");
@@ -64,7 +63,7 @@ impl PlannerSubjects {
             Some(answer) => answer.user,
             None => {
                 let requested_at = Instant::now();
-                let user = planner_users::find(pool, id).await.map_err(|error| unreadable(&error))?;
+                let user = planner_users::find(sessions, id).await.map_err(|error| unreadable(&error))?;
                 self.remember(id, Answer { user: user.clone(), requested_at }, valid);
                 user
             }

@@ -4,11 +4,12 @@ use crate::state::AppState;
 use crate::telemetry::{CONNECTIONS_LIMIT, DATABASE_UP, OLDEST_SNAPSHOT, POOL, POOL_LIMIT, POSITION};
 use metrics::gauge;
 use phaseline_store::{StoreError, schema};
+use sqlx::PgConnection;
 
 /// Updates the gauges that are read from the database: called for each request of `/metrics`.
 #[expect(clippy::cast_precision_loss, reason = "Prometheus has floating-point numbers only")]
 pub(super) async fn sample(app: &AppState) {
-    let (size, idle) = (app.pool.size(), app.pool.num_idle());
+    let (size, idle) = app.sessions.connections();
     let looked_up = lookup(app).await;
     app.telemetry.record(|| {
         gauge!(POOL, "state" => "idle").set(idle as f64);
@@ -35,14 +36,19 @@ struct LookedUp {
 }
 
 async fn lookup(app: &AppState) -> Result<LookedUp, StoreError> {
-    let mut connection = app.pool.acquire().await?;
+    let mut session = app.sessions.begin().await?;
+    let found = numbers(&mut session).await;
+    session.end(found)
+}
+
+async fn numbers(connection: &mut PgConnection) -> Result<LookedUp, StoreError> {
     let mut found = LookedUp::default();
-    match schema::installed(&mut connection).await {
+    match schema::installed(connection).await {
         Ok(true) => {}
         Ok(false) | Err(StoreError::NewerSchema { .. }) => return Ok(found),
         Err(error) => return Err(error),
     }
-    found.position = Some(schema::tip(&mut connection).await?.position);
-    found.oldest_snapshot = Some(schema::oldest_snapshot(&mut connection).await?.unwrap_or(0.0));
+    found.position = Some(schema::tip(connection).await?.position);
+    found.oldest_snapshot = Some(schema::oldest_snapshot(connection).await?.unwrap_or(0.0));
     Ok(found)
 }

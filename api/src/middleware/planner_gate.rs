@@ -24,11 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Checks the tables on a connection of the pool, if they should have the timeline shape. If that fails, the last known state counts.
 async fn check(app: &AppState) -> Option<Arc<str>> {
     let checking = async {
-        let mut connection = app.pool.acquire().await?;
-        if schema::accepts_commands(&mut connection).await? {
-            return Ok(app.planner_schema.check(&mut connection).await?);
-        }
-        Ok::<_, StoreError>(None)
+        let mut session = app.sessions.begin().await?;
+        let message = match schema::accepts_commands(&mut session).await {
+            Ok(true) => app.planner_schema.check(&mut session).await.map_err(StoreError::from),
+            Ok(false) => Ok(None),
+            Err(error) => Err(error),
+        };
+        session.end(message)
     };
     match tokio::time::timeout(PATIENCE, checking).await {
         Ok(Ok(message)) => message,

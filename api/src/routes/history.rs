@@ -236,8 +236,9 @@ async fn read_page(
 
 /// The log's id, which cursors carry; nil for an installation without a head, whose histories are empty.
 async fn log_id(app: &AppState) -> Result<Uuid, RouteFailure> {
-    let mut connection = app.pool.acquire().await.map_err(of_read)?;
-    match schema::log_id(&mut connection).await {
+    let mut session = app.sessions.begin().await.map_err(of_read)?;
+    let id = schema::log_id(&mut session).await;
+    match session.end(id) {
         Ok(id) => Ok(id),
         Err(StoreError::NotInstalled) => Ok(Uuid::nil()),
         Err(StoreError::Database(error)) => Err(of_read(error).into()),
@@ -247,8 +248,9 @@ async fn log_id(app: &AppState) -> Result<Uuid, RouteFailure> {
 
 /// The marks on a history's events.
 async fn marks(app: &AppState, project: ProjectId) -> Result<Vec<SkippedEvent>, RouteFailure> {
-    let mut connection = app.pool.acquire().await.map_err(of_read)?;
-    Ok(skip::of_stream(&mut connection, project.uuid()).await.map_err(Problem::from)?)
+    let mut session = app.sessions.begin().await.map_err(of_read)?;
+    let marks = skip::of_stream(&mut session, project.uuid()).await;
+    Ok(session.end(marks).map_err(Problem::from)?)
 }
 
 /// The entries of one page, selected while the history is read; all others are dropped.

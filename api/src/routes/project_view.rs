@@ -29,7 +29,7 @@ pub(crate) async fn current_project(
     app: &AppState,
     project: ProjectId,
 ) -> Result<Option<CurrentProject>, Box<Problem>> {
-    let Some(json) = planner_view::project_json(&app.pool, project).await.map_err(of_read)? else {
+    let Some(json) = planner_view::project_json(&app.sessions, project).await.map_err(of_read)? else {
         return Err(Box::new(Problem::of_store(&StoreError::NotAccepting)));
     };
     let parsed =
@@ -62,9 +62,10 @@ pub(crate) async fn past_project_of(
     if let Some(project) = remembered_project_of(app, caller, phase) {
         return Ok(Some(project));
     }
-    let mut connection = app.pool.acquire().await.map_err(of_read)?;
+    let mut session = app.sessions.begin().await.map_err(of_read)?;
     let may_see = |project| caller.may_see(project);
-    planner_view::past_project_of(&mut connection, phase, may_see).await.map_err(|error| match error {
+    let project = planner_view::past_project_of(&mut session, phase, may_see).await;
+    session.end(project).map_err(|error| match error {
         StoreError::Database(error) => of_read(error),
         error => Box::new(Problem::of_store(&error)),
     })
@@ -103,7 +104,9 @@ async fn recorded_project_of(
     caller: &Caller,
     phase: PhaseId,
 ) -> Result<Option<ProjectId>, Box<Problem>> {
-    let found = planner_view::project_of(&app.pool, phase).await.map_err(of_read)?;
+    let mut session = app.sessions.begin().await.map_err(of_read)?;
+    let found = planner_view::project_of(&mut session, phase).await;
+    let found = session.end(found).map_err(of_read)?;
     Ok(found.filter(|project| caller.may_see(*project)))
 }
 
@@ -112,5 +115,5 @@ pub(crate) async fn assignment_days(
     app: &AppState,
     project: ProjectId,
 ) -> Result<AssignmentDays, Box<Problem>> {
-    app.assignment_counts.of(&app.pool, project).await
+    app.assignment_counts.of(&app.sessions, project).await
 }

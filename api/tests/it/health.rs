@@ -89,8 +89,10 @@ async fn a_missing_or_unavailable_role_is_named() {
     assert_eq!(reason(&service.client).await, "role_denied");
     database.psql("GRANT phaseline_writer TO api_test_login");
     becomes_ready(&service.client).await;
-    let user: String =
-        sqlx::query_scalar("SELECT current_user::text").fetch_one(&service.pool).await.unwrap();
+    let user: String = sqlx::query_scalar("SELECT current_user::text")
+        .fetch_one(&mut *service.sessions.begin().await.unwrap())
+        .await
+        .unwrap();
     assert_eq!(user, "phaseline_writer");
     service.stopped_now().await;
     database.psql("DROP ROLE api_test_login");
@@ -109,14 +111,17 @@ async fn connections_have_the_rights_of_the_role_and_an_end_to_all_waiting() {
     ] {
         let found: String = sqlx::query_scalar("SELECT current_setting($1)")
             .bind(setting)
-            .fetch_one(&service.pool)
+            .fetch_one(&mut *service.sessions.begin().await.unwrap())
             .await
             .unwrap();
         assert_eq!(found, value, "{setting}");
     }
-    let denied = sqlx::query("SELECT 1 FROM public.projects").execute(&service.pool).await.unwrap_err();
+    let denied = sqlx::query("SELECT 1 FROM public.projects")
+        .execute(&mut *service.sessions.begin().await.unwrap())
+        .await
+        .unwrap_err();
     assert_eq!(denied.as_database_error().unwrap().code().as_deref(), Some("42501"));
-    assert_eq!(service.pool.options().get_max_connections(), 16);
+    assert_eq!(service.sessions.most(), 16);
 }
 
 #[tokio::test]
@@ -183,7 +188,7 @@ async fn metrics_include_pool_log_and_oldest_snapshot_if_readable() {
     let position = database.psql("SELECT max(position) FROM phaseline.events");
     has(&metrics, &format!("phaseline_log_position {}", position.trim()));
     has(&metrics, "phaseline_pool_connections_limit 3");
-    let held = service.pool.acquire().await.unwrap();
+    let held = service.sessions.begin().await.unwrap();
     let metrics = service.client.get("/metrics").send().await.is(200).text();
     has(&metrics, "phaseline_pool_connections{state=\"used\"} 1");
     drop(held);

@@ -29,6 +29,7 @@ mod middleware;
 mod openapi;
 mod phases;
 mod planner_schema;
+mod pooler;
 mod problem;
 mod project_dates;
 mod quarantine;

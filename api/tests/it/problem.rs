@@ -21,7 +21,9 @@ use uuid::Uuid;
 
 /// Runs the SQL of the request's body.
 async fn sql(State(app): State<AppState>, statement: String) -> Result<(), Problem> {
-    sqlx::raw_sql(&statement).execute(&app.pool).await?;
+    let mut session = app.sessions.begin().await?;
+    let executed = sqlx::Executor::execute(&mut *session, statement.as_str()).await;
+    session.end(executed)?;
     Ok(())
 }
 
@@ -129,7 +131,7 @@ async fn all_connections_in_use_is_503() {
     };
     let database = migrated();
     let service = Service::of_routes(database.url(), one, routes()).await;
-    let held = service.pool.acquire().await.unwrap();
+    let held = service.sessions.begin().await.unwrap();
     assert_later(&service.client.post("/sql").body("SELECT 1").send().await, "no_connection");
     drop(held);
     service.client.post("/sql").body("SELECT 1").send().await.is(200);

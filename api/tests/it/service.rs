@@ -5,16 +5,18 @@ use phaseline_api::auth::{Auth, Keys, TokenRules};
 use phaseline_api::settings::Settings;
 use phaseline_api::state::AppState;
 use phaseline_api::{pool, server};
-use phaseline_embedded::testing::{TestCluster, TestDatabase};
+use phaseline_embedded::testing::{PgBouncer, PoolMode, TestCluster, TestDatabase};
 use phaseline_migrator::Database;
 use phaseline_migrator::migrate::{MigrateOptions, migrate};
 use phaseline_migrator::plan::PlanOptions;
 use phaseline_migrator::progress::Silent;
 use phaseline_migrator::run::Operator;
 use phaseline_migrator::sample::{self, SampleOptions};
+use phaseline_store::{Hosts, Sessions};
 use phaseline_tests::http::Client;
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection};
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -29,8 +31,8 @@ pub(crate) const EVERYTHING: &str = "phases:read phases:write history:read";
 /// A service that runs until the test ends.
 pub(crate) struct Service {
     pub(crate) client: Client,
-    /// The service's own pool.
-    pub(crate) pool: PgPool,
+    /// The service's own sessions.
+    pub(crate) sessions: Sessions,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
     /// Dropped with the service; none if it is the test's.
@@ -67,14 +69,15 @@ impl Service {
     pub(crate) async fn of_routes(url: &str, settings: Settings, routes: axum::Router<AppState>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let pool = pool::connect(url.parse().unwrap(), &settings);
-        let app = AppState::new(pool.clone(), settings);
+        let url = through_pooler(url);
+        let sessions = pool::connect(&Hosts::one(url.parse().unwrap()), &settings);
+        let app = AppState::new(sessions.clone(), settings);
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move {
             let _ = stopped.await;
         };
         let serving = tokio::spawn(server::serve_routes(listener, routes, app, shutdown));
-        Self { client: Client::new(address), pool, stop: Some(stop), serving, _database: None }
+        Self { client: Client::new(address), sessions, stop: Some(stop), serving, _database: None }
     }
 
     /// Requests its stop, as a signal does.
@@ -97,6 +100,18 @@ impl Service {
     pub(crate) fn token(&self, scope: &str) -> String {
         token(&json!({ "sub": "ada", "exp": in_seconds(3600), "scope": scope }))
     }
+}
+
+/// With `PHASELINE_TEST_POOLER=1` a URL through PgBouncer in transaction mode, for a database on the shared cluster.
+fn through_pooler(url: &str) -> String {
+    static POOLER: OnceLock<Option<PgBouncer>> = OnceLock::new();
+    let cluster = TestCluster::shared();
+    let is_shared = url.contains(&format!(":{}/", cluster.port()));
+    if !is_shared || std::env::var_os("PHASELINE_TEST_POOLER").is_none() {
+        return url.to_owned();
+    }
+    let pooler = POOLER.get_or_init(|| PgBouncer::start(&cluster.url("postgres"), PoolMode::Transaction));
+    pooler.as_ref().expect("PgBouncer is installed").url(url)
 }
 
 /// A token with these claims, signed with the tests' secret.

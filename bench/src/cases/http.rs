@@ -9,7 +9,7 @@ use phaseline_api::auth::{Auth, Keys, ScopeSet, TokenRequest, TokenRules};
 use phaseline_api::settings::Settings;
 use phaseline_api::{pool, server};
 use phaseline_domain::{Neighbours, PhaseChanges, TimelineCommand};
-use phaseline_store::Request;
+use phaseline_store::{Hosts, Request};
 use phaseline_tests::http::Client;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ const ORIGINAL: [(&str, f64); 3] = [("http-validate", 6.6), ("http-list", 6.3), 
 const PHASES: i64 = 50;
 
 /// The service in this process, with tokens.
-struct Service {
+pub(super) struct Service {
     client: Client,
     token: String,
     stop: oneshot::Sender<()>,
@@ -33,7 +33,7 @@ struct Service {
 }
 
 impl Service {
-    async fn start(url: &str) -> Result<Self> {
+    pub(super) async fn start(url: &str) -> Result<Self> {
         let secret = b"a secret of the benchmark, long enough";
         let mut keys = Keys::default();
         keys.add_secret(secret).map_err(|error| BenchError::Failed(error.to_string()))?;
@@ -50,21 +50,21 @@ impl Service {
         let token = token.sign(secret).map_err(|error| BenchError::Failed(error.to_string()))?;
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(BenchError::io("a port"))?;
         let address = listener.local_addr().map_err(BenchError::io("a port"))?;
-        let pool = pool::connect(url.parse()?, &settings);
+        let sessions = pool::connect(&Hosts::one(url.parse()?), &settings);
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(server::serve(listener, pool, settings, async move {
+        let serving = tokio::spawn(server::serve(listener, sessions, settings, async move {
             let _ = stopped.await;
         }));
         Ok(Self { client: Client::new(address), token, stop, serving })
     }
 
-    async fn stop(self) -> Result<()> {
+    pub(super) async fn stop(self) -> Result<()> {
         let _ = self.stop.send(());
         self.serving.await.map_err(|error| BenchError::Failed(error.to_string()))
     }
 
     /// The commands of concurrent clients, each a PATCH of a phase.
-    async fn run_clients(
+    pub(super) async fn run_clients(
         &self,
         targets: &[CommandTarget],
         clients: usize,
@@ -78,6 +78,25 @@ impl Service {
                 let body = json!({ "name": format!("Phase {n}"), "capital_budget": n.to_string() });
                 let path = format!("/api/v1/phases/{}", target.phase);
                 let response = client.patch(&path).bearer(&token).json(&body).send().await;
+                expect(response.status, &response.body)
+            }
+        })
+        .await
+    }
+
+    /// The requests of concurrent clients, each for the phases of a project.
+    pub(super) async fn run_readers(
+        &self,
+        targets: &[CommandTarget],
+        clients: usize,
+        requests: u64,
+    ) -> Result<LoadResult> {
+        let (client, token) = (self.client.clone(), self.token.clone());
+        run_clients(targets, clients, requests, 1, move |target, _| {
+            let (client, token) = (client.clone(), token.clone());
+            async move {
+                let path = format!("/api/v1/projects/{}/phases", target.project);
+                let response = client.get(&path).bearer(&token).send().await;
                 expect(response.status, &response.body)
             }
         })

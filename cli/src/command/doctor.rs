@@ -8,13 +8,14 @@ mod tables;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::reading::Reading;
 use crate::rehearsal_copies;
 use crate::target::Target;
 use clap::Args;
 use phaseline_embedded::{Binaries, OLDEST_MAJOR_VERSION};
 use phaseline_migrator::shape::{self, Shape};
 use phaseline_projections::{Access, foreign_code};
-use phaseline_store::{StoreError, schema};
+use phaseline_store::{Pooling, StoreError, schema};
 use report::DoctorReport;
 use sqlx::{Connection, PgConnection};
 
@@ -44,8 +45,12 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
         Err(failure) if failure.exit() == Exit::Usage => return Err(failure),
         Err(failure) => return Ok(without_database(context, report, &failure).await),
     };
-    let mut connection = match target.connect_to_any("doctor").await {
-        Ok(connection) => connection,
+    let connected = match target.service_pooling().await {
+        Ok(pooling) => connect(&target, pooling, args.repair).await.map(|connection| (connection, pooling)),
+        Err(failure) => Err(failure),
+    };
+    let (mut connection, pooling) = match connected {
+        Ok(connected) => connected,
         Err(failure) if failure.exit() == Exit::NotMigratable => return Err(failure),
         Err(failure) => return Ok(without_database(context, report, &failure).await),
     };
@@ -58,7 +63,8 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
         context.output.remark("schema phaseline was rebuilt from its events");
     }
     let whose = if target.is_embedded() { ", a private server" } else { "" };
-    report.ok("connection", format!("{}{whose}", target.url().place()));
+    report.ok("connection", format!("{}{whose}", target.service_url().place()));
+    report_pooler(&mut report, &target, pooling);
     if !planted.is_empty() {
         // Ends here, since further queries might run that code.
         report.fail(
@@ -75,6 +81,30 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
     copies(&mut report, &mut connection, &target).await;
     context.output.result(&report, || report.page());
     Ok(if report.passed() { Exit::Done } else { Exit::Unexpected })
+}
+
+/// A session of its own, or else, behind a pooler without the server's own URL, a transaction.
+async fn connect(target: &Target, pooling: Pooling, repair: bool) -> Result<Reading, Failure> {
+    if pooling == Pooling::Session || target.has_direct_url() || repair {
+        return Ok(Reading::Direct(target.connect_to_any("doctor").await?));
+    }
+    target.read_any("doctor").await
+}
+
+fn report_pooler(report: &mut DoctorReport, target: &Target, pooling: Pooling) {
+    match pooling {
+        Pooling::Session if target.is_embedded() => {}
+        Pooling::Session => report.ok("pooler", "none: each connection is a session"),
+        Pooling::Transaction if target.has_direct_url() => report.ok(
+            "pooler",
+            format!("each use of a connection is a transaction; runs connect to {}", target.url().place()),
+        ),
+        Pooling::Transaction => report.warn(
+            "pooler",
+            "each use of a connection is a transaction, so that runs such as migrate, rollback and rebuild cannot use it",
+            "For runs give the server's own URL: --direct-url, or PHASELINE_DIRECT_URL.",
+        ),
+    }
 }
 
 /// Searches copies of killed rehearsals on the server.

@@ -61,7 +61,7 @@ struct HistoryEnd {
 
 pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, Failure> {
     let target = Target::resolve(context).await?;
-    let mut connection = target.connect("history").await?;
+    let mut connection = target.read("history").await?;
     if let Some(lines) = context.output.stream("phaseline.history.event/1") {
         return stream(&mut connection, args, lines).await;
     }

@@ -98,7 +98,7 @@ pub(super) async fn carry_out(
 ) -> Result<Migrated, Failure> {
     context.interrupt.stop_gracefully();
     let watcher = context.watcher();
-    let migrated = migrate(target.database(), options, &watcher).await?;
+    let migrated = migrate(target.database().await?, options, &watcher).await?;
     watcher.finish();
     Ok(migrated)
 }

@@ -244,7 +244,7 @@ enum Subject {
 
 pub(crate) async fn run(context: &Context, args: &PhaseArgs) -> Result<Exit, Failure> {
     let target = Target::resolve(context).await?;
-    let mut connection = target.connect("command").await?;
+    let mut connection = target.read("command").await?;
     need_log(&mut connection).await?;
     let (about, command, reason) = args.action.parts();
     let project = match about {

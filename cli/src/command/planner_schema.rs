@@ -11,7 +11,7 @@ use phaseline_projections::planner_schema::{SchemaChange, find_changes};
 pub(super) async fn explained(context: &Context, failure: Failure) -> Failure {
     let looking = async {
         let target = Target::resolve(context).await?;
-        let mut connection = target.connect("check of the planner's tables").await?;
+        let mut connection = target.read("check of the planner's tables").await?;
         let found = shape::find(&mut connection).await?;
         let changes = find_changes(&mut connection).await?;
         Ok::<_, Failure>((found, changes))

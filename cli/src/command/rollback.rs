@@ -107,7 +107,7 @@ pub(super) async fn carry_out(
 ) -> Result<RolledBack, Failure> {
     context.interrupt.stop_gracefully();
     let watcher = context.watcher();
-    let done = rollback::rollback(target.database(), options, &watcher).await?;
+    let done = rollback::rollback(target.database().await?, options, &watcher).await?;
     watcher.finish();
     Ok(done)
 }

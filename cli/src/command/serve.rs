@@ -13,7 +13,7 @@ use phaseline_api::settings::Settings;
 use phaseline_api::{pool, server};
 use phaseline_projections::{planner_users, refuse_foreign_code_for_commands};
 use phaseline_store::schema::{self, version::VERSION};
-use phaseline_store::{SqlState, StoreError};
+use phaseline_store::{Pooler, Sessions, SqlState, StoreError};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -62,8 +62,10 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Fai
     let listener = listen(&config, &settings).await?;
     let address =
         listener.local_addr().map_err(|error| Failure::unexpected(format!("the listener: {error}")))?;
-    let target = target(context, &config).await?;
-    probe(&target, &settings).await?;
+    let target = target(context, &config, settings.pooler).await?;
+    settings.pooler = target.pooler();
+    let sessions = pool::connect(target.service_url().hosts(), &settings);
+    probe(&target, &settings, &sessions).await?;
     refuse_planted_code(&target).await?;
     refuse_unreadable_users(&target, &settings).await?;
     read_keys_at_hangups(context, config, &settings);
@@ -72,15 +74,14 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Fai
     let listening = format!("http://{address}");
     let serving = Serving { format: "phaseline.serve/1", listening };
     context.output.result(&serving, || format!("listening on {}", serving.listening));
-    tracing::info!(address = %address, database = target.url().place(), "listening");
+    tracing::info!(address = %address, database = target.service_url().place(), "listening");
 
-    let pool = pool::connect(target.url().options().clone(), &settings);
     let interrupt = context.interrupt.clone();
     let stop = async move {
         interrupt.signalled().await;
         tracing::info!("stopping: finishing open requests");
     };
-    server::serve(listener, pool, settings, stop).await;
+    server::serve(listener, sessions, settings, stop).await;
     tracing::info!("stopped");
     Ok(Exit::Done)
 }
@@ -138,20 +139,23 @@ async fn listen(config: &Config, settings: &Settings) -> Result<TcpListener, Fai
     })
 }
 
-async fn target(context: &Context, config: &Config) -> Result<Target, Failure> {
+async fn target(context: &Context, config: &Config, pooler: Pooler) -> Result<Target, Failure> {
     let url = config.get("database_url");
     match (&url.text, &url.origin) {
         (Some(text), ValueOrigin::File(path)) => {
             let target = Target::of_url(text, &format!("{}: database_url", path.display()))?;
-            Ok(target.allowing_superuser(context.global.allow_superuser))
+            Ok(target.allowing_superuser(context.global.allow_superuser).behind(pooler))
         }
-        _ => Target::resolve(context).await,
+        _ => {
+            let target = Target::resolve(context).await?;
+            Ok(if target.is_embedded() { target } else { target.behind(pooler) })
+        }
     }
 }
 
 /// Refuses to start where code of others would run with this login's rights. A database that is down is not checked.
 async fn refuse_planted_code(target: &Target) -> Result<(), Failure> {
-    let mut connection = match tokio::time::timeout(PATIENCE, target.connect_to_any("serve")).await {
+    let mut connection = match tokio::time::timeout(PATIENCE, target.read_any("serve")).await {
         Ok(Ok(connection)) => connection,
         Ok(Err(failure)) if failure.exit() == Exit::NotMigratable => return Err(failure),
         Ok(Err(_)) | Err(_) => return Ok(()),
@@ -166,7 +170,7 @@ async fn refuse_unreadable_users(target: &Target, settings: &Settings) -> Result
     if rules.subjects != Subjects::Planner {
         return Ok(());
     }
-    let Ok(Ok(mut connection)) = tokio::time::timeout(PATIENCE, target.connect_to_any("serve")).await else {
+    let Ok(Ok(mut connection)) = tokio::time::timeout(PATIENCE, target.read_any("serve")).await else {
         return Ok(());
     };
     let found = planner_users::obstacle(&mut connection).await.map_err(StoreError::from)?;
@@ -210,9 +214,9 @@ fn read_keys_at_hangups(context: &Context, config: Config, settings: &Settings) 
 
 /// Refuses errors that need an operator: a wrong password or name, a role that the login may not set. If the database is
 /// down, the service starts and waits for it.
-async fn probe(target: &Target, settings: &Settings) -> Result<(), Failure> {
-    let options = target.url().options();
-    let Err(error) = pool::probe(options, settings, PATIENCE).await else { return Ok(()) };
+async fn probe(target: &Target, settings: &Settings, sessions: &Sessions) -> Result<(), Failure> {
+    let options = target.service_url().options();
+    let Err(error) = sessions.probe(PATIENCE).await else { return Ok(()) };
     if matches!(error, sqlx::Error::Configuration(_)) {
         // Code of others would have the login's rights: `refuse_planted_code` reports it.
         return Ok(());
@@ -226,14 +230,14 @@ async fn probe(target: &Target, settings: &Settings) -> Result<(), Failure> {
             )))
         }
         Some(SqlState::NotAdmitted | SqlState::UndefinedDatabase) => {
-            Err(Failure::no_connection(&target.url().place(), &error))
+            Err(Failure::no_connection(&target.service_url().place(), &error))
         }
         Some(SqlState::InvalidParameter) => {
             tracing::warn!(role, "the role does not exist in the database; `phaseline migrate` creates it");
             Ok(())
         }
         _ => {
-            tracing::warn!(%error, database = target.url().place(), "the database does not respond; the service starts without it");
+            tracing::warn!(%error, database = target.service_url().place(), "the database does not respond; the service starts without it");
             Ok(())
         }
     }

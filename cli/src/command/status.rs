@@ -22,7 +22,7 @@ pub(crate) struct StatusArgs {}
 
 pub(crate) async fn run(context: &Context, _: &StatusArgs) -> Result<Exit, Failure> {
     let target = Target::resolve(context).await?;
-    let mut connection = target.connect("status").await?;
+    let mut connection = target.read("status").await?;
     let status = status(&mut connection).await?;
     context.output.result_with_rows(&status, &[ROWS], || render::status::page(&status));
     Ok(Exit::Done)

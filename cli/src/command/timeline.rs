@@ -111,7 +111,7 @@ struct TimelineReport {
 }
 
 async fn show(context: &Context, target: &Target, args: &TimelineShowArgs) -> Result<Exit, Failure> {
-    let mut connection = target.connect("timeline").await?;
+    let mut connection = target.read("timeline").await?;
     let (_, recorded) = recorded(&mut connection, args.project, &args.moment).await?;
     let quarantine = quarantine_of(&recorded);
     if !quarantine.is_empty() {
@@ -143,7 +143,7 @@ async fn show(context: &Context, target: &Target, args: &TimelineShowArgs) -> Re
 }
 
 async fn reschedule(context: &Context, target: &Target, args: &RescheduleArgs) -> Result<Exit, Failure> {
-    let mut connection = target.connect("command").await?;
+    let mut connection = target.read("command").await?;
     need_log(&mut connection).await?;
     let (start_date, end_date) = match (args.start, args.end) {
         (Some(start), Some(end)) => (start, end),
@@ -159,7 +159,7 @@ async fn reschedule(context: &Context, target: &Target, args: &RescheduleArgs) -
 
 async fn open(context: &Context, target: &Target, args: &OpenArgs) -> Result<Exit, Failure> {
     let project_id = args.project;
-    let mut connection = target.connect("command").await?;
+    let mut connection = target.read("command").await?;
     need_log(&mut connection).await?;
     let range = dates(&in_tables(&mut connection, project_id).await?)?;
     drop(connection);

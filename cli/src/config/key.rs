@@ -18,9 +18,10 @@ const fn key(name: &'static str, variable: &'static str, default: Option<&'stati
 }
 
 /// All settings, in the order in which they are shown.
-pub(crate) const KEYS: [SettingKey; 25] = [
+pub(crate) const KEYS: [SettingKey; 26] = [
     key("listen", "PHASELINE_LISTEN", Some("127.0.0.1:8080")),
     key("database_url", "DATABASE_URL", None),
+    key("pooler", crate::target::POOLER, Some("auto")),
     key("role", "PHASELINE_ROLE", Some(phaseline_api::settings::DEFAULT_ROLE)),
     SettingKey { secret: true, ..key("jwt_secret", "PHASELINE_JWT_SECRET", None) },
     key("jwt_secret_file", "PHASELINE_JWT_SECRET_FILE", None),

@@ -89,8 +89,11 @@ impl Config {
         let named = args.file.file.clone().or_else(|| variable(FILE_VARIABLE).map(PathBuf::from));
         let in_file = named.as_deref().map(file::read).transpose()?.unwrap_or_default();
         let values = KEYS.iter().map(|key| {
-            let flag =
-                if key.name == "database_url" { global.database_url.clone() } else { args.flag(key.name) };
+            let flag = match key.name {
+                "database_url" => global.database_url.clone(),
+                "pooler" => global.pooler.clone(),
+                name => args.flag(name),
+            };
             let (text, origin) = if let Some(text) = flag {
                 (Some(text), ValueOrigin::Flag)
             } else if let Some(text) = variable(key.variable) {
@@ -215,6 +218,7 @@ impl Config {
         Ok(Settings {
             auth,
             role,
+            pooler: self.get("pooler").parsed(str::parse)?,
             cors_origins: self.cors_origins()?,
             max_connections: number("max_connections")?,
             max_clients: count("max_clients")?,

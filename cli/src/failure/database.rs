@@ -103,6 +103,17 @@ impl Failure {
         )
     }
 
+    /// A pooler changes the server connection after each transaction, and the command needs sessions of its own.
+    pub(crate) fn pooled(place: &str, purpose: &str) -> Self {
+        let message = format!(
+            "{place} is behind a pooler, and {purpose} needs a session of its own on the server; nothing was written"
+        );
+        Self::refused("direct_url_needed", message).remedy(
+            "Give the server's own URL: --direct-url, or PHASELINE_DIRECT_URL. If the pooler keeps a server connection for each \
+             client (session mode), state that: --pooler none, or PHASELINE_POOLER=none.",
+        )
+    }
+
     /// A failed connection attempt. `place` is its target, without the password.
     pub(crate) fn no_connection(place: &str, error: &sqlx::Error) -> Self {
         let (name, remedy) = match SqlState::of(error) {

@@ -167,6 +167,5 @@ fn connections_that_hang_on_a_frozen_primary_are_left() {
     let names = load.stop();
     service.becomes_ready();
     service.stop("TERM").exits_with(0);
-    servers.primary().thaw();
     assert_each_once(&url, &servers, &names);
 }

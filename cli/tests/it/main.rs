@@ -31,6 +31,7 @@ mod migrate;
 mod older_pg_dump;
 mod planner_form;
 mod planner_schema;
+mod pooler;
 mod program;
 mod quarantine;
 mod rebuild;

@@ -50,7 +50,7 @@ impl ServiceProcess {
         Self { child: Some(child), line, client, stderr, reader: Some(reader), runtime }
     }
 
-    fn on(url: &str, args: &[&str]) -> Self {
+    pub(crate) fn on(url: &str, args: &[&str]) -> Self {
         Self::start(args, |command| {
             command.env("DATABASE_URL", url);
         })

@@ -45,6 +45,18 @@ impl Servers {
     }
 }
 
+impl Drop for Servers {
+    /// The database is dropped next, for which a frozen server, or one that waits for its standby, would never be ready.
+    fn drop(&mut self) {
+        self.primary().thaw();
+        let waits_no_more = "ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf()";
+        for sql in waits_no_more.split("; ") {
+            // It does not answer if the test stopped it.
+            let _ = self.primary().binaries().psql(&self.primary().url("postgres"), sql);
+        }
+    }
+}
+
 #[test]
 fn commands_find_the_primary_before_and_after_a_promotion() {
     let servers = Servers::start();

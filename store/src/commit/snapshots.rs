@@ -23,11 +23,13 @@ impl OldSnapshotMonitor {
         self.held
     }
 
-    /// Checks, if the interval is over. False if the connection is lost.
+    /// Whether the interval since the last check is over.
+    pub(super) fn is_due(&self) -> bool {
+        self.checked_at.is_none_or(|checked_at| checked_at.elapsed() >= CHECK_INTERVAL)
+    }
+
+    /// Checks. False if the connection is lost.
     pub(super) async fn check(&mut self, connection: &mut PgConnection, cache: &TimelineCache) -> bool {
-        if self.checked_at.is_some_and(|checked_at| checked_at.elapsed() < CHECK_INTERVAL) {
-            return true;
-        }
         self.checked_at = Some(Instant::now());
         let age: Result<Option<f64>, sqlx::Error> =
             sqlx::query_scalar("SELECT phaseline.oldest_snapshot()").fetch_one(connection).await;

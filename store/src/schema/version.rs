@@ -3,7 +3,7 @@
 //! The version is in the schema's comment. A comment can be read without any right on the schema, by a program that
 //! does not know its tables, and changes in the transaction that changes them.
 
-use crate::StoreError;
+use crate::{Sessions, StoreError};
 use sqlx::PgConnection;
 
 /// The version that this program installs, and the newest that it supports. Raise it whenever a program of the version before
@@ -52,5 +52,24 @@ pub async fn refuse_older(connection: &mut PgConnection) -> Result<(), StoreErro
     match recorded(connection).await?.unwrap_or(1) {
         found if found < VERSION => Err(StoreError::OlderSchema { found, known: VERSION }),
         _ => Ok(()),
+    }
+}
+
+/// The reason why an older schema caused an error; the error itself if the schema is not older, or cannot be read.
+pub async fn older_or(connection: &mut PgConnection, error: StoreError) -> StoreError {
+    match refuse_older(connection).await {
+        Err(older @ StoreError::OlderSchema { .. }) => older,
+        _ => error,
+    }
+}
+
+/// The same in a session of its own: the error has ended the transaction of the other one.
+pub(crate) async fn explained(sessions: &Sessions, error: StoreError) -> StoreError {
+    match sessions.begin().await {
+        Ok(mut session) => {
+            let explained = older_or(&mut session, error).await;
+            session.end(explained)
+        }
+        Err(_) => error,
     }
 }

@@ -15,6 +15,7 @@ use phaseline_migrator::sample::{self, SampleOptions};
 use phaseline_migrator::verify::verify;
 use phaseline_projections::FoldedLog;
 use phaseline_projections::drift::compare_rows;
+use phaseline_store::Hosts;
 use phaseline_tests::http::Client;
 use sqlx::{Connection, PgConnection};
 use std::sync::Arc;
@@ -77,12 +78,12 @@ impl Part {
         let settings = settings();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let pool = pool::connect(url.parse().unwrap(), &settings);
+        let sessions = pool::connect(&Hosts::one(url.parse().unwrap()), &settings);
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async move {
             let _ = stopped.await;
         };
-        let serving = tokio::spawn(server::serve(listener, pool, settings, shutdown));
+        let serving = tokio::spawn(server::serve(listener, sessions, settings, shutdown));
 
         println!(
             "\n({}) {} s, {CLIENTS} clients, {} projects{}",

@@ -67,7 +67,7 @@ pub(super) async fn assignments(
     let (rows, next) = match (&body.start_date, &body.end_date) {
         (Some(first), Some(last)) => {
             let dates = AssignmentDates { project, first: first.clone(), last: last.clone() };
-            let mut rows = page::read(&app.pool, &dates, after.as_ref(), page_size + 1).await?;
+            let mut rows = page::read(&app.sessions, &dates, after.as_ref(), page_size + 1).await?;
             let more = rows.len() > page_size;
             rows.truncate(page_size);
             let next = rows.last().map(Last::of).filter(|_| more);

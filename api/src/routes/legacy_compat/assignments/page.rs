@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::planner_view;
-use sqlx::PgPool;
+use phaseline_store::Sessions;
 use uuid::Uuid;
 
 /// Dates of a project, both included, in the text form of the table.
@@ -48,13 +48,13 @@ impl Last {
 
 /// The next assignments behind one, at most `limit`.
 pub(super) async fn read(
-    pool: &PgPool,
+    sessions: &Sessions,
     dates: &AssignmentDates,
     after: Option<&Last>,
     limit: usize,
 ) -> Result<Vec<AssignmentResponse>, Box<Problem>> {
     let after = after.map(|last| (last.day.as_str(), last.id));
-    let rows = planner_view::assignments(pool, dates.project, [&dates.first, &dates.last], after, limit)
+    let rows = planner_view::assignments(sessions, dates.project, [&dates.first, &dates.last], after, limit)
         .await
         .map_err(of_read)?;
     let listed = rows.into_iter().map(|row| AssignmentResponse {

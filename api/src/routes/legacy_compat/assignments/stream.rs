@@ -21,7 +21,7 @@ pub(super) fn all(
 ) -> Body {
     // Bounds the memory of a response that the client does not read: one part queued, one being read.
     let (sender, receiver) = mpsc::channel(1);
-    let (pool, limit) = (app.pool.clone(), app.settings.request_timeout);
+    let (sessions, limit) = (app.sessions.clone(), app.settings.request_timeout);
     tokio::spawn(async move {
         let (mut rows, mut last, mut opening) = (first, Some(last), b'[');
         loop {
@@ -37,7 +37,7 @@ pub(super) fn all(
             if sender.send(Ok(part.into())).await.is_err() || end {
                 return;
             }
-            let reading = page::read(&pool, &dates, last.as_ref(), CHUNK);
+            let reading = page::read(&sessions, &dates, last.as_ref(), CHUNK);
             rows = match tokio::time::timeout(limit, reading).await {
                 Ok(Ok(rows)) => rows,
                 Ok(Err(problem)) => {

@@ -1,0 +1,46 @@
+//! The service behind PgBouncer in transaction mode, with 8 server connections, beside the same service without it.
+
+use super::commands::fixture;
+use super::http::Service;
+use crate::error::Result;
+use crate::measure::{CaseResult, alternate};
+use crate::server::{Bench, connect, settle};
+use phaseline_embedded::testing::{PgBouncer, PoolMode};
+
+/// None without PgBouncer.
+pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
+    let (database, targets) = fixture(bench).await?;
+    let Some(pooler) = PgBouncer::start(database.url(), PoolMode::Transaction) else { return Ok(Vec::new()) };
+    let direct = Service::start(database.url()).await?;
+    let pooled = Service::start(&pooler.url(database.url())).await?;
+    let commands = bench.sizes.commands * 8;
+    let (mut first, mut direct_first) = (1, 1 << 32);
+    let (ours, theirs) = alternate(
+        bench.rounds,
+        async || {
+            settle(&mut connect(database.url()).await?).await?;
+            first += commands;
+            Ok(pooled.run_clients(&targets, 64, commands, first).await?.rate)
+        },
+        async || {
+            settle(&mut connect(database.url()).await?).await?;
+            direct_first += commands;
+            Ok(direct.run_clients(&targets, 64, commands, direct_first).await?.rate)
+        },
+    )
+    .await?;
+    let (reads, direct_reads) = alternate(
+        bench.rounds,
+        async || Ok(pooled.run_readers(&targets, 64, commands).await?.rate),
+        async || Ok(direct.run_readers(&targets, 64, commands).await?.rate),
+    )
+    .await?;
+    direct.stop().await?;
+    pooled.stop().await?;
+    let size = format!("{} timelines, {commands} requests a round", targets.len());
+    let checked = "every response is 200";
+    Ok(vec![
+        CaseResult { ours, theirs, ..CaseResult::of("pooler-64", size.clone(), checked)? },
+        CaseResult { ours: reads, theirs: direct_reads, ..CaseResult::of("pooler-64-read", size, checked)? },
+    ])
+}

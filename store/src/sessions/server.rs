@@ -1,0 +1,157 @@
+//! The server to which the sessions go at the moment, and the change to another one.
+
+use super::{Session, Sessions};
+use crate::hosts::{self, ServerState};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool, Postgres};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::{Mutex, watch};
+
+/// The pause between two looks at the server.
+const PAUSE: Duration = Duration::from_millis(500);
+/// A server that has not answered for this long is searched anew.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The pool of connections to the current server, which a change of the server replaces: connections to the former one may hang.
+#[derive(Debug)]
+pub(super) struct CurrentServer {
+    options: PgPoolOptions,
+    current: RwLock<PgPool>,
+    /// The number of changes so far.
+    number: watch::Sender<u64>,
+    /// Whether the server was searched, if there are several.
+    is_located: AtomicBool,
+    locating: Mutex<()>,
+}
+
+impl CurrentServer {
+    /// The first server before a search.
+    pub(super) fn new(options: PgPoolOptions, server: PgConnectOptions, is_located: bool) -> Self {
+        let pool = options.clone().connect_lazy_with(server);
+        Self { is_located: AtomicBool::new(is_located), ..Self::of_pool_with(options, pool) }
+    }
+
+    /// The server of a caller's pool.
+    pub(super) fn of_pool(pool: PgPool) -> Self {
+        Self::of_pool_with(pool.options().clone(), pool)
+    }
+
+    fn of_pool_with(options: PgPoolOptions, pool: PgPool) -> Self {
+        let (current, number) = (RwLock::new(pool), watch::Sender::new(0));
+        Self { options, current, number, is_located: AtomicBool::new(true), locating: Mutex::default() }
+    }
+
+    pub(super) fn pool(&self) -> PgPool {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The next connection, and the number of its server.
+    pub(super) async fn acquire(&self) -> Result<(PoolConnection<Postgres>, u64), sqlx::Error> {
+        loop {
+            let number = *self.number.borrow();
+            let pool = self.pool();
+            tokio::select! {
+                biased;
+                acquired = pool.acquire() => match acquired {
+                    Err(sqlx::Error::PoolClosed) if number != *self.number.borrow() => {}
+                    acquired => return Ok((acquired?, number)),
+                },
+                () = self.left(number) => {}
+            }
+        }
+    }
+
+    /// Completes when the server with this number is no longer the current one.
+    async fn left(&self, number: u64) {
+        let changed = self.number.subscribe().wait_for(|current| *current != number).await.is_ok();
+        if !changed {
+            std::future::pending().await
+        }
+    }
+
+    /// Sends later sessions to another server.
+    fn change(&self, server: PgConnectOptions) {
+        let pool = self.options.clone().connect_lazy_with(server);
+        let former = {
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *current, pool)
+        };
+        self.number.send_modify(|number| *number += 1);
+        // It waits for connections in use, which may hang.
+        tokio::spawn(async move { former.close().await });
+    }
+}
+
+impl Session {
+    /// The number of its server.
+    pub(crate) const fn server(&self) -> u64 {
+        self.server
+    }
+}
+
+impl Sessions {
+    /// Whether new sessions go to this session's server.
+    pub(crate) fn is_on_current_server(&self, session: &Session) -> bool {
+        session.server == *self.server.number.borrow()
+    }
+
+    /// Completes when the server with this number is no longer the current one: what is sent to it may never be answered.
+    pub(crate) async fn left(&self, number: u64) {
+        self.server.left(number).await;
+    }
+
+    /// Of several servers, finds the one to begin with.
+    pub(super) async fn locate(&self) -> Result<(), sqlx::Error> {
+        if self.server.is_located.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let _one_at_a_time = self.server.locating.lock().await;
+        if !self.server.is_located.load(Ordering::Acquire) {
+            self.server.change(self.preparation.hosts.find().await?);
+            self.server.is_located.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Follows the server: sends the sessions to another one after a promotion, or when another server answers at the same address.
+    /// Never returns.
+    pub async fn follow(&self) {
+        let mut watched: Option<PgConnection> = None;
+        let mut known: Option<ServerState> = None;
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            if let Some(connection) = &mut watched
+                && let Ok(Ok(state)) = tokio::time::timeout(PATIENCE, ServerState::read(connection)).await
+                && !state.is_read_only
+            {
+                known = Some(state);
+                continue;
+            }
+            watched = None;
+            let Ok((mut connection, host)) = self.preparation.hosts.connect().await else { continue };
+            let Ok(Ok(state)) = tokio::time::timeout(PATIENCE, ServerState::read(&mut connection)).await
+            else {
+                continue;
+            };
+            let is_another = known.is_some_and(|known| known != state);
+            if is_another {
+                tracing::warn!(server = hosts::address(host), "the sessions go to another server, {state}");
+                self.server.change(host.clone());
+                self.server.is_located.store(true, Ordering::Release);
+            }
+            (watched, known) = (Some(connection), Some(state));
+        }
+    }
+}
+
+/// The error of a statement on a server that was left: it may have been carried out.
+pub(crate) fn server_left() -> sqlx::Error {
+    sqlx::Error::Io(io::Error::new(
+        io::ErrorKind::ConnectionAborted,
+        "another server has become the current one",
+    ))
+}
