@@ -393,24 +393,24 @@ get_older_postgres() {
     say "without PostgreSQL $older_postgres the tests of upgrades are skipped"
 }
 
-# The program $1 of the package $2, for the tests $3, which are skipped without it. It may also be in /usr/sbin.
-get_for_tests() {
-    local program=$1 package=$2 tests=$3 manager run=as_root
+# A browser, for the test of pages of other origins, which is skipped without it.
+get_chromium() {
+    local manager run=as_root
     local -a command
-    if have "$program" || [[ -x /usr/sbin/$program ]]; then return; fi
+    if have chromium || have chromium-browser; then return; fi
     manager=$(package_manager)
     if [[ -n $manager && $manager != brew ]]; then
-        read -ra command <<<"$(install_command "$manager" "$package")"
+        read -ra command <<<"$(install_command "$manager" chromium)"
         if may_install; then
             [[ $manager != apt-get ]] || run=apt_install
-            say "missing: $package; running: ${command[*]}"
+            say "missing: chromium; running: ${command[*]}"
             "$run" "${command[@]}" && return
         else
             say "$(how_to_run "${command[@]}")"
         fi
     fi
-    [[ ${CI:-} != true ]] || die "$package is not available, see above"
-    say "without $package the tests $tests are skipped"
+    [[ ${CI:-} != true ]] || die "chromium is not available, see above"
+    say "without chromium the test of pages of other origins is skipped"
 }
 
 # A pooler, for the tests of connections through it, which are skipped without it. Its package would start a service.
@@ -461,8 +461,8 @@ need_cargo
 case $wanted in
     test)
         get_older_postgres
-        have chromium-browser || get_for_tests chromium chromium "of pages of other origins"
-        get_for_tests pgbouncer pgbouncer "of poolers"
+        get_chromium
+        get_pgbouncer
         ;;
     fuzz) need_schemathesis ;;
     clients) need_client_tools ;;
