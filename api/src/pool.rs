@@ -40,7 +40,6 @@ fn session_settings(settings: &Settings) -> Vec<(&'static str, String)> {
     let milliseconds = |time: Duration| time.as_millis().clamp(1, i32::MAX as u128).to_string();
     vec![
         ("search_path", "pg_catalog, pg_temp".to_owned()),
-        ("default_transaction_isolation", "'read committed'".to_owned()),
         ("lock_timeout", milliseconds(within(settings.lock_timeout))),
         ("statement_timeout", milliseconds(within(settings.statement_timeout))),
         ("idle_in_transaction_session_timeout", milliseconds(settings.idle_in_transaction_timeout)),

@@ -236,7 +236,7 @@ impl Target {
     pub(crate) async fn read_any(&self, purpose: &str) -> Result<Reading, Failure> {
         if self.service_pooling().await? == Pooling::Session {
             let database = Database::on(self.url.hosts().clone());
-            return Ok(Reading::Direct(self.connect_with(&database, &self.url, purpose).await?));
+            return Ok(Reading::Direct(self.checked(&database, &self.url, purpose).await?));
         }
         let settings = SessionSettings {
             pooler: Pooler::Transaction,
@@ -282,10 +282,10 @@ impl Target {
     /// A connection with the migrator's settings, without these checks.
     pub(crate) async fn connect_to_any(&self, purpose: &str) -> Result<PgConnection, Failure> {
         self.need_own_session(purpose).await?;
-        self.connect_with(&self.database, self.url(), purpose).await
+        self.checked(&self.database, self.url(), purpose).await
     }
 
-    async fn connect_with(
+    async fn checked(
         &self,
         database: &Database,
         url: &DatabaseUrl,
@@ -312,7 +312,6 @@ impl Target {
             pooler: self.pooler,
             settings: vec![
                 ("search_path", "pg_catalog, pg_temp".to_owned()),
-                ("default_transaction_isolation", "'read committed'".to_owned()),
                 ("lock_timeout", "'30s'".to_owned()),
                 ("idle_in_transaction_session_timeout", "'60s'".to_owned()),
             ],

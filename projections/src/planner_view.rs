@@ -13,7 +13,7 @@ use chrono::NaiveDate;
 use phaseline_domain::{DateRange, PhaseId, ProjectId};
 use phaseline_store::{Sessions, StoreError, stream};
 use serde::Deserialize;
-use sqlx::{FromRow, PgConnection};
+use sqlx::{Executor, FromRow, PgConnection, Row};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -78,11 +78,17 @@ pub struct PlannerAssignment {
 /// A project and its phases as JSON, for [`parse`], which may take long for many phases; none if the log accepts no commands.
 pub async fn project_json(sessions: &Sessions, project: ProjectId) -> Result<Option<String>, sqlx::Error> {
     let mut session = sessions.begin().await?;
-    let json = sqlx::query_scalar("SELECT phaseline.phases_of($1)::pg_catalog.text")
-        .bind(project.uuid())
-        .persistent(session.keeps_statements())
-        .fetch_one(&mut *session)
-        .await;
+    let json = if session.keeps_statements() {
+        sqlx::query_scalar("SELECT phaseline.phases_of($1)::pg_catalog.text")
+            .bind(project.uuid())
+            .fetch_one(&mut *session)
+            .await
+    } else {
+        // A statement that is not kept takes one round trip less with its parameter in the text, which is a UUID.
+        let query =
+            format!("SELECT phaseline.phases_of('{}'::pg_catalog.uuid)::pg_catalog.text", project.uuid());
+        session.fetch_one(query.as_str()).await.and_then(|row| row.try_get(0))
+    };
     session.end(json)
 }
 

@@ -141,6 +141,8 @@ impl Sessions {
     /// The server's own; [`sqlx::Error::Io`] of kind `TimedOut` if nothing answers within `patience`.
     pub async fn probe(&self, patience: Duration) -> Result<(), sqlx::Error> {
         let probing = async {
+            // Before the connection, since a login may be allowed one only.
+            self.preparation.pooling().await?;
             let (mut connection, _) = self.preparation.hosts.connect().await?;
             self.preparation.prepare(&mut connection).await?;
             roll_back(&mut connection).await?;
@@ -284,7 +286,9 @@ impl Preparation {
         if self.pooling().await? == Pooling::Transaction {
             return self.begin(connection).await;
         }
-        connection.execute(self.assignments("SET").as_str()).await?;
+        let mut set = self.assignments("SET");
+        set.push_str("SET default_transaction_isolation = 'read committed'");
+        connection.execute(set.as_str()).await?;
         self.enter(connection, "SET").await
     }
 

@@ -30,7 +30,8 @@ pub(crate) fn command(fixture: &RecoveryFixture, direction: Direction, url: &str
     if let (Direction::Rollback, Some(loss)) = (direction, fixture.loss()) {
         command.args(["--accept-loss", loss]);
     }
-    command.env("DATABASE_URL", url);
+    // The connection that looks for a pooler is not the run's.
+    command.env("DATABASE_URL", url).env("PHASELINE_POOLER", "none");
     command
 }
 

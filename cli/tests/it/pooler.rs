@@ -111,6 +111,27 @@ fn the_setting_overrides_what_a_connection_shows() {
 }
 
 #[test]
+fn the_setting_comes_from_the_flag_the_environment_or_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = crate::config::file(folder.path(), "pooler = \"transaction\"\n");
+    let show = |args: &[&str], variable: Option<&str>| {
+        let mut command =
+            phaseline(&[&["config", "show", "--config", path.to_str().unwrap()], args].concat());
+        command.envs(variable.map(|value| ("PHASELINE_POOLER", value)));
+        ProgramOutput::of(command.output().unwrap())
+    };
+    let line = |ran: ProgramOutput| {
+        let ran = ran.exits_with(0);
+        ran.stdout.lines().find(|line| line.trim_start().starts_with("pooler")).unwrap().to_owned()
+    };
+    assert!(line(show(&[], None)).contains("transaction"));
+    assert!(line(show(&[], Some("none"))).contains("env PHASELINE_POOLER"));
+    assert!(line(show(&["--pooler", "auto"], Some("none"))).contains("flag"));
+    let wrong = show(&[], Some("sometimes")).exits_with(2);
+    assert!(wrong.stderr.contains("PHASELINE_POOLER: \"sometimes\" is neither"), "{wrong:#?}");
+}
+
+#[test]
 fn doctor_names_the_kind_of_connection() {
     let database = migrated();
     let line = |ran: &ProgramOutput| {

@@ -73,6 +73,12 @@ impl CurrentServer {
         }
     }
 
+    /// Whether the pool connects to this server, or to none before a search.
+    fn is_at(&self, server: &PgConnectOptions) -> bool {
+        !self.is_located.load(Ordering::Acquire)
+            || hosts::address(&self.pool().connect_options()) == hosts::address(server)
+    }
+
     /// Sends later sessions to another server.
     fn change(&self, server: PgConnectOptions) {
         let pool = self.options.clone().connect_lazy_with(server);
@@ -122,29 +128,44 @@ impl Sessions {
     pub async fn follow(&self) {
         let mut watched: Option<PgConnection> = None;
         let mut known: Option<ServerState> = None;
+        let mut was_away = false;
         loop {
-            tokio::time::sleep(PAUSE).await;
             if let Some(connection) = &mut watched
                 && let Ok(Ok(state)) = tokio::time::timeout(PATIENCE, ServerState::read(connection)).await
                 && !state.is_read_only
             {
                 known = Some(state);
+                tokio::time::sleep(PAUSE).await;
                 continue;
             }
             watched = None;
-            let Ok((mut connection, host)) = self.preparation.hosts.connect().await else { continue };
-            let Ok(Ok(state)) = tokio::time::timeout(PATIENCE, ServerState::read(&mut connection)).await
-            else {
-                continue;
-            };
-            let is_another = known.is_some_and(|known| known != state);
-            if is_another {
-                tracing::warn!(server = hosts::address(host), "the sessions go to another server, {state}");
-                self.server.change(host.clone());
-                self.server.is_located.store(true, Ordering::Release);
+            match self.look().await {
+                Some((connection, host, state)) => {
+                    // Before the first look the sessions may have begun on a server that is gone.
+                    let is_another =
+                        known.map_or(was_away || !self.server.is_at(host), |known| known != state);
+                    if is_another {
+                        tracing::warn!(
+                            server = hosts::address(host),
+                            "the sessions go to another server, {state}"
+                        );
+                        self.server.change(host.clone());
+                        self.server.is_located.store(true, Ordering::Release);
+                    }
+                    (watched, known) = (Some(connection), Some(state));
+                }
+                None => was_away = true,
             }
-            (watched, known) = (Some(connection), Some(state));
+            tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// Connects to the wanted server, and reads its state; none if it is away.
+    async fn look(&self) -> Option<(PgConnection, &PgConnectOptions, ServerState)> {
+        let (mut connection, host) = self.preparation.hosts.connect().await.ok()?;
+        let reading = ServerState::read(&mut connection);
+        let state = tokio::time::timeout(PATIENCE, reading).await.ok()?.ok()?;
+        Some((connection, host, state))
     }
 }
 
