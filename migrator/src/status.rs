@@ -24,7 +24,7 @@ pub struct LogStatus {
     pub position: i64,
     /// When the last event was recorded.
     pub recorded_at: Option<DateTime<Utc>>,
-    /// The last event's hash, in hexadecimal. A copy of it elsewhere proves every later change of the log up to here.
+    /// The last event's hash, in hexadecimal. A copy elsewhere proves every later change of the log up to here.
     pub hash: String,
     /// Whether commands are accepted; none if its head is damaged.
     pub accepts_commands: Option<bool>,

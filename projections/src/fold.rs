@@ -120,7 +120,7 @@ impl FoldedLog {
         )
     }
 
-    /// Fails if a version was out of order: the fold of an incomplete log would be wrong without a sign of it.
+    /// Fails if a version was out of order: the fold of an incomplete log would be wrong, and nothing would show that.
     fn check_complete(&self) -> Result<(), StoreError> {
         self.gap.map_or(Ok(()), |(project, expected, found)| {
             Err(StoreError::VersionGap { stream: stream::stream_of(project), expected, found })

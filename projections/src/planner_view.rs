@@ -150,7 +150,7 @@ pub async fn past_project_of(
 pub struct ProjectPresence {
     /// `public.projects` has its row.
     pub is_in_projects: bool,
-    /// `public.project_phases` has rows of it.
+    /// `public.project_phases` has rows of the project.
     pub has_phases: bool,
 }
 

@@ -125,7 +125,7 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// One server, whatever it is.
+    /// One server, of any kind.
     pub fn one(options: PgConnectOptions) -> Self {
         Self::several(options, Vec::new(), SessionAttributes::Any, None)
     }

@@ -67,7 +67,7 @@ impl Pooler {
 /// The setting by which a server is recognised. A server accepts settings with a prefix from everyone.
 const MARK: &str = "phaseline.connection";
 
-/// Connects with a setting that only the server itself accepts. A pooler refuses it or leaves it out, whatever its mode: a pooler in
+/// Connects with a setting that only the server itself accepts. A pooler refuses it or leaves it out, in every mode: a pooler in
 /// session mode counts as one in transaction mode, which is right for both.
 async fn find(hosts: &Hosts) -> Result<Pooling, sqlx::Error> {
     let hosts = hosts.map(|host| host.extra_float_digits(None));

@@ -1,4 +1,4 @@
-//! Reads the log: all of it in order of position, or one stream in order of version.
+//! Reads the log: all events in order of position, or one stream in order of version.
 
 use crate::copy::{self, CopyError, Row};
 use crate::{Metadata, Pace, RawEvent, RecordedEvent, StoreError, StreamId};

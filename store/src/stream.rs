@@ -75,7 +75,7 @@ pub async fn holders(
 /// A project's history up to a position, to be folded, on a connection of the caller.
 ///
 /// # Errors
-/// [`StoreError::Quarantined`] if an event of it cannot be read.
+/// [`StoreError::Quarantined`] if one of its events cannot be read.
 pub async fn history(
     connection: &mut PgConnection,
     project: ProjectId,

@@ -174,7 +174,7 @@ fn what_belongs_to_a_superuser_is_given_away_instead_of_its_rights() {
     managed.takes_every_step();
 }
 
-/// The first role of a managed database owns it and makes roles, and is no superuser.
+/// The first role of a managed database owns it and makes roles, and is not a superuser.
 #[test]
 fn an_administrator_of_a_managed_database_runs_the_statements_itself() {
     let managed = Managed::new("CREATEROLE CREATEDB", "app", "ALTER DATABASE DATABASE_NAME OWNER TO app");

@@ -55,7 +55,7 @@ impl EventTrigger {
         })
     }
 
-    /// The note, if it is no obstacle.
+    /// The note, if it is not an obstacle.
     pub(super) fn note(&self) -> Option<Note> {
         self.is_trusted.then(|| Note {
             table: "the database".to_owned(),

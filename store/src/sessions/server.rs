@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, watch};
 
 /// The pause between two looks at the server.
 const PAUSE: Duration = Duration::from_millis(500);
-/// A server that has not answered for this long is searched anew.
+/// A server that does not answer within this time is searched again.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The pool of connections to the current server, which a change of the server replaces: connections to the former one may hang.
