@@ -2,7 +2,7 @@
 
 use crate::settings::Settings;
 use phaseline_projections::{refuse_excess_rights, refuse_foreign_code_for_commands};
-use phaseline_store::{Admission, Hosts, SessionSettings, Sessions, StoreError};
+use phaseline_store::{Admission, Servers, SessionSettings, Sessions, StoreError};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPoolOptions;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 const APPLICATION: &str = "phaseline serve";
 
 /// Sessions that connect on demand: the service also starts while the database is down.
-pub fn connect(hosts: &Hosts, settings: &Settings) -> Sessions {
+pub fn connect(servers: &Servers, settings: &Settings) -> Sessions {
     let pool = PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(settings.acquire_timeout.min(settings.request_timeout));
@@ -30,7 +30,7 @@ pub fn connect(hosts: &Hosts, settings: &Settings) -> Sessions {
         admission: Some(Arc::new(check)),
         ..SessionSettings::default()
     };
-    Sessions::open(&hosts.map(|host| host.application_name(APPLICATION)), pool, sessions)
+    Sessions::open(&servers.map(|server| server.application_name(APPLICATION)), pool, sessions)
 }
 
 /// The settings of every session. No function, operator or type of another schema comes before PostgreSQL's own.

@@ -1,13 +1,13 @@
 //! The database's URL: checked before connecting, and split so that the password is never shown.
 
 mod keywords;
-mod servers;
+mod server_list;
 
 use crate::failure::Failure;
 use crate::redact;
 use keywords::Parameters;
 use phaseline_embedded::{percent_decode, percent_encode};
-use phaseline_store::{Hosts, hosts};
+use phaseline_store::{Servers, servers};
 use sqlx::postgres::PgConnectOptions;
 use std::str::FromStr;
 
@@ -15,7 +15,7 @@ use std::str::FromStr;
 #[derive(Clone)]
 pub(crate) struct DatabaseUrl {
     /// For connections.
-    hosts: Hosts,
+    servers: Servers,
     /// Without the password, for command lines, which every local user can read.
     bare: String,
     /// For environments, which other users cannot read.
@@ -78,8 +78,8 @@ impl DatabaseUrl {
             ));
         }
         let single = |host: &str, tail: &str| single_url(scheme, user_info, host, tail);
-        let found = servers::servers(host, tail, single).map_err(wrong)?;
-        let mut servers = found.urls.iter().map(|url| {
+        let found = server_list::parse(host, tail, single).map_err(wrong)?;
+        let mut options = found.urls.iter().map(|url| {
             PgConnectOptions::from_str(url)
                 .map_err(|error| {
                     let cause = std::error::Error::source(&error)
@@ -89,8 +89,9 @@ impl DatabaseUrl {
                 // Not every pooler accepts this parameter of the driver.
                 .map(|options| options.extra_float_digits(None))
         });
-        let Some(first) = servers.next() else { return Err(wrong("it names no server".to_owned())) };
-        let hosts = Hosts::several(first?, servers.collect::<Result<_, _>>()?, found.wanted, found.patience);
+        let Some(first) = options.next() else { return Err(wrong("it names no server".to_owned())) };
+        let servers =
+            Servers::several(first?, options.collect::<Result<_, _>>()?, found.wanted, found.patience);
         let password = user_info.and_then(|user| user.split_once(':')).map(|(_, password)| password);
         let password = match password.map(percent_decode) {
             Some(None) => {
@@ -105,7 +106,7 @@ impl DatabaseUrl {
             Some((user, _)) => format!("{scheme}://{user}@{host}{tail}"),
             None => format!("{scheme}://{rest}"),
         };
-        Ok(Self { hosts, bare, password })
+        Ok(Self { servers, bare, password })
     }
 
     /// With the password, for a function that keeps it off command lines.
@@ -122,20 +123,20 @@ impl DatabaseUrl {
     pub(crate) fn beside(&self, database: &str) -> Self {
         let mark = if self.bare.contains('?') { '&' } else { '?' };
         Self {
-            hosts: self.hosts.map(|host| host.database(database)),
+            servers: self.servers.map(|server| server.database(database)),
             bare: format!("{}{mark}dbname={}", self.bare, percent_encode(database)),
             password: self.password.clone(),
         }
     }
 
     /// The servers.
-    pub(crate) const fn hosts(&self) -> &Hosts {
-        &self.hosts
+    pub(crate) const fn servers(&self) -> &Servers {
+        &self.servers
     }
 
     /// The connection options of the first server: user and database are those of all.
     pub(crate) const fn options(&self) -> &PgConnectOptions {
-        self.hosts.first()
+        self.servers.first()
     }
 
     /// The URL without its password.
@@ -152,11 +153,11 @@ impl DatabaseUrl {
     pub(crate) fn place(&self) -> String {
         let options = self.options();
         let database = options.get_database().unwrap_or_else(|| options.get_username());
-        let servers = match self.hosts.current() {
-            Some(server) => hosts::address(server),
-            None => self.hosts.all().map(hosts::address).collect::<Vec<_>>().join(", "),
+        let at = match self.servers.current() {
+            Some(server) => servers::address(server),
+            None => self.servers.all().map(servers::address).collect::<Vec<_>>().join(", "),
         };
-        format!("database {database} at {servers} as {}", options.get_username())
+        format!("database {database} at {at} as {}", options.get_username())
     }
 }
 
@@ -286,11 +287,11 @@ mod tests {
         ] {
             let found = parse(url).unwrap();
             assert_eq!(found.place(), place);
-            assert!(found.hosts().are_searched(), "{url}");
+            assert!(found.servers().are_searched(), "{url}");
             assert_eq!(found.beside("other").place(), place.replace("planner", "other"));
         }
-        assert!(!parse("postgres://a/d?connect_timeout=3").unwrap().hosts().are_searched());
-        assert!(parse("postgres://a/d?target_session_attrs=primary").unwrap().hosts().are_searched());
+        assert!(!parse("postgres://a/d?connect_timeout=3").unwrap().servers().are_searched());
+        assert!(parse("postgres://a/d?target_session_attrs=primary").unwrap().servers().are_searched());
         for (url, named) in [
             ("postgres://a,b/d?port=1,2,3", "3 ports for 2 hosts"),
             ("postgres://a,,b/d", "is empty"),

@@ -41,8 +41,10 @@ pub(crate) struct Target {
     server: Option<Server>,
     /// Whether a pooler is behind `url`.
     pooler: Pooler,
-    /// How connections to `database` keep their state.
-    own_session: OnceCell<Pooling>,
+    /// How the connections of services and single commands keep their state.
+    service_pooling: OnceCell<Pooling>,
+    /// How those to the server's own URL do.
+    direct_pooling: OnceCell<Pooling>,
     /// Whether `--allow-superuser` applies: sessions with a superuser's rights may use objects of roles without these rights.
     allow_superuser: bool,
 }
@@ -57,6 +59,7 @@ impl Target {
             None => {
                 let (data_dir, arguments) = private_server(global)?;
                 if global.data_dir.is_none() {
+                    refuse_lone_direct_url(global)?;
                     let folder = data_dir.display();
                     context.output.remark(&format!(
                         "no database is given (--database-url, DATABASE_URL, PGHOST): using the private server in {folder}"
@@ -136,19 +139,20 @@ impl Target {
     }
 
     fn with_direct_url(self, url: DatabaseUrl) -> Self {
-        Self { database: Database::on(url.hosts().clone()), direct_url: Some(url), ..self }
+        Self { database: Database::on(url.servers().clone()), direct_url: Some(url), ..self }
     }
 
     fn new(url: DatabaseUrl, arguments: String, server: Option<Server>) -> Self {
         Self {
-            database: Database::on(url.hosts().clone()),
+            database: Database::on(url.servers().clone()),
             url,
             direct_url: None,
             arguments,
             // No pooler is in front of the private server.
             pooler: if server.is_some() { Pooler::None } else { Pooler::default() },
             server,
-            own_session: OnceCell::new(),
+            service_pooling: OnceCell::new(),
+            direct_pooling: OnceCell::new(),
             allow_superuser: false,
         }
     }
@@ -164,8 +168,9 @@ impl Target {
         let url = self.url().beside(database);
         let password = url.password().map_or("", |_| "PGPASSWORD=… ");
         let arguments = format!("{password}phaseline --database-url {}", quoted(url.bare()));
-        let own_session = self.own_session.clone();
-        let beside = Self { own_session, pooler: self.own_pooler(), ..Self::new(url, arguments, None) };
+        let service_pooling =
+            if self.has_direct_url() { self.direct_pooling.clone() } else { self.service_pooling.clone() };
+        let beside = Self { service_pooling, pooler: self.own_pooler(), ..Self::new(url, arguments, None) };
         beside.allowing_superuser(self.allow_superuser)
     }
 
@@ -192,8 +197,14 @@ impl Target {
 
     /// Fails, before anything is written, unless connections to `database` are sessions of their own.
     async fn need_own_session(&self, purpose: &str) -> Result<(), Failure> {
-        let find = || self.pooling(self.url(), self.own_pooler());
-        match self.own_session.get_or_try_init(find).await? {
+        let pooling = match &self.direct_url {
+            Some(url) => {
+                let find = || self.find_pooling(url, self.own_pooler());
+                *self.direct_pooling.get_or_try_init(find).await?
+            }
+            None => self.service_pooling().await?,
+        };
+        match pooling {
             Pooling::Session => Ok(()),
             Pooling::Transaction => Err(Failure::pooled(&self.url().place(), purpose)),
         }
@@ -207,8 +218,8 @@ impl Target {
         }
     }
 
-    async fn pooling(&self, url: &DatabaseUrl, pooler: Pooler) -> Result<Pooling, Failure> {
-        match tokio::time::timeout(CONNECT_TIMEOUT, pooler.pooling(url.hosts())).await {
+    async fn find_pooling(&self, url: &DatabaseUrl, pooler: Pooler) -> Result<Pooling, Failure> {
+        match tokio::time::timeout(CONNECT_TIMEOUT, pooler.pooling(url.servers())).await {
             Ok(found) => found.map_err(|error| Failure::no_connection(&url.place(), &error)),
             Err(_) => Err(Failure::no_connection(&url.place(), &timed_out())),
         }
@@ -221,21 +232,21 @@ impl Target {
 
     /// How the connections of services and single commands keep their state.
     pub(crate) async fn service_pooling(&self) -> Result<Pooling, Failure> {
-        self.pooling(&self.url, self.pooler).await
+        let find = || self.find_pooling(&self.url, self.pooler);
+        self.service_pooling.get_or_try_init(find).await.copied()
     }
 
     /// A connection for a single command that only reads, with the migrator's settings. Refuses as [`Target::connect`] does.
     pub(crate) async fn read(&self, purpose: &str) -> Result<Reading, Failure> {
         let mut reading = self.read_any(purpose).await?;
-        refuse_foreign_code(&mut reading, Access::Read).await?;
-        version::refuse_newer(&mut reading).await?;
+        check_for_reads(&mut reading).await?;
         Ok(reading)
     }
 
     /// The same without these checks.
     pub(crate) async fn read_any(&self, purpose: &str) -> Result<Reading, Failure> {
         if self.service_pooling().await? == Pooling::Session {
-            let database = Database::on(self.url.hosts().clone());
+            let database = Database::on(self.url.servers().clone());
             return Ok(Reading::Direct(self.checked(&database, &self.url, purpose).await?));
         }
         let settings = SessionSettings {
@@ -253,8 +264,8 @@ impl Target {
     /// Sessions of one connection, which was tried once: a pool reports a timeout only.
     async fn open(&self, application: &str, settings: SessionSettings) -> Result<Sessions, Failure> {
         let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(CONNECT_TIMEOUT);
-        let hosts = self.url.hosts().map(|host| host.application_name(application));
-        let sessions = Sessions::open(&hosts, pool, settings);
+        let servers = self.url.servers().map(|server| server.application_name(application));
+        let sessions = Sessions::open(&servers, pool, settings);
         let tried = sessions.probe(CONNECT_TIMEOUT).await;
         tried.map_err(|error| Failure::no_connection(&self.url.place(), &error))?;
         Ok(sessions)
@@ -274,8 +285,7 @@ impl Target {
     /// session's rights.
     pub(crate) async fn connect(&self, purpose: &str) -> Result<PgConnection, Failure> {
         let mut connection = self.connect_to_any(purpose).await?;
-        refuse_foreign_code(&mut connection, Access::Read).await?;
-        version::refuse_newer(&mut connection).await?;
+        check_for_reads(&mut connection).await?;
         Ok(connection)
     }
 
@@ -309,7 +319,7 @@ impl Target {
     /// A session for commands on timelines, with timeouts, since commands hold the log's lock.
     pub(crate) async fn sessions(&self) -> Result<Sessions, Failure> {
         let settings = SessionSettings {
-            pooler: self.pooler,
+            pooler: self.service_pooling().await?.into(),
             settings: vec![
                 ("search_path", "pg_catalog, pg_temp".to_owned()),
                 ("lock_timeout", "'30s'".to_owned()),
@@ -345,6 +355,12 @@ impl Target {
     }
 }
 
+/// Refuses code of others that would run with this session's rights, and a newer schema.
+async fn check_for_reads(connection: &mut PgConnection) -> Result<(), Failure> {
+    refuse_foreign_code(connection, Access::Read).await?;
+    Ok(version::refuse_newer(connection).await?)
+}
+
 /// The private server's folder, and the start of suggested commands.
 fn private_server(global: &GlobalArgs) -> Result<(PathBuf, String), Failure> {
     Ok(match (&global.data_dir, variable("PHASELINE_DATA_DIR")) {
@@ -370,6 +386,18 @@ pub(crate) async fn start(data_dir: PathBuf) -> Result<Server, Failure> {
 /// The setting `pooler` of this origin.
 fn parsed_pooler(text: &str, source: &str) -> Result<Pooler, Failure> {
     text.parse().map_err(|what: String| Failure::usage(format!("{source}: {what}")))
+}
+
+/// A server's own URL completes one that leads through a pooler. Alone it would be ignored, and the private server used.
+fn refuse_lone_direct_url(global: &GlobalArgs) -> Result<(), Failure> {
+    let source = match (&global.direct_url, variable(DIRECT_URL)) {
+        (Some(_), _) => "--direct-url",
+        (None, Some(_)) => DIRECT_URL,
+        (None, None) => return Ok(()),
+    };
+    Err(Failure::usage(format!("{source} is given, but no database")).remedy(
+        "Give the database by --database-url or DATABASE_URL, too: the pooler's URL, or without a pooler the server's instead.",
+    ))
 }
 
 /// An empty variable was meant to name a database; the private server would be another one.

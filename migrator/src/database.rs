@@ -1,6 +1,6 @@
 //! The migrator's connections. Their settings determine the order of rows, and the meaning of names and dates.
 
-use phaseline_store::Hosts;
+use phaseline_store::Servers;
 use sqlx::{ConnectOptions, Connection, PgConnection, Postgres, Transaction, postgres::PgConnectOptions};
 
 /// Settings of a migrator's session.
@@ -40,18 +40,18 @@ const SETTINGS: [(&str, &str); 23] = [
 /// The address of the database, with the login.
 #[derive(Clone, Debug)]
 pub struct Database {
-    hosts: Hosts,
+    servers: Servers,
 }
 
 impl Database {
     /// The database behind these options.
     pub fn new(options: PgConnectOptions) -> Self {
-        Self { hosts: Hosts::one(options) }
+        Self { servers: Servers::one(options) }
     }
 
     /// The database on one of these servers.
-    pub const fn on(hosts: Hosts) -> Self {
-        Self { hosts }
+    pub const fn on(servers: Servers) -> Self {
+        Self { servers }
     }
 
     /// A connection with the migrator's settings. `purpose` shows in `pg_stat_activity` as the application's name (63
@@ -61,7 +61,8 @@ impl Database {
         while !purpose.is_char_boundary(end) {
             end -= 1;
         }
-        let named = self.hosts.map(|host| host.application_name(&purpose[..end]).disable_statement_logging());
+        let named =
+            self.servers.map(|server| server.application_name(&purpose[..end]).disable_statement_logging());
         let (mut connection, _) = named.connect().await?;
         let set: Vec<String> = SETTINGS.iter().map(|(name, value)| format!("SET {name} = {value}")).collect();
         sqlx::raw_sql(&set.join("; ")).execute(&mut connection).await?;

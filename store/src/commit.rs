@@ -300,11 +300,19 @@ impl Committer {
         let appending = tokio::select! {
             biased;
             appending = deadline.verdicts(&mut session, prepared, self.patience) => appending,
-            // A server that failed may never answer.
-            () = sessions.left(server) => Err(StoreError::Database(server_left())),
+            // A server that failed may never answer, not even a rollback.
+            () = sessions.left(server) => {
+                session.discard();
+                return Err(StoreError::Database(server_left()));
+            }
         };
         if !session.keeps_statements() {
-            return session.settle(appending).await;
+            // A session that is dropped in the middle is closed.
+            return tokio::select! {
+                biased;
+                settled = session.settle(appending) => settled,
+                () = sessions.left(server) => Err(StoreError::Database(server_left())),
+            };
         }
         match &appending {
             Err(StoreError::Database(error)) if is_lost_connection(error) => {}

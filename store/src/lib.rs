@@ -11,7 +11,7 @@
 //! - [`sessions`] hands out the connections of services and single commands; [`pooler`] finds out how they keep their state.
 //! - [`batcher`] collects jobs that arrive together for one task.
 //! - [`folded`] is the fold of one stream.
-//! - [`hosts`] connects to the wanted one of several servers.
+//! - [`servers`] connects to the wanted one of several servers.
 //! - [`unreadable`] finds events that cannot be read, and [`skip`] leaves them out by later marks.
 //! - [`timeline`] is the store of one aggregate, [`phaseline_domain::Timeline`], also as a `cqrs_es::EventStore` (`cqrs.rs`).
 //!
@@ -31,7 +31,6 @@ pub mod event;
 mod execute;
 pub mod folded;
 pub mod hash;
-pub mod hosts;
 pub mod import;
 mod pace;
 pub mod parallel;
@@ -41,6 +40,7 @@ pub mod projection;
 pub mod read;
 pub mod request;
 pub mod schema;
+pub mod servers;
 pub mod sessions;
 pub mod skip;
 mod sqlstate;
@@ -52,12 +52,12 @@ pub use append::{Append, Appended, EarlierResult, FollowingEvents, IdempotencyKe
 pub use error::{ExcessRights, Relation, StoreError};
 pub use event::{Metadata, NewEvent, RawEvent, RecordedEvent, StreamId};
 pub use folded::{FoldedTimeline, PhaseTimestamps};
-pub use hosts::{Hosts, SessionAttributes};
 pub use import::{Import, Imported};
 pub use pace::Pace;
 pub use pooler::{Pooler, Pooling};
 pub use projection::{Adoption, InlineProjection, UnadoptedProject};
 pub use request::{Committed, ExecuteError, Preview, Request};
+pub use servers::{Servers, SessionAttributes};
 pub use sessions::{Admission, Begin, Session, SessionSettings, Sessions};
 pub use skip::SkippedEvent;
 pub use sqlstate::SqlState;

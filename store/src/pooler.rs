@@ -1,6 +1,6 @@
 //! Whether a pooler hands each transaction to any of its server connections, and how that is found out.
 
-use crate::{Hosts, SqlState};
+use crate::{Servers, SqlState};
 use sqlx::{Connection, Executor, Row};
 use std::fmt;
 use std::str::FromStr;
@@ -25,6 +25,16 @@ pub enum Pooling {
     Session,
     /// Settings and prepared statements last until the end of a transaction.
     Transaction,
+}
+
+impl From<Pooling> for Pooler {
+    /// The setting for what was found out already.
+    fn from(found: Pooling) -> Self {
+        match found {
+            Pooling::Session => Self::None,
+            Pooling::Transaction => Self::Transaction,
+        }
+    }
 }
 
 impl FromStr for Pooler {
@@ -55,11 +65,11 @@ impl Pooler {
     ///
     /// # Errors
     /// Those of connecting.
-    pub async fn pooling(self, hosts: &Hosts) -> Result<Pooling, sqlx::Error> {
+    pub async fn pooling(self, servers: &Servers) -> Result<Pooling, sqlx::Error> {
         match self {
             Self::None => Ok(Pooling::Session),
             Self::Transaction => Ok(Pooling::Transaction),
-            Self::Auto => find(hosts).await,
+            Self::Auto => find(servers).await,
         }
     }
 }
@@ -69,10 +79,10 @@ const MARK: &str = "phaseline.connection";
 
 /// Connects with a setting that only the server itself accepts. A pooler refuses it or leaves it out, in every mode: a pooler in
 /// session mode counts as one in transaction mode, which is right for both.
-async fn find(hosts: &Hosts) -> Result<Pooling, sqlx::Error> {
-    let hosts = hosts.map(|host| host.extra_float_digits(None));
+async fn find(servers: &Servers) -> Result<Pooling, sqlx::Error> {
+    let servers = servers.map(|server| server.extra_float_digits(None));
     let mark = Uuid::new_v4().simple().to_string();
-    let marked = hosts.map(|host| host.options([(MARK, &mark)]));
+    let marked = servers.map(|server| server.options([(MARK, &mark)]));
     match marked.connect().await {
         Ok((mut connection, _)) => {
             let query = format!("SELECT pg_catalog.current_setting('{MARK}', true)");
@@ -82,7 +92,7 @@ async fn find(hosts: &Hosts) -> Result<Pooling, sqlx::Error> {
         }
         // PgBouncer's code for a setting that it does not know, among others: then it connects without the setting.
         Err(error) if SqlState::of(&error) == Some(SqlState::ConnectionFailure) => {
-            hosts.connect().await?.0.close().await?;
+            servers.connect().await?.0.close().await?;
             Ok(Pooling::Transaction)
         }
         Err(error) => Err(error),

@@ -8,10 +8,9 @@ mod server;
 
 pub(crate) use server::server_left;
 
-use crate::Hosts;
-use crate::hosts::ServerState;
 use crate::pooler::{Pooler, Pooling};
 use crate::read;
+use crate::servers::{ServerState, Servers};
 use server::CurrentServer;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
@@ -19,7 +18,7 @@ use sqlx::{Connection, Database, Executor, PgConnection, PgPool, Postgres, Trans
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
@@ -94,10 +93,10 @@ pub struct Session {
 
 impl Sessions {
     /// Connects on demand. `pool` has the number of connections and the time limits.
-    pub fn open(hosts: &Hosts, pool: PgPoolOptions, settings: SessionSettings) -> Self {
+    pub fn open(servers: &Servers, pool: PgPoolOptions, settings: SessionSettings) -> Self {
         // Not every pooler accepts this parameter, and servers have shown floating-point numbers exactly for a long time.
-        let hosts = hosts.map(|host| host.extra_float_digits(None));
-        let preparation = Arc::new(Preparation { hosts, settings, pooling: OnceCell::new() });
+        let servers = servers.map(|server| server.extra_float_digits(None));
+        let preparation = Arc::new(Preparation::new(servers, settings, OnceCell::new()));
         let [connecting, acquiring, releasing] = [(); 3].map(|()| Arc::clone(&preparation));
         let pool = pool
             // A test before each use would be a round trip. But a connection that was idle for a while may be dead, as all are after
@@ -120,8 +119,8 @@ impl Sessions {
                     Ok(true)
                 })
             });
-        let first = preparation.hosts.first().clone();
-        let is_located = !preparation.hosts.are_searched();
+        let first = preparation.servers.first().clone();
+        let is_located = !preparation.servers.are_searched();
         Self { server: Arc::new(CurrentServer::new(pool, first, is_located)), preparation }
     }
 
@@ -143,7 +142,7 @@ impl Sessions {
         let probing = async {
             // Before the connection, since a login may be allowed one only.
             self.preparation.pooling().await?;
-            let (mut connection, _) = self.preparation.hosts.connect().await?;
+            let (mut connection, _) = self.preparation.servers.connect().await?;
             self.preparation.prepare(&mut connection).await?;
             roll_back(&mut connection).await?;
             connection.close().await
@@ -177,10 +176,10 @@ impl Sessions {
 impl From<PgPool> for Sessions {
     /// Connections of the caller, who prepares them; not through a pooler in transaction mode.
     fn from(pool: PgPool) -> Self {
-        let hosts = Hosts::one(pool.connect_options().as_ref().clone());
+        let servers = Servers::one(pool.connect_options().as_ref().clone());
         let settings = SessionSettings { pooler: Pooler::None, ..SessionSettings::default() };
         let pooling = OnceCell::new_with(Some(Pooling::Session));
-        let preparation = Arc::new(Preparation { hosts, settings, pooling });
+        let preparation = Arc::new(Preparation::new(servers, settings, pooling));
         Self { server: Arc::new(CurrentServer::of_pool(pool)), preparation }
     }
 }
@@ -265,24 +264,41 @@ async fn roll_back(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 /// How a connection becomes a session.
 #[derive(Debug)]
 struct Preparation {
-    hosts: Hosts,
+    servers: Servers,
     settings: SessionSettings,
     pooling: OnceCell<Pooling>,
+    /// The server of the connections, as the first of them found it; none before that.
+    server: Mutex<Option<ServerState>>,
 }
 
 impl Preparation {
+    fn new(servers: Servers, settings: SessionSettings, pooling: OnceCell<Pooling>) -> Self {
+        Self { servers, settings, pooling, server: Mutex::default() }
+    }
+
+    fn known_server(&self) -> Option<ServerState> {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn know_server(&self, state: ServerState) {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+    }
+
     /// What the first connection has found.
     fn found(&self) -> Pooling {
         self.pooling.get().copied().unwrap_or(Pooling::Session)
     }
 
     async fn pooling(&self) -> Result<Pooling, sqlx::Error> {
-        let find = || self.settings.pooler.pooling(&self.hosts);
+        let find = || self.settings.pooler.pooling(&self.servers);
         self.pooling.get_or_try_init(find).await.copied()
     }
 
     /// Prepares a new connection.
     async fn prepare(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        if self.known_server().is_none() {
+            self.know_server(ServerState::read(connection).await?);
+        }
         if self.pooling().await? == Pooling::Transaction {
             return self.begin(connection).await;
         }
@@ -302,8 +318,11 @@ impl Preparation {
             return self.begin(connection).await.map(|()| true);
         }
         // A server may have become a standby since.
-        if idle >= IDLE && !ServerState::read(connection).await.is_ok_and(|state| !state.is_read_only) {
-            return Ok(false);
+        if idle >= IDLE {
+            let state = ServerState::read(connection).await;
+            if !state.is_ok_and(|state| self.servers.are_served_by(state)) {
+                return Ok(false);
+            }
         }
         if let Some(admission) = &self.settings.admission
             && admission.is_due().await

@@ -4,7 +4,7 @@ use crate::service::{EVERYTHING, Service, migrated, settings};
 use phaseline_embedded::testing::{PgBouncer, PoolMode, TestDatabase};
 use phaseline_migrator::progress::Silent;
 use phaseline_migrator::{Database, verify};
-use phaseline_store::{Hosts, Pooler, Pooling};
+use phaseline_store::{Pooler, Pooling, Servers};
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor, PgConnection, Row};
@@ -14,21 +14,21 @@ use std::time::Duration;
 /// The server connections of PgBouncer for one database and login.
 const SERVERS: usize = 8;
 
-fn hosts(url: &str) -> Hosts {
-    Hosts::one(url.parse().unwrap())
+fn servers(url: &str) -> Servers {
+    Servers::one(url.parse().unwrap())
 }
 
 #[tokio::test]
 async fn a_pooler_is_found_by_a_setting_that_it_does_not_pass_on() {
     let database = migrated();
-    let found = async |url: &str| Pooler::Auto.pooling(&hosts(url)).await.unwrap();
+    let found = async |url: &str| Pooler::Auto.pooling(&servers(url)).await.unwrap();
     assert_eq!(found(database.url()).await, Pooling::Session);
     for mode in [PoolMode::Transaction, PoolMode::Session] {
         let Some(pooler) = PgBouncer::start(database.url(), mode) else { return };
         assert_eq!(found(&pooler.url(database.url())).await, Pooling::Transaction, "{mode:?}");
     }
     let missing = database.url().replace("test_", "missing_");
-    assert!(Pooler::Auto.pooling(&hosts(&missing)).await.is_err());
+    assert!(Pooler::Auto.pooling(&servers(&missing)).await.is_err());
 }
 
 /// What every server connection of the pooler shows to another client.
@@ -106,7 +106,7 @@ async fn a_pooled_session_has_the_role_the_path_and_the_timeouts() {
     let database = migrated();
     let Some(pooler) = PgBouncer::start(database.url(), PoolMode::Transaction) else { return };
     let url = pooler.url(database.url());
-    let sessions = phaseline_api::pool::connect(&hosts(&url), &settings());
+    let sessions = phaseline_api::pool::connect(&servers(&url), &settings());
     for _ in 0..3 {
         let mut session = sessions.begin().await.unwrap();
         for (setting, value) in [

@@ -12,7 +12,7 @@ use phaseline_migrator::plan::PlanOptions;
 use phaseline_migrator::progress::Silent;
 use phaseline_migrator::run::Operator;
 use phaseline_migrator::sample::{self, SampleOptions};
-use phaseline_store::{Hosts, Sessions};
+use phaseline_store::{Servers, Sessions};
 use phaseline_tests::http::Client;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -70,7 +70,7 @@ impl Service {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let url = through_pooler(url);
-        let sessions = pool::connect(&Hosts::one(url.parse().unwrap()), &settings);
+        let sessions = pool::connect(&Servers::one(url.parse().unwrap()), &settings);
         let app = AppState::new(sessions.clone(), settings);
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move {

@@ -9,7 +9,7 @@ use phaseline_api::auth::{Auth, Keys, ScopeSet, TokenRequest, TokenRules};
 use phaseline_api::settings::Settings;
 use phaseline_api::{pool, server};
 use phaseline_domain::{Neighbours, PhaseChanges, TimelineCommand};
-use phaseline_store::{Hosts, Request};
+use phaseline_store::{Request, Servers};
 use phaseline_tests::http::Client;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ impl Service {
         let token = token.sign(secret).map_err(|error| BenchError::Failed(error.to_string()))?;
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(BenchError::io("a port"))?;
         let address = listener.local_addr().map_err(BenchError::io("a port"))?;
-        let sessions = pool::connect(&Hosts::one(url.parse()?), &settings);
+        let sessions = pool::connect(&Servers::one(url.parse()?), &settings);
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server::serve(listener, sessions, settings, async move {
             let _ = stopped.await;

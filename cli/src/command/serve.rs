@@ -64,7 +64,7 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Fai
         listener.local_addr().map_err(|error| Failure::unexpected(format!("the listener: {error}")))?;
     let target = target(context, &config, settings.pooler).await?;
     settings.pooler = target.pooler();
-    let sessions = pool::connect(target.service_url().hosts(), &settings);
+    let sessions = pool::connect(target.service_url().servers(), &settings);
     probe(&target, &settings, &sessions).await?;
     refuse_planted_code(&target).await?;
     refuse_unreadable_users(&target, &settings).await?;

@@ -1,10 +1,10 @@
 //! The server to which the sessions go at the moment, and the change to another one.
 
 use super::{Session, Sessions};
-use crate::hosts::{self, ServerState};
+use crate::servers::{self, ServerState};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgConnection, PgPool, Postgres};
+use sqlx::{Connection, PgConnection, PgPool, Postgres};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -73,12 +73,6 @@ impl CurrentServer {
         }
     }
 
-    /// Whether the pool connects to this server, or to none before a search.
-    fn is_at(&self, server: &PgConnectOptions) -> bool {
-        !self.is_located.load(Ordering::Acquire)
-            || hosts::address(&self.pool().connect_options()) == hosts::address(server)
-    }
-
     /// Sends later sessions to another server.
     fn change(&self, server: PgConnectOptions) {
         let pool = self.options.clone().connect_lazy_with(server);
@@ -117,55 +111,54 @@ impl Sessions {
         }
         let _one_at_a_time = self.server.locating.lock().await;
         if !self.server.is_located.load(Ordering::Acquire) {
-            self.server.change(self.preparation.hosts.find().await?);
-            self.server.is_located.store(true, Ordering::Release);
+            let (connection, server, state) = self.look().await?;
+            self.go_to(server, state);
+            connection.close().await?;
         }
         Ok(())
+    }
+
+    /// Sends later sessions to this server.
+    fn go_to(&self, server: &PgConnectOptions, state: ServerState) {
+        self.preparation.know_server(state);
+        self.server.change(server.clone());
+        self.server.is_located.store(true, Ordering::Release);
     }
 
     /// Follows the server: sends the sessions to another one after a promotion, or when another server answers at the same address.
     /// Never returns.
     pub async fn follow(&self) {
         let mut watched: Option<PgConnection> = None;
-        let mut known: Option<ServerState> = None;
-        let mut was_away = false;
         loop {
-            if let Some(connection) = &mut watched
-                && let Ok(Ok(state)) = tokio::time::timeout(PATIENCE, ServerState::read(connection)).await
-                && !state.is_read_only
-            {
-                known = Some(state);
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
-            watched = None;
-            match self.look().await {
-                Some((connection, host, state)) => {
-                    // Before the first look the sessions may have begun on a server that is gone.
-                    let is_another =
-                        known.map_or(was_away || !self.server.is_at(host), |known| known != state);
-                    if is_another {
-                        tracing::warn!(
-                            server = hosts::address(host),
-                            "the sessions go to another server, {state}"
-                        );
-                        self.server.change(host.clone());
-                        self.server.is_located.store(true, Ordering::Release);
+            if !self.is_served(&mut watched).await {
+                watched = None;
+                if let Ok((connection, server, state)) = self.look().await {
+                    // Without a known server there is no session yet.
+                    if self.preparation.known_server().is_some_and(|known| known != state) {
+                        let address = servers::address(server);
+                        tracing::warn!(server = address, "the sessions go to another server, {state}");
+                        self.go_to(server, state);
                     }
-                    (watched, known) = (Some(connection), Some(state));
+                    watched = Some(connection);
                 }
-                None => was_away = true,
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// Connects to the wanted server, and reads its state; none if it is away.
-    async fn look(&self) -> Option<(PgConnection, &PgConnectOptions, ServerState)> {
-        let (mut connection, host) = self.preparation.hosts.connect().await.ok()?;
-        let reading = ServerState::read(&mut connection);
-        let state = tokio::time::timeout(PATIENCE, reading).await.ok()?.ok()?;
-        Some((connection, host, state))
+    /// Whether the watched server answers in time, and is still of use.
+    async fn is_served(&self, watched: &mut Option<PgConnection>) -> bool {
+        let Some(connection) = watched else { return false };
+        let state = tokio::time::timeout(PATIENCE, ServerState::read(connection)).await;
+        state.is_ok_and(|state| state.is_ok_and(|state| self.preparation.servers.are_served_by(state)))
+    }
+
+    /// Connects to the wanted server, and reads its state.
+    async fn look(&self) -> Result<(PgConnection, &PgConnectOptions, ServerState), sqlx::Error> {
+        let (mut connection, server) = self.preparation.servers.connect().await?;
+        let reading = tokio::time::timeout(PATIENCE, ServerState::read(&mut connection)).await;
+        let state = reading.map_err(|_| servers::no_response(PATIENCE))??;
+        Ok((connection, server, state))
     }
 }
 

@@ -15,7 +15,7 @@ use phaseline_migrator::sample::{self, SampleOptions};
 use phaseline_migrator::verify::verify;
 use phaseline_projections::FoldedLog;
 use phaseline_projections::drift::compare_rows;
-use phaseline_store::Hosts;
+use phaseline_store::Servers;
 use phaseline_tests::http::Client;
 use sqlx::{Connection, PgConnection};
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl Part {
         let settings = settings();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let sessions = pool::connect(&Hosts::one(url.parse().unwrap()), &settings);
+        let sessions = pool::connect(&Servers::one(url.parse().unwrap()), &settings);
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async move {
             let _ = stopped.await;

@@ -39,16 +39,16 @@ fn every_file_that_connects_sets_the_search_path() {
         "connect_with(",
         "connect_lazy_with(",
         "PgConnection::connect(",
-        "hosts.connect(",
+        "servers.connect(",
         "named.connect(",
         "marked.connect(",
-        "host.connect(",
+        "server.connect(",
     ];
     assert_eq!(
         containing(&connects),
         [
             "migrator/src/database.rs",
-            "store/src/hosts.rs",
+            "store/src/servers.rs",
             "store/src/pooler.rs",
             "store/src/sessions.rs",
             "store/src/sessions/server.rs"

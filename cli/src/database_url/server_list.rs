@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// A URL's servers, each as a URL for itself, and how one of them is chosen.
 #[derive(Debug)]
-pub(super) struct Servers {
+pub(super) struct ServerList {
     /// At least one.
     pub(super) urls: Vec<String>,
     pub(super) wanted: SessionAttributes,
@@ -16,11 +16,11 @@ pub(super) struct Servers {
 
 /// Parses what follows the user: `hosts` is the rest of the authority, `tail` the path and the parameters. `url` makes a URL of one
 /// server from these two. The error is a sentence about the URL.
-pub(super) fn servers(
+pub(super) fn parse(
     hosts: &str,
     tail: &str,
     url: impl Fn(&str, &str) -> String,
-) -> Result<Servers, String> {
+) -> Result<ServerList, String> {
     let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
     let mut kept = Vec::new();
     let (mut listed, mut ports, mut wanted, mut patience) = (None, None, None, None);
@@ -60,7 +60,7 @@ pub(super) fn servers(
     let urls: Vec<String> = urls.collect::<Result<_, String>>()?;
     // Of several servers one at most can be written to, and nearly every command writes.
     let default = if urls.len() > 1 { SessionAttributes::ReadWrite } else { SessionAttributes::Any };
-    Ok(Servers { urls, wanted: wanted.unwrap_or(default), patience })
+    Ok(ServerList { urls, wanted: wanted.unwrap_or(default), patience })
 }
 
 fn attributes(value: &str) -> Result<SessionAttributes, String> {

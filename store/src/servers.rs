@@ -114,7 +114,7 @@ impl fmt::Display for ServerState {
 
 /// The servers of one database, in the order in which they are tried.
 #[derive(Clone, Debug)]
-pub struct Hosts {
+pub struct Servers {
     first: PgConnectOptions,
     others: Vec<PgConnectOptions>,
     wanted: SessionAttributes,
@@ -124,7 +124,7 @@ pub struct Hosts {
     last: Arc<OnceLock<AtomicUsize>>,
 }
 
-impl Hosts {
+impl Servers {
     /// One server, of any kind.
     pub fn one(options: PgConnectOptions) -> Self {
         Self::several(options, Vec::new(), SessionAttributes::Any, None)
@@ -170,12 +170,21 @@ impl Hosts {
     }
 
     fn in_order_of_trial(&self) -> Vec<(usize, &PgConnectOptions)> {
-        let mut hosts: Vec<_> = self.all().enumerate().collect();
+        let mut servers: Vec<_> = self.all().enumerate().collect();
         if let Some(last) = self.last.get() {
             let last = last.load(Ordering::Relaxed);
-            hosts.sort_by_key(|(index, _)| *index != last);
+            servers.sort_by_key(|(index, _)| *index != last);
         }
-        hosts
+        servers
+    }
+
+    /// Whether a connection to a server in this state is of use: a service writes, so without a wanted kind it must accept that.
+    pub(crate) fn are_served_by(&self, state: ServerState) -> bool {
+        match self.wanted {
+            SessionAttributes::Any => !state.is_read_only,
+            SessionAttributes::PreferStandby => true,
+            wanted => wanted.accept(state),
+        }
     }
 
     /// Whether a search for the wanted server can have different results.
@@ -206,40 +215,27 @@ impl Hosts {
         let mut reasons = Vec::new();
         for wanted in passes {
             reasons.clear();
-            for (index, host) in self.in_order_of_trial() {
-                match self.try_one(host, wanted).await {
+            for (index, server) in self.in_order_of_trial() {
+                match self.try_one(server, wanted).await {
                     Ok(connection) => {
                         self.last.get_or_init(AtomicUsize::default).store(index, Ordering::Relaxed);
-                        return Ok((connection, host));
+                        return Ok((connection, server));
                     }
                     Err(Rejection::Final(error)) => return Err(error),
-                    Err(Rejection::Next(reason)) => reasons.push(format!("{}: {reason}", address(host))),
+                    Err(Rejection::Next(reason)) => reasons.push(format!("{}: {reason}", address(server))),
                 }
             }
         }
         Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::NotConnected, reasons.join("; "))))
     }
 
-    /// The options of the server that is wanted at the moment.
-    ///
-    /// # Errors
-    /// As of [`connect`](Self::connect).
-    pub async fn find(&self) -> Result<PgConnectOptions, sqlx::Error> {
-        if !self.are_searched() {
-            return Ok(self.first.clone());
-        }
-        let (connection, options) = self.connect().await?;
-        connection.close().await?;
-        Ok(options.clone())
-    }
-
     async fn try_one(
         &self,
-        host: &PgConnectOptions,
+        server: &PgConnectOptions,
         wanted: SessionAttributes,
     ) -> Result<PgConnection, Rejection> {
         let connecting = async {
-            let mut connection = host.connect().await?;
+            let mut connection = server.connect().await?;
             let state = match wanted {
                 SessionAttributes::Any => None,
                 _ => Some(ServerState::read(&mut connection).await?),
@@ -271,7 +267,7 @@ enum Rejection {
     Final(sqlx::Error),
 }
 
-fn no_response(patience: Duration) -> sqlx::Error {
+pub(crate) fn no_response(patience: Duration) -> sqlx::Error {
     let text = format!("no response within {} s", patience.as_secs());
     sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, text))
 }
