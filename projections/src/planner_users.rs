@@ -1,9 +1,9 @@
 //! Reads the planner's users for a service: by a function of schema `phaseline`, since its role has no rights on the table.
 
-use phaseline_store::Sessions;
+use phaseline_store::{Parameter, Sessions, Statement};
 use serde::Deserialize;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection};
+use sqlx::{FromRow, PgConnection, Row};
 use std::fmt;
 use uuid::Uuid;
 
@@ -36,13 +36,10 @@ impl fmt::Display for UsersObstacle {
 /// # Errors
 /// The database's own; if there is an [`obstacle`], SQLSTATE `42P01`, `42703`, `42883` or `42501`.
 pub async fn find(sessions: &Sessions, id: Uuid) -> Result<Option<PlannerUser>, sqlx::Error> {
-    let mut session = sessions.begin().await?;
-    let found: Result<Option<Json<PlannerUser>>, _> = sqlx::query_scalar("SELECT phaseline.planner_user($1)")
-        .bind(id)
-        .persistent(session.keeps_statements())
-        .fetch_one(&mut *session)
-        .await;
-    Ok(session.end(found)?.map(|user| user.0))
+    let statement = Statement::new("SELECT phaseline.planner_user($1)", [Parameter::Uuid(id)]);
+    let rows = sessions.execute(&statement).await?;
+    let user: Option<Json<PlannerUser>> = rows.first().map_or(Ok(None), |row| row.try_get(0))?;
+    Ok(user.map(|user| user.0))
 }
 
 /// Why users cannot be read; none if they can. Reads the catalogue only.

@@ -11,9 +11,9 @@ pub use project_dates::{ProjectDates, project_dates};
 
 use chrono::NaiveDate;
 use phaseline_domain::{DateRange, PhaseId, ProjectId};
-use phaseline_store::{Sessions, StoreError, stream};
+use phaseline_store::{Parameter, Sessions, Statement, StoreError, stream};
 use serde::Deserialize;
-use sqlx::{Executor, FromRow, PgConnection, Row};
+use sqlx::{FromRow, PgConnection, Row};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -77,19 +77,9 @@ pub struct PlannerAssignment {
 
 /// A project and its phases as JSON, for [`parse`], which may take long for many phases; none if the log accepts no commands.
 pub async fn project_json(sessions: &Sessions, project: ProjectId) -> Result<Option<String>, sqlx::Error> {
-    let mut session = sessions.begin().await?;
-    let json = if session.keeps_statements() {
-        sqlx::query_scalar("SELECT phaseline.phases_of($1)::pg_catalog.text")
-            .bind(project.uuid())
-            .fetch_one(&mut *session)
-            .await
-    } else {
-        // A statement that is not kept takes one round trip less with its parameter in the text, which is a UUID.
-        let query =
-            format!("SELECT phaseline.phases_of('{}'::pg_catalog.uuid)::pg_catalog.text", project.uuid());
-        session.fetch_one(query.as_str()).await.and_then(|row| row.try_get(0))
-    };
-    session.end(json)
+    let query = "SELECT phaseline.phases_of($1)::pg_catalog.text";
+    let rows = sessions.execute(&Statement::new(query, [Parameter::Uuid(project.uuid())])).await?;
+    rows.first().map_or(Ok(None), |row| row.try_get(0))
 }
 
 /// Reads the JSON of [`project_json`]; none if there is no such project. `phase` converts a row, with the stream's version.
@@ -173,18 +163,13 @@ pub async fn assignment_days(
     sessions: &Sessions,
     projects: &[ProjectId],
 ) -> Result<HashMap<ProjectId, AssignmentDays>, sqlx::Error> {
-    let ids: Vec<Uuid> = projects.iter().map(|project| project.uuid()).collect();
-    let mut session = sessions.begin().await?;
-    let days: Result<Vec<(Uuid, Option<String>, i64)>, _> = sqlx::query_as(
-        "SELECT d.project, pg_catalog.to_json(d.day) OPERATOR(pg_catalog.#>>) '{}', d.assignments
-           FROM phaseline.assignment_days($1) d",
-    )
-    .bind(ids)
-    .persistent(session.keeps_statements())
-    .fetch_all(&mut *session)
-    .await;
+    let query = "SELECT d.project, pg_catalog.to_json(d.day) OPERATOR(pg_catalog.#>>) '{}', d.assignments
+                   FROM phaseline.assignment_days($1) d";
+    let ids = projects.iter().map(|project| project.uuid()).collect();
+    let rows = sessions.execute(&Statement::new(query, [Parameter::Uuids(ids)])).await?;
     let mut counted: HashMap<ProjectId, Vec<(Option<NaiveDate>, i64)>> = HashMap::new();
-    for (project, day, count) in session.end(days)? {
+    for row in &rows {
+        let (project, day, count): (Uuid, Option<String>, i64) = FromRow::from_row(row)?;
         let day = day.and_then(|day| day.parse().ok());
         counted.entry(project.into()).or_default().push((day, count));
     }

@@ -14,10 +14,10 @@ pub(crate) use decide::{decided, is_large};
 pub(crate) use job::{Job, LoadedTimeline, NoEffect, Outcome};
 pub(crate) use snapshots::OldSnapshotMonitor;
 
-use crate::append::{BatchResult, Verdict};
+use crate::append::{AppendBatch, BatchResult, Verdict};
 use crate::batcher::{Batcher, Jobs, TaskEnded};
 use crate::cache::TimelineCache;
-use crate::sessions::server_left;
+use crate::sessions::{Message, server_left};
 use crate::sqlstate::{is_held_up, is_lost_connection};
 use crate::stream::stream_of;
 use crate::{FoldedTimeline, Session, Sessions, SqlState, StoreError, schema};
@@ -50,6 +50,12 @@ pub(crate) struct Committer {
     pub(crate) kept: Option<Session>,
     /// Watches for old snapshots, which keep dead row versions.
     pub(crate) snapshots: OldSnapshotMonitor,
+}
+
+/// What a batch is sent by.
+enum AppendRoute {
+    Session(Session),
+    Message(Message),
 }
 
 /// Sends a command to the committing task, which is started if none runs, and waits for its outcome.
@@ -254,15 +260,15 @@ impl Committer {
         prepared: &[PreparedCommand],
         deadline: Deadline,
     ) -> Result<BatchResult, StoreError> {
-        let session = match self.session().await {
-            Ok(session) => session,
+        let route = match self.route().await {
+            Ok(route) => route,
             Err(error) => {
                 // The database may come back restored from a backup.
                 self.cache.forget_everything();
                 return Err(error);
             }
         };
-        let error = match self.appended(session, prepared, deadline).await {
+        let error = match self.appended(route, prepared, deadline).await {
             Err(StoreError::Database(error)) if is_lost_connection(&error) => error,
             // A missing function may mean an older schema.
             Err(error) if error.sqlstate() == Some(SqlState::UndefinedFunction) => {
@@ -272,9 +278,9 @@ impl Committer {
         };
         self.cache.forget_everything();
         let unknown = |error: &dyn std::fmt::Display| StoreError::OutcomeUnknown(error.to_string());
-        let session = self.sessions.begin().await.map_err(|_| unknown(&error))?;
+        let route = self.route().await.map_err(|_| unknown(&error))?;
         let mut appending =
-            self.appended(session, prepared, deadline).await.map_err(|error| unknown(&error))?;
+            self.appended(route, prepared, deadline).await.map_err(|error| unknown(&error))?;
         let mut session = self.session().await.map_err(|_| unknown(&error))?;
         for (one, verdict) in prepared.iter().zip(&mut appending.verdicts) {
             if let Verdict::Conflict { .. } | Verdict::Repeated(_) = verdict
@@ -288,32 +294,40 @@ impl Committer {
         Ok(appending)
     }
 
-    /// Appends a batch in one session, and keeps the session if it is not lost.
+    /// A message behind a pooler, else the kept session or the next one.
+    async fn route(&mut self) -> Result<AppendRoute, StoreError> {
+        if self.kept.is_none()
+            && let Some(message) = self.sessions.message().await?
+        {
+            return Ok(AppendRoute::Message(message));
+        }
+        self.session().await.map(AppendRoute::Session)
+    }
+
+    /// Appends a batch, and keeps the session if it is not lost.
     async fn appended(
         &mut self,
-        mut session: Session,
+        route: AppendRoute,
         prepared: &[PreparedCommand],
         deadline: Deadline,
     ) -> Result<BatchResult, StoreError> {
+        let batch = AppendBatch::new(prepared)?;
+        let statement = batch.statement().within(deadline.limit(self.patience));
+        let mut session = match route {
+            AppendRoute::Message(message) => return batch.result(&message.send(&statement).await?),
+            AppendRoute::Session(session) => session,
+        };
         let sessions = self.sessions.clone();
         let server = session.server();
         let appending = tokio::select! {
             biased;
-            appending = deadline.verdicts(&mut session, prepared, self.patience) => appending,
+            rows = session.execute_directly(&statement) => rows.map_err(StoreError::from).and_then(|rows| batch.result(&rows)),
             // A server that failed may never answer, not even a rollback.
             () = sessions.left(server) => {
                 session.discard();
                 return Err(StoreError::Database(server_left()));
             }
         };
-        if !session.keeps_statements() {
-            // A session that is dropped in the middle is closed.
-            return tokio::select! {
-                biased;
-                settled = session.settle(appending) => settled,
-                () = sessions.left(server) => Err(StoreError::Database(server_left())),
-            };
-        }
         match &appending {
             Err(StoreError::Database(error)) if is_lost_connection(error) => {}
             // The server has become a standby.

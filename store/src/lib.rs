@@ -9,6 +9,7 @@
 //! - [`TimelineStore::submit`] executes commands: decided on timelines of the [`cache`], committed in groups, each with its own verdict.
 //! - [`close`] closes the timelines of projects that the planner deleted.
 //! - [`sessions`] hands out the connections of services and single commands; [`pooler`] finds out how they keep their state.
+//! - [`statement`] is one statement with its parameters, which a session prepares or a message writes as text.
 //! - [`batcher`] collects jobs that arrive together for one task.
 //! - [`folded`] is the fold of one stream.
 //! - [`servers`] connects to the wanted one of several servers.
@@ -44,6 +45,7 @@ pub mod servers;
 pub mod sessions;
 pub mod skip;
 mod sqlstate;
+pub mod statement;
 pub mod stream;
 pub mod timeline;
 pub mod unreadable;
@@ -61,6 +63,7 @@ pub use servers::{Servers, SessionAttributes};
 pub use sessions::{Admission, Begin, Session, SessionSettings, Sessions};
 pub use skip::SkippedEvent;
 pub use sqlstate::SqlState;
+pub use statement::{Parameter, Statement};
 pub use stream::RecordedTimeline;
 pub use timeline::TimelineStore;
 pub use unreadable::{Content, Quarantine, UnreadableEvent};

@@ -1,11 +1,14 @@
 //! The connections of a service and of single commands, directly or through a pooler in transaction mode ([the
 //! decision](../../docs/decisions/poolers.md)).
 //!
-//! [`Sessions::begin`] is the only way to a connection. Directly, a connection is prepared once, and each statement is a transaction.
-//! Through a pooler, each use is a transaction of its own, which begins with the session's settings.
+//! [`Sessions::begin`] and, for one statement, [`Sessions::execute`] are the only ways to a connection. Directly, a connection is
+//! prepared once, and each statement is a transaction. Through a pooler, each use is a transaction of its own, which begins with the
+//! session's settings.
 
+mod message;
 mod server;
 
+pub(crate) use message::Message;
 pub(crate) use server::server_left;
 
 use crate::pooler::{Pooler, Pooling};
@@ -71,6 +74,14 @@ impl Begin {
             Self::Snapshot => read::BEGIN_SNAPSHOT,
         }
     }
+
+    /// The same for the transaction of a message, which begins by itself.
+    const fn characteristics(self) -> &'static str {
+        match self {
+            Self::ReadCommitted => "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; ",
+            Self::Snapshot => "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; ",
+        }
+    }
 }
 
 /// Hands out the sessions of one database. Clones share the connections.
@@ -130,6 +141,15 @@ impl Sessions {
     /// Those of connecting, of the settings and of the check; [`sqlx::Error::PoolTimedOut`] if no connection is free in time.
     pub async fn begin(&self) -> Result<Session, sqlx::Error> {
         self.locate().await?;
+        let mut session = self.acquire().await?;
+        if session.pooling == Pooling::Transaction {
+            self.preparation.begin(&mut session).await?;
+        }
+        Ok(session)
+    }
+
+    /// The next connection; behind a pooler without a transaction.
+    async fn acquire(&self) -> Result<Session, sqlx::Error> {
         let (connection, server) = self.server.acquire().await?;
         Ok(Session { connection, pooling: self.preparation.found(), server, completed: false })
     }
@@ -144,7 +164,10 @@ impl Sessions {
             self.preparation.pooling().await?;
             let (mut connection, _) = self.preparation.servers.connect().await?;
             self.preparation.prepare(&mut connection).await?;
-            roll_back(&mut connection).await?;
+            if self.preparation.found() == Pooling::Transaction {
+                self.preparation.begin(&mut connection).await?;
+                roll_back(&mut connection).await?;
+            }
             connection.close().await
         };
         match tokio::time::timeout(patience, probing).await {
@@ -300,7 +323,7 @@ impl Preparation {
             self.know_server(ServerState::read(connection).await?);
         }
         if self.pooling().await? == Pooling::Transaction {
-            return self.begin(connection).await;
+            return Ok(());
         }
         let mut set = self.assignments("SET");
         set.push_str("SET default_transaction_isolation = 'read committed'");
@@ -314,15 +337,15 @@ impl Preparation {
         connection: &mut PgConnection,
         idle: Duration,
     ) -> Result<bool, sqlx::Error> {
-        if self.found() == Pooling::Transaction {
-            return self.begin(connection).await.map(|()| true);
-        }
         // A server may have become a standby since.
         if idle >= IDLE {
             let state = ServerState::read(connection).await;
             if !state.is_ok_and(|state| self.servers.are_served_by(state)) {
                 return Ok(false);
             }
+        }
+        if self.found() == Pooling::Transaction {
+            return Ok(true);
         }
         if let Some(admission) = &self.settings.admission
             && admission.is_due().await
@@ -347,15 +370,25 @@ impl Preparation {
     /// Begins a transaction with the settings, in one round trip unless the check is due.
     async fn begin(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         let mut begin = format!("{}; {}", self.settings.begin.statement(), self.assignments("SET LOCAL"));
-        let is_due = match &self.settings.admission {
-            Some(admission) => admission.is_due().await,
-            None => false,
-        };
+        let is_due = self.is_check_due().await;
         if !is_due && let Some(role) = self.role("SET LOCAL") {
             begin.push_str(&role);
         }
         Transactions::begin(connection, Some(begin.into())).await?;
         if is_due { self.enter(connection, "SET LOCAL").await } else { Ok(()) }
+    }
+
+    async fn is_check_due(&self) -> bool {
+        match &self.settings.admission {
+            Some(admission) => admission.is_due().await,
+            None => false,
+        }
+    }
+
+    /// The statements before the one of a message.
+    fn message_settings(&self) -> String {
+        let role = self.role("SET LOCAL").map(|role| format!("{role}; ")).unwrap_or_default();
+        format!("{}{}{role}", self.settings.begin.characteristics(), self.assignments("SET LOCAL"))
     }
 
     fn assignments(&self, set: &str) -> String {

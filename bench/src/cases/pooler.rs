@@ -1,4 +1,5 @@
-//! The service behind PgBouncer in transaction mode, with 8 server connections, beside the same service without it.
+//! The service behind PgBouncer in transaction mode, with 8 server connections, beside the same service without it. Each has a database
+//! of its own: the commands of one would make the cache of the other stale.
 
 use super::commands::fixture;
 use super::http::Service;
@@ -10,8 +11,9 @@ use phaseline_embedded::testing::{PgBouncer, PoolMode};
 /// None without PgBouncer.
 pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let (database, targets) = fixture(bench).await?;
+    let (direct_database, direct_targets) = fixture(bench).await?;
     let Some(pooler) = PgBouncer::start(database.url(), PoolMode::Transaction) else { return Ok(Vec::new()) };
-    let direct = Service::start(database.url()).await?;
+    let direct = Service::start(direct_database.url()).await?;
     let pooled = Service::start(&pooler.url(database.url())).await?;
     let commands = bench.sizes.commands * 8;
     let (mut first, mut direct_first) = (1, 1 << 32);
@@ -23,16 +25,16 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
             Ok(pooled.run_clients(&targets, 64, commands, first).await?.rate)
         },
         async || {
-            settle(&mut connect(database.url()).await?).await?;
+            settle(&mut connect(direct_database.url()).await?).await?;
             direct_first += commands;
-            Ok(direct.run_clients(&targets, 64, commands, direct_first).await?.rate)
+            Ok(direct.run_clients(&direct_targets, 64, commands, direct_first).await?.rate)
         },
     )
     .await?;
     let (reads, direct_reads) = alternate(
         bench.rounds,
         async || Ok(pooled.run_readers(&targets, 64, commands).await?.rate),
-        async || Ok(direct.run_readers(&targets, 64, commands).await?.rate),
+        async || Ok(direct.run_readers(&direct_targets, 64, commands).await?.rate),
     )
     .await?;
     direct.stop().await?;

@@ -66,6 +66,14 @@ fn libpqs_environment_and_the_planners_own_url_name_a_database() {
     let mut command = phaseline(&["status"]);
     let ran = ProgramOutput::of(command.env("DATABASE_URL", " ").output().unwrap()).exits_with(2);
     assert!(ran.stderr.contains("DATABASE_URL is set, but empty"), "{}", ran.stderr);
+    // The private server would be another one than was meant.
+    let direct = ProgramOutput::of(phaseline(&["status"]).env("PHASELINE_DIRECT_URL", url).output().unwrap());
+    for (ran, source) in
+        [(direct, "PHASELINE_DIRECT_URL"), (run(&["status", "--direct-url", url]), "--direct-url")]
+    {
+        let ran = ran.exits_with(2);
+        assert!(ran.stderr.contains(&format!("{source} is given, but no database")), "{}", ran.stderr);
+    }
     let ran =
         ProgramOutput::of(phaseline(&["status"]).env("PGSERVICE", "none").output().unwrap()).exits_with(2);
     assert!(ran.stderr.contains("the service \"none\" is in none of"), "{}", ran.stderr);

@@ -4,6 +4,7 @@ use crate::program::{eventually, run};
 use crate::serve::ServiceProcess;
 use crate::several_servers::Servers;
 use crate::token::token;
+use phaseline_embedded::testing::{PgBouncer, PoolMode};
 use phaseline_tests::http::Client;
 use phaseline_tests::switching_proxy::SwitchingProxy;
 use serde_json::json;
@@ -152,20 +153,43 @@ fn no_acknowledged_command_is_lost_when_the_primary_dies() {
 #[test]
 fn connections_that_hang_on_a_frozen_primary_are_left() {
     let servers = Servers::start();
-    servers.primary().wait_for_standby(true);
     let proxy = SwitchingProxy::start(servers.primary().port());
+    freezes_and_switches(&servers, &proxy, servers.standby.port());
+}
+
+/// Behind a pooler in front of each server.
+#[test]
+fn connections_through_a_pooler_that_hang_on_a_frozen_primary_are_left() {
+    let servers = Servers::start();
+    let standby = servers
+        .database
+        .url()
+        .replace(&format!(":{}/", servers.primary().port()), &format!(":{}/", servers.standby.port()));
+    let poolers = [servers.database.url(), &standby].map(|url| PgBouncer::start(url, PoolMode::Transaction));
+    let [Some(before), Some(after)] = poolers else { return };
+    let proxy = SwitchingProxy::start(before.port());
+    freezes_and_switches(&servers, &proxy, after.port());
+}
+
+/// Freezes the primary under load, and sends its address to `promoted`.
+fn freezes_and_switches(servers: &Servers, proxy: &SwitchingProxy, promoted: u16) {
+    servers.primary().wait_for_standby(true);
     let url =
         servers.database.url().replace(&servers.primary().port().to_string(), &proxy.port().to_string());
     let service = serve(&url);
-    let load = Load::on(&service, &phases(&servers));
+    let load = Load::on(&service, &phases(servers));
     load.wait(ENOUGH);
     servers.primary().freeze();
     servers.standby.promote();
-    proxy.switch(servers.standby.port());
+    proxy.switch(promoted);
     let first = load.wait(ENOUGH);
     eprintln!("the first command after the switch was acknowledged after {first:?}");
     let names = load.stop();
     service.becomes_ready();
     service.stop("TERM").exits_with(0);
-    assert_each_once(&url, &servers, &names);
+    let promoted = servers
+        .database
+        .url()
+        .replace(&servers.primary().port().to_string(), &servers.standby.port().to_string());
+    assert_each_once(&promoted, servers, &names);
 }

@@ -74,7 +74,7 @@ impl PgBouncer {
              listen_port = {port}\nunix_socket_dir =\npool_mode = {mode}\ndefault_pool_size = 8\nmax_client_conn = 1000\n\
              auth_type = scram-sha-256\nauth_file = {}\n\
              auth_query = SELECT usename, passwd FROM pg_catalog.pg_shadow WHERE usename = $1\n\
-             server_login_retry = 1\nserver_idle_timeout = 5\n",
+             server_login_retry = 1\n",
             users.display()
         );
         for (path, text) in [
@@ -105,6 +105,11 @@ impl PgBouncer {
             thread::sleep(Duration::from_millis(20));
         }
         Ok(None)
+    }
+
+    /// Its port on the loopback interface.
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 
     /// The URL of a database of the cluster through this PgBouncer.

@@ -312,7 +312,7 @@ async fn a_key_belongs_to_the_login_that_used_it() {
     };
     append(&mut mallory, &[keyed(1, 0)]).await.unwrap()[0].as_ref().unwrap();
     append(&mut ours, &[keyed(2, 1)]).await.unwrap()[0].as_ref().unwrap();
-    let repeated = appending::verdicts(&mut ours, &[keyed(2, 1)], true).await.unwrap().verdicts;
+    let repeated = appending::verdicts(&mut ours, &[keyed(2, 1)]).await.unwrap().verdicts;
     assert!(matches!(repeated[..], [Verdict::Repeated(_)]), "{repeated:?}");
     let logins = database.psql("SELECT string_agg(login, ' ' ORDER BY position) FROM phaseline.events");
     assert_eq!(

@@ -16,4 +16,5 @@ mod hashes;
 mod installation;
 mod ordering;
 mod parallel;
+mod statement;
 mod versions;

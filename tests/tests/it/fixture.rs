@@ -89,13 +89,22 @@ pub(crate) async fn assert_verified(url: &str) {
 pub(crate) async fn assert_round_trips(database: &TestDatabase) {
     let plan = plan_of(database.url()).await;
     assert!(plan.ready, "{:?}", plan.anomalies);
-    let before = dump(database.url());
+    assert_round_trips_with(database, |_| String::new()).await;
+}
+
+/// The same for what `state` returns beside the dump.
+pub(crate) async fn assert_round_trips_with(
+    database: &TestDatabase,
+    state: impl Fn(&TestDatabase) -> String,
+) {
+    let (before, state_before) = (dump(database.url()), state(database));
     for _ in 0..2 {
         migrated(database.url()).await;
         assert_verified(database.url()).await;
         rolled_back(database.url()).await;
         assert_verified(database.url()).await;
         assert_same_dump(&before, &dump(database.url()));
+        assert_same_dump(&state_before, &state(database));
     }
 }
 

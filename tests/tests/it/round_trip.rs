@@ -1,6 +1,6 @@
 //! Lossless: without edits in between, `pg_dump` after `migrate` and `rollback` is the dump before.
 
-use crate::fixture::{assert_verified, migrated, plan_of, rolled_back, sample};
+use crate::fixture::{assert_round_trips_with, assert_verified, migrated, plan_of, rolled_back, sample};
 use phaseline_embedded::testing::{TestCluster, TestDatabase, runs_on};
 use phaseline_tests::dump::{assert_same_dump, dump, state};
 use phaseline_tests::legacy::LegacyDatabase;
@@ -20,16 +20,8 @@ async fn round_trip(seed: u64) {
     let legacy = LegacyDatabase::from_seed(seed);
     let database = TestCluster::shared().database();
     load(database.url(), legacy.statements());
-    let (before, whole) = (dump(database.url()), whole_dump(&database));
     eprintln!("seed {seed}: {:?}", legacy.objects.iter().map(|piece| piece.name).collect::<Vec<_>>());
-    for _ in 0..2 {
-        migrated(database.url()).await;
-        assert_verified(database.url()).await;
-        rolled_back(database.url()).await;
-        assert_verified(database.url()).await;
-        assert_same_dump(&before, &dump(database.url()));
-        assert_same_dump(&whole, &whole_dump(&database));
-    }
+    assert_round_trips_with(&database, whole_dump).await;
 }
 
 /// One of four shares of the seeds, which run in parallel.
