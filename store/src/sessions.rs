@@ -5,6 +5,7 @@
 //! prepared once, and each statement is a transaction. Through a pooler, each use is a transaction of its own, which begins with the
 //! session's settings.
 
+mod kept;
 mod message;
 mod server;
 
@@ -14,8 +15,8 @@ pub(crate) use server::server_left;
 use crate::pooler::{Pooler, Pooling};
 use crate::read;
 use crate::servers::{ServerState, Servers};
+use kept::PermittedConnection;
 use server::CurrentServer;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, Database, Executor, PgConnection, PgPool, Postgres, TransactionManager};
 use std::fmt;
@@ -95,7 +96,7 @@ pub struct Sessions {
 /// later ones; what it wrote is kept by [`Session::settle`] only.
 #[derive(Debug)]
 pub struct Session {
-    connection: PoolConnection<Postgres>,
+    connection: PermittedConnection,
     pooling: Pooling,
     /// The number of the server, which [`Sessions::follow`] counts.
     server: u64,
@@ -151,7 +152,7 @@ impl Sessions {
     /// The next connection; behind a pooler without a transaction.
     async fn acquire(&self) -> Result<Session, sqlx::Error> {
         let (connection, server) = self.server.acquire().await?;
-        Ok(Session { connection, pooling: self.preparation.found(), server, completed: false })
+        Ok(Session::new(connection, self.preparation.found(), server))
     }
 
     /// Makes one connection as [`Sessions::begin`] would, to learn why that fails: it reports a timeout only.
@@ -179,10 +180,9 @@ impl Sessions {
         }
     }
 
-    /// The number of connections, and of the idle ones among them.
-    pub fn connections(&self) -> (u32, usize) {
-        let pool = self.server.pool();
-        (pool.size(), pool.num_idle())
+    /// The number of open connections, and of those in use, which include one that is not open yet.
+    pub fn connections(&self) -> (usize, usize) {
+        self.server.connections()
     }
 
     /// The largest number of connections.
@@ -192,7 +192,7 @@ impl Sessions {
 
     /// Closes all connections.
     pub async fn close(&self) {
-        self.server.pool().close().await;
+        self.server.close().await;
     }
 }
 
@@ -208,6 +208,10 @@ impl From<PgPool> for Sessions {
 }
 
 impl Session {
+    const fn new(connection: PermittedConnection, pooling: Pooling, server: u64) -> Self {
+        Self { connection, pooling, server, completed: false }
+    }
+
     /// Ends a session that wrote nothing to keep, and passes on its result. Without this call, as when the caller's future is dropped
     /// during a statement, the state of a pooled connection is unknown, and it is closed.
     pub fn end<T>(mut self, result: T) -> T {

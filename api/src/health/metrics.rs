@@ -9,11 +9,11 @@ use sqlx::PgConnection;
 /// Updates the gauges that are read from the database: called for each request of `/metrics`.
 #[expect(clippy::cast_precision_loss, reason = "Prometheus has floating-point numbers only")]
 pub(super) async fn sample(app: &AppState) {
-    let (size, idle) = app.sessions.connections();
+    let (open, used) = app.sessions.connections();
     let looked_up = lookup(app).await;
     app.telemetry.record(|| {
-        gauge!(POOL, "state" => "idle").set(idle as f64);
-        gauge!(POOL, "state" => "used").set((size as usize).saturating_sub(idle) as f64);
+        gauge!(POOL, "state" => "idle").set(open.saturating_sub(used) as f64);
+        gauge!(POOL, "state" => "used").set(used as f64);
         gauge!(POOL_LIMIT).set(f64::from(app.settings.max_connections));
         gauge!(CONNECTIONS_LIMIT).set(app.settings.max_clients as f64);
         gauge!(DATABASE_UP).set(if looked_up.is_ok() { 1.0 } else { 0.0 });

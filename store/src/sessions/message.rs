@@ -1,5 +1,6 @@
 //! One statement with its settings as one message, behind a pooler: a transaction in one round trip.
 
+use super::kept::PermittedConnection;
 use super::server::server_left;
 use super::{Session, Sessions};
 use crate::pooler::Pooling;
@@ -13,7 +14,9 @@ const LARGE: usize = 256 * 1024;
 /// A connection to a pooler for one statement.
 #[derive(Debug)]
 pub(crate) struct Message {
-    session: Session,
+    connection: PermittedConnection,
+    /// The number of its server.
+    server: u64,
     sessions: Sessions,
 }
 
@@ -53,7 +56,8 @@ impl Sessions {
             // It makes the check.
             self.begin().await?.end(());
         }
-        Ok(Some(Message { session: self.acquire().await?, sessions: self.clone() }))
+        let (connection, server) = self.server.acquire().await?;
+        Ok(Some(Message { connection, server, sessions: self.clone() }))
     }
 }
 
@@ -62,31 +66,54 @@ impl Message {
     ///
     /// # Errors
     /// The database's, or that the sessions go to another server meanwhile.
-    pub(crate) async fn send(mut self, statement: &Statement<'_>) -> Result<Vec<PgRow>, sqlx::Error> {
-        let server = self.session.server();
-        let sessions = self.sessions;
-        // If the future is dropped, or the server is left, the connection is closed.
+    pub(crate) async fn send(self, statement: &Statement<'_>) -> Result<Vec<PgRow>, sqlx::Error> {
+        let Self { connection, server, sessions } = self;
         let sending = async {
             if statement.size() >= LARGE {
-                sessions.preparation.begin(&mut self.session).await?;
-                self.session.execute(statement.limits().as_str()).await?;
-                let fetched = statement.fetch(&mut self.session, false).await;
-                return self.session.settle(fetched).await;
+                let mut session = Session::new(connection, Pooling::Transaction, server);
+                sessions.preparation.begin(&mut session).await?;
+                session.execute(statement.limits().as_str()).await?;
+                let fetched = statement.fetch(&mut session, false).await;
+                return session.settle(fetched).await;
             }
             // PostgreSQL executes the statements of one message in one transaction.
-            let text = format!(
-                "{}{}{}",
-                sessions.preparation.message_settings(),
-                statement.limits(),
-                statement.text()?
-            );
-            let fetched = self.session.fetch_all(text.as_str()).await;
-            self.session.end(fetched)
+            let settings = sessions.preparation.message_settings();
+            let text = format!("{settings}{}{}", statement.limits(), statement.text()?);
+            let mut connection = ClosedOnDrop(Some(connection));
+            let fetched = connection.fetch_all(text.as_str()).await;
+            if let Some(connection) = connection.0.take() {
+                match &fetched {
+                    Ok(_) => sessions.server.keep(connection, server),
+                    // The pool tests it.
+                    Err(_) => drop(connection),
+                }
+            }
+            fetched
         };
         tokio::select! {
             biased;
             sent = sending => sent,
             () = sessions.left(server) => Err(server_left()),
+        }
+    }
+}
+
+/// A connection whose response was not read to its end if it is dropped.
+struct ClosedOnDrop(Option<PermittedConnection>);
+
+impl ClosedOnDrop {
+    async fn fetch_all(&mut self, text: &str) -> Result<Vec<PgRow>, sqlx::Error> {
+        match &mut self.0 {
+            Some(connection) => connection.fetch_all(text).await,
+            None => Err(sqlx::Error::PoolClosed),
+        }
+    }
+}
+
+impl Drop for ClosedOnDrop {
+    fn drop(&mut self) {
+        if let Some(mut connection) = self.0.take() {
+            connection.close_on_drop();
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The server to which the sessions go at the moment, and the change to another one.
 
+use super::kept::{KeptConnections, PermittedConnection};
 use super::{Session, Sessions};
 use crate::servers::{self, ServerState};
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, PgConnection, PgPool, Postgres};
+use sqlx::{Connection, PgConnection, PgPool};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct CurrentServer {
     options: PgPoolOptions,
     current: RwLock<PgPool>,
+    kept: KeptConnections,
     /// The number of changes so far.
     number: watch::Sender<u64>,
     /// Whether the server was searched, if there are several.
@@ -41,8 +42,14 @@ impl CurrentServer {
     }
 
     fn of_pool_with(options: PgPoolOptions, pool: PgPool) -> Self {
-        let (current, number) = (RwLock::new(pool), watch::Sender::new(0));
-        Self { options, current, number, is_located: AtomicBool::new(true), locating: Mutex::default() }
+        Self {
+            kept: KeptConnections::new(options.get_max_connections(), options.get_acquire_timeout()),
+            options,
+            current: RwLock::new(pool),
+            number: watch::Sender::new(0),
+            is_located: AtomicBool::new(true),
+            locating: Mutex::default(),
+        }
     }
 
     pub(super) fn pool(&self) -> PgPool {
@@ -50,19 +57,41 @@ impl CurrentServer {
     }
 
     /// The next connection, and the number of its server.
-    pub(super) async fn acquire(&self) -> Result<(PoolConnection<Postgres>, u64), sqlx::Error> {
+    pub(super) async fn acquire(&self) -> Result<(PermittedConnection, u64), sqlx::Error> {
+        let permit = self.kept.permit().await?;
         loop {
             let number = *self.number.borrow();
+            if let Some(connection) = self.kept.take(number) {
+                return Ok((PermittedConnection::new(connection, permit), number));
+            }
             let pool = self.pool();
             tokio::select! {
                 biased;
                 acquired = pool.acquire() => match acquired {
                     Err(sqlx::Error::PoolClosed) if number != *self.number.borrow() => {}
-                    acquired => return Ok((acquired?, number)),
+                    acquired => return Ok((PermittedConnection::new(acquired?, permit), number)),
                 },
                 () = self.left(number) => {}
             }
         }
+    }
+
+    /// Keeps a connection without a transaction or settings for its next use.
+    pub(super) fn keep(&self, connection: PermittedConnection, number: u64) {
+        if number == *self.number.borrow() {
+            self.kept.keep(connection, number);
+        }
+    }
+
+    /// The number of open connections, and of those in use.
+    pub(super) fn connections(&self) -> (usize, usize) {
+        (self.pool().size() as usize, self.kept.in_use())
+    }
+
+    /// Closes all connections.
+    pub(super) async fn close(&self) {
+        self.kept.close();
+        self.pool().close().await;
     }
 
     /// Completes when the server with this number is no longer the current one.
@@ -81,6 +110,7 @@ impl CurrentServer {
             std::mem::replace(&mut *current, pool)
         };
         self.number.send_modify(|number| *number += 1);
+        self.kept.clear();
         // It waits for connections in use, which may hang.
         tokio::spawn(async move { former.close().await });
     }

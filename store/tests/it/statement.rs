@@ -35,7 +35,8 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn values() -> impl Strategy<Value = Values> {
-    let date = (-300_000_i64..1_000_000).prop_map(|days| NaiveDate::default() + chrono::TimeDelta::days(days));
+    let date =
+        (-300_000_i64..1_000_000).prop_map(|days| NaiveDate::default() + chrono::TimeDelta::days(days));
     (
         prop::collection::vec(any::<u128>(), 0..4),
         prop::collection::vec(any::<i32>(), 0..4),
