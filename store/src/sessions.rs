@@ -4,6 +4,7 @@
 //! [`Sessions::begin`] is the only way to a connection. Directly, a connection is prepared once, and each statement is a transaction.
 //! Through a pooler, each use is a transaction of its own, which begins with the session's settings.
 
+mod follow;
 mod server;
 
 pub(crate) use server::server_left;
