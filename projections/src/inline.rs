@@ -1,5 +1,6 @@
 //! The inline projection: the rows that one command changes, written in the transaction that appends its events. The SQL function
-//! `phaseline.project_inline` (`sql/schema/project_inline.sql`) writes them; this module installs it.
+//! `phaseline.project_inline` (`sql/schema/project_inline.sql`) writes them; this module has its
+//! script, and the reads before an append.
 
 use crate::{adopt, planner_view};
 use phaseline_domain::{DateRange, ProjectId, Timeline};

@@ -60,7 +60,7 @@ pub struct PlannerPhase {
     pub capital_budget: Option<String>,
     pub expense_budget: Option<String>,
     pub total_budget: Option<String>,
-    /// Assignments of the project on the days of the phase.
+    /// Assignments of the project on the dates of the phase.
     pub assignment_count: i64,
     pub created_at: Option<String>,
     pub updated_at: Option<String>,

@@ -1,4 +1,4 @@
-//! Projects with all their rows in `project_phases`, of whatever values.
+//! Projects with all their rows in `project_phases`, with any values.
 
 use crate::live_row::{LiveRow, NIL_ID, select_list};
 use crate::project_phases::COLUMNS;

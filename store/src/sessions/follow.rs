@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// The pause between two looks at the server.
+/// The pause between two queries of the watched server.
 const PAUSE: Duration = Duration::from_millis(500);
 /// A server that does not answer within this time is searched again.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -37,7 +37,7 @@ impl Sessions {
         }
         let _one_at_a_time = self.server.locating.lock().await;
         if !self.server.is_located.load(Ordering::Acquire) {
-            let (connection, server, state) = self.look().await?;
+            let (connection, server, state) = self.find_server().await?;
             self.go_to(server, state);
             connection.close().await?;
         }
@@ -58,7 +58,7 @@ impl Sessions {
         loop {
             if !self.is_served(&mut watched).await {
                 watched = None;
-                if let Ok((connection, server, state)) = self.look().await {
+                if let Ok((connection, server, state)) = self.find_server().await {
                     // Without a known server there is no session yet.
                     if self.preparation.known_server().is_some_and(|known| known != state) {
                         let address = servers::address(server);
@@ -80,7 +80,7 @@ impl Sessions {
     }
 
     /// Connects to the wanted server, and reads its state.
-    async fn look(&self) -> Result<(PgConnection, &PgConnectOptions, ServerState), sqlx::Error> {
+    async fn find_server(&self) -> Result<(PgConnection, &PgConnectOptions, ServerState), sqlx::Error> {
         let (mut connection, server) = self.preparation.servers.connect().await?;
         let reading = tokio::time::timeout(PATIENCE, ServerState::read(&mut connection)).await;
         let state = reading.map_err(|_| servers::no_response(PATIENCE))??;
