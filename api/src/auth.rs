@@ -10,6 +10,7 @@ mod names;
 mod scope;
 mod sign;
 mod subjects;
+mod token_rules;
 
 pub(crate) use authenticator::Authenticator;
 pub use caller::Caller;
@@ -20,6 +21,7 @@ pub use keys::{KeyError, Keys, SHORTEST_SECRET};
 pub use scope::{ScopeSet, TokenScope, UnknownScope};
 pub use sign::TokenRequest;
 pub use subjects::Subjects;
+pub use token_rules::TokenRules;
 
 /// How callers are authenticated.
 #[derive(Clone, Debug)]
@@ -40,17 +42,4 @@ impl Default for Auth {
     fn default() -> Self {
         Self::Tokens { keys: Keyring::default(), rules: TokenRules::default() }
     }
-}
-
-/// Requirements of a token beside signature, expiry and subject.
-#[derive(Clone, Debug, Default)]
-pub struct TokenRules {
-    /// The required audience (`aud`).
-    pub audience: Option<String>,
-    /// The required issuer (`iss`).
-    pub issuer: Option<String>,
-    /// The scopes of a token without `scope`.
-    pub default_scopes: ScopeSet,
-    /// Whose tokens are accepted.
-    pub subjects: Subjects,
 }

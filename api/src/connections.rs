@@ -1,7 +1,11 @@
 //! Accepts connections up to the limit, and serves each in its own task.
 
+mod limits;
+mod open_connection;
 mod reserve;
 mod timed;
+
+pub(crate) use limits::Limits;
 
 use crate::telemetry::Telemetry;
 use axum::Router;
@@ -9,6 +13,8 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use limits::{BUFFER, HEAD};
+use open_connection::OpenConnection;
 use reserve::Reserve;
 use std::io::{self, ErrorKind};
 use std::pin::pin;
@@ -20,23 +26,6 @@ use tokio::sync::Semaphore;
 
 /// How long to wait when the process cannot accept more connections.
 const NO_MORE: Duration = Duration::from_secs(1);
-
-/// The largest head of a request. Browsers send up to 16 kB, and a token with a thousand projects has 50 kB.
-const HEAD: usize = 64 * 1024;
-
-/// The buffer of a connection; hyper's default is 400 kB.
-const BUFFER: usize = 64 * 1024;
-
-/// Limits on connections.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// Upper bound on connections.
-    pub(crate) clients: usize,
-    /// Timeout for the whole head of a request.
-    pub(crate) idle_timeout: Duration,
-    /// Timeout for the client to read.
-    pub(crate) write_timeout: Duration,
-}
 
 /// Serves until `stop` completes; then accepts no more connections, and ends with the requests in flight. A connection is closed if
 /// the head of a request does not arrive in full in time, or if the client does not read. Connections beyond the limit are served
@@ -80,22 +69,6 @@ pub(crate) async fn serve(
     }
     drop(listener);
     open.shutdown().await;
-}
-
-/// Counts a connection for as long as it is open.
-struct OpenConnection(Arc<Telemetry>);
-
-impl OpenConnection {
-    fn new(telemetry: &Arc<Telemetry>) -> Self {
-        telemetry.connected();
-        Self(Arc::clone(telemetry))
-    }
-}
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.0.disconnected();
-    }
 }
 
 /// The next connection; errors of single connections are skipped.

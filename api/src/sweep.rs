@@ -3,7 +3,7 @@
 
 use crate::state::AppState;
 use phaseline_domain::ProjectId;
-use phaseline_projections::deleted::{DeletedPart, find_part};
+use phaseline_projections::planner_view::{DeletedPart, find_deleted_part};
 use phaseline_store::StoreError;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ async fn sweep(app: &AppState) -> Result<(), StoreError> {
     loop {
         let DeletedPart { deleted, next } = {
             let mut session = app.sessions.begin().await?;
-            let part = find_part(&mut session, after, TIMELINES).await;
+            let part = find_deleted_part(&mut session, after, TIMELINES).await;
             session.end(part)?
         };
         for project in deleted {

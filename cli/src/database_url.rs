@@ -181,12 +181,6 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The text after the host's colon; an IPv6 address has colons too, and is in brackets.
-fn port_of(host: &str) -> Option<&str> {
-    let after = host.rfind(']').map_or(host, |end| &host[end + 1..]);
-    after.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

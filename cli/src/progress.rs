@@ -2,6 +2,7 @@
 
 mod bar;
 mod lines;
+mod step;
 
 use crate::interrupt::Interrupt;
 use crate::output::Output;
@@ -10,7 +11,6 @@ use lines::Lines;
 use phaseline_migrator::progress::Progress;
 use std::io::IsTerminal;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Reports one run's progress and receives its signals.
 #[derive(Debug)]
@@ -78,52 +78,5 @@ impl Progress for Watcher {
 
     fn interrupted(&self) -> bool {
         self.interrupt.requested()
-    }
-}
-
-/// The current step.
-#[derive(Clone, Debug)]
-struct ProgressStep {
-    name: String,
-    total: Option<u64>,
-    done: u64,
-    begun: Instant,
-}
-
-impl ProgressStep {
-    fn new(name: &str, total: Option<u64>) -> Self {
-        Self { name: name.to_owned(), total, done: 0, begun: Instant::now() }
-    }
-
-    /// Units per second so far.
-    #[expect(clippy::cast_precision_loss, reason = "a rate to look at")]
-    fn rate(&self) -> f64 {
-        self.done as f64 / self.begun.elapsed().as_secs_f64().max(0.001)
-    }
-
-    /// The line of a completed step.
-    fn done_line(&self) -> String {
-        use crate::render::format::{count, span};
-        let took = span(self.begun.elapsed());
-        match self.total {
-            Some(total) => format!("{} … {} done in {took}", self.name, count(total)),
-            None => format!("{} … done in {took}", self.name),
-        }
-    }
-
-    /// The line of a step in progress.
-    #[expect(clippy::cast_precision_loss, reason = "a rate to look at")]
-    fn under_way_line(&self) -> String {
-        use crate::render::format::{count, span};
-        let elapsed = span(self.begun.elapsed());
-        let Some(total) = self.total.filter(|total| *total > 0 && self.done > 0) else {
-            return format!("{} … {elapsed} so far", self.name);
-        };
-        let rate = self.rate();
-        let left = std::time::Duration::from_secs_f64(
-            (total.saturating_sub(self.done) as f64 / rate.max(0.001)).min(1e7),
-        );
-        let percent = self.done.min(total) * 100 / total;
-        format!("{} … {percent} % of {}, {rate:.0}/s, about {} left", self.name, count(total), span(left))
     }
 }

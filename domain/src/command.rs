@@ -79,7 +79,7 @@ pub enum TimelineCommand {
     Open {
         /// The project.
         project_id: ProjectId,
-        /// The project's days.
+        /// The project's dates.
         range: DateRange,
         /// The id for the default phase.
         default_phase_id: PhaseId,
@@ -140,7 +140,7 @@ pub enum TimelineCommand {
         phase_id: PhaseId,
         /// The changes.
         changes: PhaseChanges,
-        /// Whether neighbours follow, if its days change.
+        /// Whether neighbours follow, if its dates change.
         neighbours: Neighbours,
     },
     /// Puts the phases into another order. Each keeps its length, from the project's first day on; the last one gets
@@ -153,7 +153,7 @@ pub enum TimelineCommand {
     RemovePhase {
         /// The phase.
         phase_id: PhaseId,
-        /// Whether its days go to a neighbour (the one before it, else the one after).
+        /// Whether its dates go to a neighbour (the one before it, else the one after).
         neighbours: Neighbours,
     },
     /// The complete list: phases left out are removed, the others changed or created.

@@ -13,22 +13,20 @@
 //!   what changes of its dates, name, description and budget, in this order.
 
 mod dates;
+mod phase_events;
 mod project_dates;
 mod replace;
 
 pub use project_dates::{Following, decide_following};
 
-use crate::event::{
-    PhaseBudgeted, PhaseCreated, PhaseDescribed, PhaseRenamed, PhaseResized, TimelineOpened,
-    TimelineRescheduled,
-};
+use crate::event::{PhaseCreated, TimelineOpened, TimelineRescheduled};
 use crate::rule::{self, Draft, DraftBudget, phase, request};
 use crate::{
-    Budget, DateRange, Description, InvalidValue, Money, Neighbours, Phase, PhaseChanges, PhaseDraft,
-    PhaseId, PhaseName, ProjectId, Refusal, Rule, Timeline, TimelineCommand, TimelineEvent, Violation,
+    Budget, DateRange, Neighbours, PhaseChanges, PhaseDraft, PhaseId, PhaseName, ProjectId, Refusal, Rule,
+    Timeline, TimelineCommand, TimelineEvent,
 };
 use chrono::NaiveDate;
-use rust_decimal::Decimal;
+use phase_events::{budget, date_range, describe, renamed, resized};
 
 /// Decides a command: returns the events that it causes, none if it changes nothing. After these events the rules hold; a command
 /// whose events would break a rule is refused as a whole.
@@ -104,7 +102,7 @@ fn reschedule(timeline: &Timeline, start: NaiveDate, end: NaiveDate) -> Result<V
         last.end_date = end;
     }
     // Only the phase that would end before it starts is reported: at its wrong place its neighbours would seem wrong, too.
-    Refusal::unless_empty(drafts.iter().flat_map(|draft| phase::of_days(range, draft)))?;
+    Refusal::unless_empty(drafts.iter().flat_map(|draft| phase::of_dates(range, draft)))?;
     Refusal::unless_empty(rule::validate(range, &drafts))?;
     let mut events = vec![TimelineRescheduled { range }.into()];
     events.extend(resized(timeline.phases(), &drafts)?);
@@ -135,43 +133,6 @@ fn rename(timeline: &Timeline, phase_id: PhaseId, requested: &str) -> Result<Vec
         phase::name_is_visible(Some(phase_id), requested).filter(|_| phase.name.as_str() != requested);
     Refusal::unless_empty(phase::of_name(Some(phase_id), requested).into_iter().chain(invisible))?;
     renamed(phase, requested)
-}
-
-/// The name of a phase whose draft in a list passed the rules.
-fn renamed(phase: &Phase, requested: &str) -> Result<Vec<TimelineEvent>, Refusal> {
-    let (phase_id, name) = (phase.id, name(phase.id, requested)?);
-    Ok(if phase.name == name { Vec::new() } else { vec![PhaseRenamed { phase_id, name }.into()] })
-}
-
-fn describe(
-    timeline: &Timeline,
-    phase_id: PhaseId,
-    requested: Option<&str>,
-) -> Result<Vec<TimelineEvent>, Refusal> {
-    request::is_open(timeline)?;
-    let phase = request::has_phase(timeline, phase_id)?;
-    if let Some(text) = requested {
-        Refusal::unless_empty(phase::of_description(Some(phase_id), text))?;
-    }
-    let description = description(phase_id, requested)?;
-    let current = phase.description.as_ref().filter(|current| !current.is_empty());
-    Ok(if current == description.as_ref() {
-        Vec::new()
-    } else {
-        vec![PhaseDescribed { phase_id, description }.into()]
-    })
-}
-
-fn budget(
-    timeline: &Timeline,
-    phase_id: PhaseId,
-    requested: DraftBudget,
-) -> Result<Vec<TimelineEvent>, Refusal> {
-    request::is_open(timeline)?;
-    let phase = request::has_phase(timeline, phase_id)?;
-    Refusal::unless_empty(phase::of_budget(Some(phase_id), requested))?;
-    let budget = money(phase_id, requested.capital, requested.expense)?;
-    Ok(if phase.budget == budget { Vec::new() } else { vec![PhaseBudgeted { phase_id, budget }.into()] })
 }
 
 /// Dates, name, description and budget do not depend on each other, so each is decided by itself, and a refusal has all
@@ -209,57 +170,4 @@ fn change(
     }
     Refusal::unless_empty(broken)?;
     Ok(events)
-}
-
-/// The phases to which the drafts, one per phase in the same order, give other dates.
-fn resized<'a>(
-    phases: impl IntoIterator<Item = &'a Phase>,
-    drafts: &[Draft<'_>],
-) -> Result<Vec<TimelineEvent>, Refusal> {
-    let mut events = Vec::new();
-    for (phase, draft) in phases.into_iter().zip(drafts) {
-        let range = date_range(Some(phase.id), draft.start_date, draft.end_date)?;
-        if range != phase.range {
-            events.push(PhaseResized { phase_id: phase.id, range }.into());
-        }
-    }
-    Ok(events)
-}
-
-/// The creation of a phase whose draft passed the rules.
-fn created(draft: &PhaseDraft) -> Result<TimelineEvent, Refusal> {
-    let phase_id = draft.id;
-    Ok(PhaseCreated {
-        phase_id,
-        name: name(phase_id, &draft.name)?,
-        range: date_range(Some(phase_id), draft.start_date, draft.end_date)?,
-        description: description(phase_id, draft.description.as_deref())?,
-        budget: money(phase_id, draft.capital_budget, draft.expense_budget)?,
-    }
-    .into())
-}
-
-// Conversions from drafts to valid values. The rules were checked before, so these do not fail; if a rule and a value disagree,
-// the command is refused.
-
-fn date_range(id: Option<PhaseId>, start: NaiveDate, end: NaiveDate) -> Result<DateRange, Violation> {
-    DateRange::new(start, end).map_err(|error| Violation::of_value(&error, id, Rule::DatesInOrder))
-}
-
-fn name(id: PhaseId, text: &str) -> Result<PhaseName, Violation> {
-    PhaseName::new(text).map_err(|error| Violation::of_value(&error, Some(id), Rule::NameWithoutNul))
-}
-
-/// An empty description counts as none.
-fn description(id: PhaseId, text: Option<&str>) -> Result<Option<Description>, Violation> {
-    text.filter(|text| !text.is_empty())
-        .map(Description::new)
-        .transpose()
-        .map_err(|error| Violation::of_value(&error, Some(id), Rule::DescriptionWithoutNul))
-}
-
-fn money(id: PhaseId, capital: Decimal, expense: Decimal) -> Result<Budget, Violation> {
-    let parsed =
-        || -> Result<Budget, InvalidValue> { Budget::new(Money::new(capital)?, Money::new(expense)?) };
-    parsed().map_err(|error| Violation::of_value(&error, Some(id), Rule::AmountInRange))
 }

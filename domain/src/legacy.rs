@@ -5,114 +5,11 @@
 
 mod fit;
 mod remigrate;
+mod split;
+mod translation;
 
 pub use crate::legacy_type::{LegacyPhaseType, UnknownPhaseType};
 pub use fit::{Boundary, fit};
 pub use remigrate::{DoesNotFit, remigrate, supply};
-
-use crate::event::{LegacyPhaseAdopted, TimelineOpened};
-use crate::{Budget, DateRange, InvalidValue, PhaseId, PhaseName, ProjectId, TimelineEvent};
-use chrono::{Days, NaiveDateTime};
-
-/// A row of the legacy `project_phases`, with checked values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LegacyPhase {
-    /// `id`
-    pub id: PhaseId,
-    /// `phase_type`
-    pub phase_type: LegacyPhaseType,
-    /// `capital_budget` and `expense_budget`
-    pub budget: Budget,
-    /// `created_at` (UTC)
-    pub created_at: NaiveDateTime,
-    /// `updated_at` (UTC)
-    pub updated_at: NaiveDateTime,
-    /// The row's place among all rows of the table, from 1.
-    pub ordinal: i64,
-}
-
-/// Splits days into `parts` ranges in order, as evenly as whole days allow: the first (days mod parts) get the extra
-/// day. For two parts that is the planner's own midpoint, start + floor((end - start) / 2). `None` if there are more
-/// parts than days, or none.
-pub fn split(range: DateRange, parts: usize) -> Option<Vec<DateRange>> {
-    let days = u64::try_from(range.days()).ok()?;
-    let parts = u64::try_from(parts).ok()?;
-    if parts == 0 || parts > days {
-        return None;
-    }
-    let (each, extra) = (days / parts, days % parts);
-    let mut start = range.start();
-    (0..parts)
-        .map(|part| {
-            let length = each + u64::from(part < extra);
-            let end = start.checked_add_days(Days::new(length - 1))?;
-            let piece = DateRange::new(start, end).ok()?;
-            start = end.checked_add_days(Days::new(1))?;
-            Some(piece)
-        })
-        .collect()
-}
-
-/// Puts the phases of one project into the order in which they share its days: type, then `created_at`, then id.
-pub fn order(phases: &mut [LegacyPhase]) {
-    phases.sort_by_key(|phase| (phase.phase_type, phase.created_at, phase.id));
-}
-
-/// Why a project cannot become a timeline.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Untranslatable {
-    /// It has no phase to cover its days.
-    #[error("project has no phases")]
-    NoPhases,
-    /// It has more phases than days.
-    #[error("{phases} phases do not fit into {days} days")]
-    MorePhasesThanDays {
-        /// How many phases.
-        phases: usize,
-        /// How many days.
-        days: i64,
-    },
-    /// A value broke a rule of its own.
-    #[error(transparent)]
-    Value(#[from] InvalidValue),
-}
-
-/// The adopted phases of one project: each with the days ([`split`]) and the name that the timeline shape gives it, in order.
-pub fn adopt(
-    range: DateRange,
-    mut phases: Vec<LegacyPhase>,
-) -> Result<Vec<LegacyPhaseAdopted>, Untranslatable> {
-    if phases.is_empty() {
-        return Err(Untranslatable::NoPhases);
-    }
-    order(&mut phases);
-    let ranges = split(range, phases.len())
-        .ok_or(Untranslatable::MorePhasesThanDays { phases: phases.len(), days: range.days() })?;
-    phases
-        .into_iter()
-        .zip(ranges)
-        .map(|(phase, range)| {
-            Ok(LegacyPhaseAdopted {
-                phase_id: phase.id,
-                name: PhaseName::new(phase.phase_type.phase_name())?,
-                range,
-                budget: phase.budget,
-                phase_type: phase.phase_type,
-                created_at: phase.created_at,
-                updated_at: phase.updated_at,
-                ordinal: phase.ordinal,
-            })
-        })
-        .collect()
-}
-
-/// The whole history that a project of the legacy planner starts with.
-pub fn translate(
-    project_id: ProjectId,
-    range: DateRange,
-    phases: Vec<LegacyPhase>,
-) -> Result<Vec<TimelineEvent>, Untranslatable> {
-    let adopted = adopt(range, phases)?;
-    let opened = TimelineEvent::from(TimelineOpened { project_id, range });
-    Ok(std::iter::once(opened).chain(adopted.into_iter().map(TimelineEvent::from)).collect())
-}
+pub use split::split;
+pub use translation::{LegacyPhase, Untranslatable, adopt, order, translate};

@@ -25,7 +25,7 @@ pub struct Phase {
     pub id: PhaseId,
     /// Its name; need not be unique.
     pub name: PhaseName,
-    /// Its days.
+    /// Its dates.
     pub range: DateRange,
     /// Its description.
     pub description: Option<Description>,
@@ -40,7 +40,7 @@ pub struct Phase {
 
 /// A project's timeline. The default value is the timeline that was never opened.
 ///
-/// After each accepted command the phases cover the project's days without gap or overlap (rules V1 to V5); between
+/// After each accepted command the phases cover the project's dates without gap or overlap (rules V1 to V5); between
 /// the events of one command they may not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timeline {

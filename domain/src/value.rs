@@ -42,7 +42,7 @@ pub enum InvalidValue {
     AmountTooLarge(Decimal),
 }
 
-/// Days from `start` to `end`, both inclusive; at least one day, within the years 1 to 9999.
+/// The dates from `start` to `end`, both inclusive; at least one day, within the years 1 to 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "RawRange", into = "RawRange")]
 pub struct DateRange {
@@ -70,7 +70,7 @@ impl From<DateRange> for RawRange {
 }
 
 impl DateRange {
-    /// The days from `start` to `end`, both inclusive.
+    /// The dates from `start` to `end`, both inclusive.
     pub fn new(start: NaiveDate, end: NaiveDate) -> Result<Self, InvalidValue> {
         for date in [start, end] {
             if !(1..=9999).contains(&date.year()) {

@@ -1,12 +1,13 @@
-//! Finds an installed PostgreSQL.
+//! The programs of an installed PostgreSQL.
 
+mod path;
 mod search;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
-use crate::{EmbeddedError, Version, process};
+use crate::{Version, process};
 
 /// The oldest major version of PostgreSQL that is used.
 pub const OLDEST_MAJOR_VERSION: u32 = 15;
@@ -21,40 +22,6 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Finds PostgreSQL: only in `PHASELINE_PG_BINDIR` if that is set, or else in the folders of `PATH`,
-    /// then in the folder that `pg_config` names, then in the folders of distributions, the newest version first.
-    ///
-    /// # Errors
-    /// [`EmbeddedError::NoBinaries`], whose one-line message names the command that installs it.
-    pub fn find() -> Result<Self, EmbeddedError> {
-        search::find(|_| true)
-    }
-
-    /// As [`Binaries::find`], but of this major version only.
-    ///
-    /// # Errors
-    /// [`EmbeddedError::NoBinaries`].
-    pub fn find_version(major_version: u32) -> Result<Self, EmbeddedError> {
-        search::find(|found| found == major_version)
-    }
-
-    /// Finds client programs, without a server or with one, that read a server of this major version: of the same version, or else
-    /// of a later one. Looks where [`Binaries::find`] looks; where the folder in `PHASELINE_PG_BINDIR` has no `pg_dump`, in `PATH`.
-    ///
-    /// # Errors
-    /// [`EmbeddedError::NoClients`], [`EmbeddedError::OldClients`].
-    pub fn find_clients(server: u32) -> Result<Self, EmbeddedError> {
-        search::find_clients(server)
-    }
-
-    /// The programs in this folder.
-    ///
-    /// # Errors
-    /// [`EmbeddedError::NoBinaries`] if it has no server of a supported version.
-    pub fn in_folder(bindir: &Path) -> Result<Self, EmbeddedError> {
-        search::in_folder(bindir, |_| true)
-    }
-
     fn new(bindir: PathBuf, major_version: u32) -> Self {
         Self { bindir, major_version, knows_restrict_key: Arc::default() }
     }
@@ -76,7 +43,7 @@ impl Binaries {
         if own.exists() {
             return own;
         }
-        search::in_path(name).unwrap_or(own)
+        path::in_path(name).unwrap_or(own)
     }
 
     /// The version that a program such as `pg_dump` reports; `None` if it cannot be run. It may differ from the server's:

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,10 +28,6 @@ use crate::cluster::{Cluster, StopMode};
 use crate::data_dir::DataDir;
 use crate::guard::EndGuard;
 use crate::{Binaries, EmbeddedError, Version, psql, url};
-
-/// How a template is copied. Copying its files, with a checkpoint before and after, is faster than also writing every page to the
-/// log.
-const COPY_STRATEGY: &str = "file_copy";
 
 /// A throw-away cluster: fast, not durable, and gone with the process or with its last handle.
 ///
@@ -65,24 +61,6 @@ impl TestCluster {
             Ok(inner) => Self { inner: Arc::new(inner) },
             Err(error) => panic!("no test cluster: {error}"),
         }
-    }
-
-    /// A new, empty database, dropped with the value.
-    pub fn database(&self) -> TestDatabase {
-        // As fast as `template1`, and not changed by tests.
-        self.database_from("template0")
-    }
-
-    /// A new copy of a template, dropped with the value.
-    pub fn database_from(&self, template: &str) -> TestDatabase {
-        let name = format!("test_{}", self.inner.databases.fetch_add(1, Ordering::Relaxed));
-        let sql = format!(
-            "CREATE DATABASE {} TEMPLATE {} STRATEGY {COPY_STRATEGY}",
-            psql::identifier(&name),
-            psql::identifier(template)
-        );
-        self.inner.admin(&sql);
-        TestDatabase::new(self.clone(), name)
     }
 
     /// Creates the template database `name` once per cluster; `build` gets its URL. Concurrent callers

@@ -1,5 +1,6 @@
 //! The legacy schema into the log and back: plan, migrate, verify, roll back.
 
+mod added_objects;
 pub mod anomaly;
 mod change_detector;
 mod database;

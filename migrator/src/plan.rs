@@ -2,16 +2,18 @@
 
 mod dependents;
 mod estimate;
+mod inspection;
 mod privileges;
 mod row_checks;
 mod structure;
 mod takeover;
 mod timelines;
 
+use crate::added_objects;
 use crate::anomaly::{Code, Findings};
 use crate::change_detector::TableFingerprints;
 use crate::database;
-use crate::definition::{self, ColumnDefinition, DetachedColumn, TableDefinition};
+use crate::definition::{self, DetachedColumn, TableDefinition};
 use crate::error::MigratorError;
 use crate::legacy::tables::{self as legacy_tables, LegacyTables, Percentages};
 use crate::log::history::{self, Run};
@@ -27,7 +29,8 @@ use crate::translate::project::EarlierRuns;
 use crate::translate::translate;
 pub(crate) use dependents::{REBUILT, note_intruders, note_obstacles};
 use dependents::{note_dependents, note_owners, note_triggers};
-use phaseline_domain::{PhaseId, ProjectId};
+pub(crate) use inspection::{MigrationInspection, PreparedMigration};
+use phaseline_domain::PhaseId;
 use phaseline_projections::{Access, FoldedLog, foreign_code};
 use phaseline_store::{Quarantine, StoreError, chain::Inspector, read};
 pub(crate) use privileges::missing_run_privileges;
@@ -35,34 +38,10 @@ use privileges::missing_service_privileges;
 use row_checks::{note_bad_timestamps, note_orphans};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 pub(crate) use structure::note_phase_type;
 use structure::{check_structure, readable};
 pub(crate) use takeover::{Takeover, prepare_takeover};
-
-/// The plan with everything that a migration needs to execute it.
-#[derive(Debug)]
-pub(crate) struct PreparedMigration {
-    pub plan: Plan,
-    pub translation: Translation,
-    pub phases: TableDefinition,
-    pub assignments: TableDefinition,
-    pub log: FoldedLog,
-    /// Each project's last version in the stream of its links.
-    pub link_versions: HashMap<ProjectId, i64>,
-    pub fingerprints: TableFingerprints,
-}
-
-/// The result of an inspection.
-#[derive(Debug)]
-pub(crate) enum MigrationInspection {
-    /// The database cannot or need not be migrated.
-    Report(Box<Plan>),
-    /// It can be migrated, or could if nothing were refused.
-    Prepared(Box<PreparedMigration>),
-    /// The planner's own migration moved it, and it can be taken over.
-    Takeover(Box<Takeover>),
-}
 
 /// Plans on the caller's connection, in a read-only snapshot.
 ///
@@ -83,13 +62,7 @@ pub async fn plan(connection: &mut PgConnection, options: &PlanOptions) -> Resul
 pub(crate) fn new_phases(old: &TableDefinition) -> Result<(TableDefinition, DetachedColumn), MigratorError> {
     let mut new = old.clone();
     let detached = new.detach_column("phase_type")?;
-    new.add_column(ColumnDefinition::new("name", "character varying(100)", true));
-    new.add_column(ColumnDefinition::new("start_date", "date", true));
-    new.add_column(ColumnDefinition::new("end_date", "date", true));
-    new.add_column(ColumnDefinition::new("description", "character varying(500)", false));
-    new.add_index("ix_project_phases_start_date", &["start_date"]);
-    new.add_index("ix_project_phases_end_date", &["end_date"]);
-    new.add_check("check_phase_dates", "start_date <= end_date", &["start_date", "end_date"]);
+    added_objects::add_to(&mut new);
     Ok((new, detached))
 }
 

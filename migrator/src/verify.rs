@@ -14,7 +14,6 @@ use crate::progress::Progress;
 use crate::shape::{self, Shape};
 pub use checks::{Check, CheckGroup, CheckLine, Verification};
 use checks::{Checks, has_column};
-pub(crate) use fitness::missing_of_timeline_shape;
 use phaseline_projections::{Access, refuse_foreign_code};
 use phaseline_store::schema::version::VERSION;
 use phaseline_store::{Quarantine, chain, read, schema};

@@ -4,8 +4,8 @@ mod adopt_all;
 
 pub use adopt_all::{Adopted, AdoptionPlan, AdoptionResult, RefusedProject, adopt_all, need_commands};
 
-use crate::live_row::{LiveRow, NIL_ID, select_list};
-use crate::project_phases::COLUMNS;
+use crate::live_row::LiveRow;
+use crate::planner_view::{self, ProjectRows};
 use crate::{Access, refuse_foreign_code};
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 use phaseline_domain::event::{DefaultPhaseSupplied, PhaseAdopted, TimelineOpened};
@@ -13,10 +13,10 @@ use phaseline_domain::{
     Budget, DateRange, Description, Draft, DraftBudget, Money, Phase, PhaseId, PhaseName, ProjectId,
     Timeline, TimelineCommand, TimelineEvent, Violation, decide, validate,
 };
-use phaseline_store::{StoreError, copy};
+use phaseline_store::StoreError;
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A project with rows but no timeline yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,45 +46,8 @@ pub async fn find_unadopted(
     known: impl Fn(ProjectId) -> bool,
 ) -> Result<Vec<Unadopted>, StoreError> {
     refuse_foreign_code(connection, Access::Read).await?;
-    let among = only.map_or_else(String::new, |only| {
-        let ids: Vec<String> = only.iter().map(ToString::to_string).collect();
-        format!(
-            "WHERE coalesce(p.id, ph.project_id, {NIL_ID}) = ANY ('{{{}}}'::pg_catalog.uuid[])",
-            ids.join(",")
-        )
-    });
-    let query = format!(
-        "SELECT coalesce(p.id, ph.project_id, {NIL_ID}), p.id, pg_catalog.to_json(p.start_date) #>> '{{}}',
-                pg_catalog.to_json(p.end_date) #>> '{{}}', ph.tableoid::bigint, {}
-           FROM public.projects p FULL JOIN public.project_phases ph ON ph.project_id = p.id {among}",
-        select_list()
-    );
-    let mut found: BTreeMap<ProjectId, Unadopted> = BTreeMap::new();
-    copy::read(connection, &query, |row| {
-        let project_id = ProjectId::from(row.uuid(0)?);
-        if known(project_id) {
-            return Ok(());
-        }
-        let text = |index| {
-            Ok::<_, copy::CopyError>(
-                row.nullable(index)?.map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
-            )
-        };
-        let dates = match row.nullable(1)? {
-            Some(_) => Some([text(2)?, text(3)?]),
-            None => None,
-        };
-        let project = found.entry(project_id).or_insert(Unadopted { project_id, dates, rows: Vec::new() });
-        if row.nullable(4)?.is_some() {
-            project.rows.push(LiveRow::read(&row, 5)?);
-        }
-        Ok::<_, StoreError>(())
-    })
-    .await?;
-    Ok(found
-        .into_values()
-        .map(|project| Unadopted::new(project.project_id, project.dates, project.rows))
-        .collect())
+    let found = planner_view::projects_with_rows(connection, only, known).await?;
+    Ok(found.into_iter().map(Unadopted::from).collect())
 }
 
 /// The rows of one project in the planner's tables, and the JSON that they were read from. Needs no privileges on those tables, only
@@ -93,19 +56,8 @@ pub async fn read_unadopted(
     connection: &mut PgConnection,
     project: ProjectId,
 ) -> Result<Option<(Unadopted, String)>, StoreError> {
-    #[derive(serde::Deserialize)]
-    struct UnadoptedRows {
-        dates: Option<[Option<String>; 2]>,
-        rows: Vec<[Option<String>; COLUMNS.len()]>,
-    }
-    let json: Option<String> = sqlx::query_scalar("SELECT phaseline.unadopted($1)::text")
-        .bind(project.uuid())
-        .fetch_one(connection)
-        .await?;
-    let Some(text) = json else { return Ok(None) };
-    let document: UnadoptedRows = serde_json::from_str(&text)?;
-    let rows = document.rows.into_iter().map(|values| LiveRow::of_project(project, values.into())).collect();
-    Ok(Some((Unadopted::new(project, document.dates, rows), text)))
+    let found = planner_view::project_with_rows(connection, project).await?;
+    Ok(found.map(|(found, json)| (Unadopted::from(found), json)))
 }
 
 /// A project's dates in the planner's table. Needs no privileges on it, only those of the role `phaseline_writer`.
@@ -116,27 +68,21 @@ pub async fn read_project_dates(
     connection: &mut PgConnection,
     project: ProjectId,
 ) -> Result<DateRange, StoreError> {
-    let json: Option<String> = sqlx::query_scalar("SELECT phaseline.project_dates($1)::text")
-        .bind(project.uuid())
-        .fetch_one(connection)
-        .await?;
-    let text = json.ok_or(StoreError::UnknownProject(project))?;
-    let dates: [Option<String>; 2] = serde_json::from_str(&text)?;
-    Unadopted::new(project, Some(dates), Vec::new())
+    let dates = planner_view::dates_as_text(connection, project).await?;
+    let dates = Some(dates.ok_or(StoreError::UnknownProject(project))?);
+    Unadopted::from(ProjectRows { project_id: project, dates, rows: Vec::new() })
         .range()
         .map_err(|_| StoreError::InvalidProjectDates(project))
 }
 
-impl Unadopted {
-    pub(crate) fn new(
-        project_id: ProjectId,
-        dates: Option<[Option<String>; 2]>,
-        mut rows: Vec<LiveRow>,
-    ) -> Self {
+impl From<ProjectRows> for Unadopted {
+    fn from(ProjectRows { project_id, dates, mut rows }: ProjectRows) -> Self {
         rows.sort_by_key(|row| row.id);
         Self { project_id, dates, rows }
     }
+}
 
+impl Unadopted {
     /// Whether it has no row in `project_phases`.
     pub fn is_bare(&self) -> bool {
         self.rows.is_empty()

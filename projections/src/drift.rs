@@ -6,12 +6,12 @@ mod project;
 pub use dates_to_follow::DatesToFollow;
 pub use project::{Finding, ProjectDrift, ProjectDriftKind, Remedy, find_drift};
 
-use crate::live_row::{LiveRow, select_list};
-use crate::planner_view::FEW;
-use crate::project_phases::{COLUMNS, FoldedRow};
+use crate::live_row::LiveRow;
+use crate::planner_view::{self, FEW};
+use crate::project_phases::FoldedRow;
 use crate::{Access, FoldedLog, PhaseRow, project_phases, refuse_foreign_code};
 use phaseline_domain::{PhaseId, ProjectId};
-use phaseline_store::{StoreError, copy};
+use phaseline_store::StoreError;
 use serde::Serialize;
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
@@ -123,18 +123,13 @@ impl<'a> LiveTable<'a> {
         only: Option<&HashSet<ProjectId>>,
         whole: impl Fn(&ProjectId) -> bool,
     ) -> Result<Self, StoreError> {
-        let list = |ids: &[String]| format!("'{{{}}}'::pg_catalog.uuid[]", ids.join(","));
-        let among = only.filter(|only| only.len() <= FEW).map_or_else(String::new, |only| {
+        let few = only.filter(|only| only.len() <= FEW).map(|only| {
             let phases = only
                 .iter()
                 .filter_map(|project| log.timelines.get(project))
                 .flat_map(|folded| folded.timeline.phases())
-                .map(|phase| phase.id.to_string());
-            format!(
-                "WHERE ph.project_id = ANY ({}) OR ph.id = ANY ({})",
-                list(&only.iter().map(ToString::to_string).collect::<Vec<_>>()),
-                list(&phases.collect::<Vec<_>>())
-            )
+                .map(|phase| phase.id);
+            (only.iter().copied().collect(), phases.collect())
         });
         let requested = |project: ProjectId| only.is_none_or(|only| only.contains(&project));
         let mut folded: HashMap<PhaseId, (FoldedRow<'a>, RowState)> = log
@@ -145,16 +140,14 @@ impl<'a> LiveTable<'a> {
             .collect();
         let mut others = Vec::new();
         let mut nameless = false;
-        let columns = COLUMNS.map(|column| format!("ph.{column}")).join(", ");
-        let query = format!("SELECT {columns} FROM public.project_phases ph {among}");
-        copy::read(connection, &query, |row| {
+        planner_view::read_stored_rows(connection, few, |row| {
             let Some(id) = row.nullable_uuid(ID)? else {
                 nameless = true;
                 return Ok(());
             };
-            let stands_under = row.nullable_uuid(PROJECT_ID)?.unwrap_or_default();
+            let stored_project = row.nullable_uuid(PROJECT_ID)?.unwrap_or_default();
             let known = folded.get_mut(&id.into());
-            if !requested(stands_under.into())
+            if !requested(stored_project.into())
                 && !known.as_ref().is_some_and(|(row, _)| requested(row.project_id))
             {
                 return Ok(());
@@ -172,7 +165,7 @@ impl<'a> LiveTable<'a> {
                     if let Some((_, state)) = known {
                         *state = RowState::ReadAgain;
                     }
-                    others.push(id.to_string());
+                    others.push(id.into());
                 }
             }
             Ok::<_, StoreError>(())
@@ -180,16 +173,7 @@ impl<'a> LiveTable<'a> {
         .await?;
         let mut table = Self { folded, others: Vec::new() };
         if nameless || !others.is_empty() {
-            let query = format!(
-                "SELECT {} FROM public.project_phases ph WHERE ph.id = ANY ({}) OR ph.id IS NULL",
-                select_list(),
-                list(&others)
-            );
-            copy::read(connection, &query, |row| {
-                table.others.push(LiveRow::read(&row, 0)?);
-                Ok::<_, StoreError>(())
-            })
-            .await?;
+            table.others = planner_view::live_rows(connection, &others).await?;
         }
         Ok(table)
     }

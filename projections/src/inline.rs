@@ -1,7 +1,8 @@
 //! The inline projection: the rows that one command changes, written in the transaction that appends its events. The SQL function
-//! `phaseline.project_inline` (`sql/schema/project_inline.sql`) writes them; this module installs it.
+//! `phaseline.project_inline` (`sql/schema/project_inline.sql`) writes them; this module has its
+//! script, and the reads before an append.
 
-use crate::{adopt, deleted};
+use crate::{adopt, planner_view};
 use phaseline_domain::{DateRange, ProjectId, Timeline};
 use phaseline_store::{InlineProjection, Metadata, StoreError, UnadoptedProject};
 use sqlx::PgConnection;
@@ -73,6 +74,6 @@ impl InlineProjection for ProjectPhases {
         connection: &mut PgConnection,
         project: ProjectId,
     ) -> Result<Option<Metadata>, StoreError> {
-        deleted::find_deletion(connection, project).await
+        planner_view::find_deletion(connection, project).await
     }
 }

@@ -1,16 +1,16 @@
-//! The read models, one file each: pure functions over one [`fold`].
+//! The read models over one [`fold`] of the log, and what makes the planner's tables agree with them.
 //!
 //! - [`adopt`] finds rows of other programs that the log does not have, and adopts them.
 //! - [`deleted`] finds projects that the planner deleted, and closes their timelines.
 //! - [`fold`] folds the log into timelines with their timestamps.
 //! - [`project_phases`] is the table that the users' backend reads, in its timeline shape.
 //! - [`legacy_phases`] is the same table in its legacy shape.
-//! - [`inline`] updates `project_phases` in the transaction of each append.
+//! - [`inline`] has the functions that update `project_phases` in the transaction of each append.
 //! - [`history`] describes a timeline's events.
 //! - [`planner_users`] reads the planner's users, for a service that accepts only their tokens.
 //! - [`planner_schema`] finds missing and changed columns of the planner's tables.
-//! - [`planner_view`] reads the planner's tables for a service, by functions.
-//! - [`live_row`] reads the table's rows, including invalid values.
+//! - [`planner_view`] reads the planner's tables: for a service by functions, for runs directly.
+//! - [`live_row`] is a row of the table, including invalid values.
 //! - [`drift`] compares the live tables with the fold; [`repair`] makes them agree with the log; [`rebuild`] does both for all rows
 //!   of `project_phases`, reading the log in parallel.
 

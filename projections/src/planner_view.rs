@@ -1,13 +1,21 @@
-//! Reads the planner's tables: for a service by functions of schema `phaseline`, since its role has no rights on the tables; for runs,
-//! directly.
+//! All reads of the planner's tables in this crate: for a service by functions of schema `phaseline`, since its role has no rights on
+//! the tables; for runs, directly.
 //!
 //! Values are texts, as in the tables: rows of other programs may have any value.
 
 mod assignment_days;
+mod deletions;
 mod project_dates;
+mod project_rows;
+mod stored_rows;
 
 pub use assignment_days::AssignmentDays;
+pub use deletions::{DeletedPart, find_deleted_part};
+pub(crate) use deletions::{deleted_among, find_deletion};
+pub(crate) use project_dates::FEW;
 pub use project_dates::{ProjectDates, project_dates};
+pub(crate) use project_rows::{ProjectRows, dates_as_text, project_with_rows, projects_with_rows};
+pub(crate) use stored_rows::{live_rows, read_stored_rows};
 
 use chrono::NaiveDate;
 use phaseline_domain::{DateRange, PhaseId, ProjectId};
@@ -16,9 +24,6 @@ use serde::Deserialize;
 use sqlx::{FromRow, PgConnection, Row};
 use std::collections::HashMap;
 use uuid::Uuid;
-
-/// A query names up to this number of projects; for more it reads the whole table.
-pub(crate) const FEW: usize = 1000;
 
 /// A project with its phases at one moment.
 #[derive(Clone, Debug)]
@@ -55,7 +60,7 @@ pub struct PlannerPhase {
     pub capital_budget: Option<String>,
     pub expense_budget: Option<String>,
     pub total_budget: Option<String>,
-    /// Assignments of the project on the days of the phase.
+    /// Assignments of the project on the dates of the phase.
     pub assignment_count: i64,
     pub created_at: Option<String>,
     pub updated_at: Option<String>,

@@ -1,4 +1,4 @@
-//! Writes rows of `project_phases` outside commands, in the transaction that writes the log.
+//! Locks and writes rows of `project_phases` outside commands, in the transaction that writes the log.
 
 use crate::PhaseRow;
 use crate::project_phases::COLUMNS;

@@ -2,25 +2,19 @@
 //!
 //! sqlx carries COPY data as bytes and leaves the format to the caller.
 
+mod format;
 mod writer;
 
 pub use writer::RowWriter;
 
 pub use crate::error::CopyError;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use format::{EPOCH, MICROS_1970_TO_2000, SIGNATURE};
 use futures_util::TryStreamExt;
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use uuid::Uuid;
 use writer::numeric;
-
-const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
-/// PostgreSQL counts days and microseconds from here.
-const EPOCH: NaiveDate = match NaiveDate::from_ymd_opt(2000, 1, 1) {
-    Some(epoch) => epoch,
-    None => NaiveDate::MIN,
-};
-const MICROS_1970_TO_2000: i64 = 946_684_800_000_000;
 
 /// One row as it was read; fields are counted from 0.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The log in PostgreSQL: append, read, import. The only crate whose code names the columns of the events table.
+//! The log in PostgreSQL: append, read, import. The only crate whose code names the columns of the log's tables.
 //!
 //! - [`schema`] installs the log's schema and keeps it whole.
 //! - [`append`](mod@append) writes the events of commands, with their inline projection, in one transaction.

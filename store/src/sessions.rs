@@ -5,6 +5,7 @@
 //! prepared once, and each statement is a transaction. Through a pooler, each use is a transaction of its own, which begins with the
 //! session's settings.
 
+mod follow;
 mod kept;
 mod message;
 mod server;

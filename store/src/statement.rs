@@ -2,15 +2,14 @@
 //! text, so that one message is enough.
 
 mod literal;
+mod parameter;
 
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::query::Query;
-use sqlx::{Executor, PgConnection, Postgres};
-use std::time::Duration;
-use uuid::Uuid;
+pub use parameter::Parameter;
 
-use chrono::NaiveDate;
 use literal::Literals;
+use sqlx::postgres::PgRow;
+use sqlx::{Executor, PgConnection};
+use std::time::Duration;
 
 /// A statement. `$1` stands for the first parameter; the text has no other dollar signs before digits.
 #[derive(Clone, Debug)]
@@ -18,19 +17,6 @@ pub struct Statement<'a> {
     sql: &'static str,
     parameters: Vec<Parameter<'a>>,
     limit: Option<Duration>,
-}
-
-/// A parameter of a statement. An array that is none is NULL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names of SQL's types")]
-pub enum Parameter<'a> {
-    Uuid(Uuid),
-    Uuids(Vec<Uuid>),
-    Integers(Vec<i32>),
-    Bigints(Vec<i64>),
-    Texts(Option<Vec<Option<&'a str>>>),
-    Bytes(Option<Vec<Option<&'a [u8]>>>),
-    Dates(Option<Vec<Option<NaiveDate>>>),
 }
 
 impl<'a> Statement<'a> {
@@ -92,40 +78,6 @@ impl<'a> Statement<'a> {
         let query =
             self.parameters.iter().fold(sqlx::query(self.sql), |query, parameter| parameter.bind(query));
         connection.fetch_all(query.persistent(keep)).await
-    }
-}
-
-impl Parameter<'_> {
-    fn bind<'q>(&'q self, query: Query<'q, Postgres, PgArguments>) -> Query<'q, Postgres, PgArguments> {
-        match self {
-            Self::Uuid(id) => query.bind(id),
-            Self::Uuids(ids) => query.bind(ids.as_slice()),
-            Self::Integers(numbers) => query.bind(numbers.as_slice()),
-            Self::Bigints(numbers) => query.bind(numbers.as_slice()),
-            Self::Texts(texts) => query.bind(texts.as_deref()),
-            Self::Bytes(bytes) => query.bind(bytes.as_deref()),
-            Self::Dates(dates) => query.bind(dates.as_deref()),
-        }
-    }
-
-    fn size(&self) -> usize {
-        const UUID: usize = 37;
-        const NUMBER: usize = 12;
-        match self {
-            Self::Uuid(_) => UUID,
-            Self::Uuids(ids) => UUID * ids.len(),
-            Self::Integers(numbers) => NUMBER * numbers.len(),
-            Self::Bigints(numbers) => NUMBER * numbers.len(),
-            Self::Dates(dates) => NUMBER * dates.as_ref().map_or(0, Vec::len),
-            Self::Texts(texts) => {
-                texts.iter().flatten().map(|text| text.map_or(0, str::len).saturating_add(5)).sum()
-            }
-            Self::Bytes(bytes) => bytes
-                .iter()
-                .flatten()
-                .map(|bytes| bytes.map_or(0, |bytes| 2 * bytes.len()).saturating_add(8))
-                .sum(),
-        }
     }
 }
 

@@ -47,8 +47,8 @@ pub(crate) async fn held_elsewhere(
     for stream in holders(connection, &phases).await?.into_iter().filter(|holder| *holder != project) {
         let history = whole_history(connection, stream, None).await?;
         let timeline = Timeline::fold(history.iter().filter_map(RecordedTimeline::event));
-        let of_it = phases.iter().filter(|id| timeline.phase(**id).is_some());
-        held.extend(of_it.map(|id| format!("phase {id}: belongs to project {stream} in the log")));
+        let current = phases.iter().filter(|id| timeline.phase(**id).is_some());
+        held.extend(current.map(|id| format!("phase {id}: belongs to project {stream} in the log")));
     }
     Ok(held)
 }

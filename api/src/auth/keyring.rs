@@ -1,8 +1,8 @@
 //! The keys that are in use. They can be replaced while the service runs: by those read again, and by a key set that is fetched.
 
-use super::TokenRules;
 use super::key_set_url::{FetchError, KeySetUrl};
 use super::keys::{Claims, Keys, TokenRefusal};
+use super::token_rules::TokenRules;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};

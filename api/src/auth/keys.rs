@@ -1,6 +1,6 @@
 //! The keys that sign tokens. Each key has its own algorithms; the one that a token names is only compared with them.
 
-use super::TokenRules;
+use super::token_rules::TokenRules;
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};

@@ -1,8 +1,9 @@
 //! A few connections beyond the limit, for health checks: each serves one request. When these are used up, too, the oldest one
 //! without a request is closed: a health check sends its request at once.
 
+use super::limits::{BUFFER, HEAD, Limits};
+use super::open_connection::OpenConnection;
 use super::timed::Timed;
-use super::{BUFFER, HEAD, Limits, OpenConnection};
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};

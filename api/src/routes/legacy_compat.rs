@@ -3,20 +3,14 @@
 mod assignments;
 mod batch;
 mod phases;
+mod project_request;
 mod validation;
 
-use super::error::RouteFailure;
-use super::path_id::PathId;
-use super::validate::{FieldErrors, FromJson};
-use super::write_request::{JsonBody, WriteRequest};
-use crate::auth::Caller;
-use crate::problem::internal;
 use crate::state::AppState;
 use axum::http::header::LOCATION;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::IntoResponse;
 use axum::routing::any;
-use phaseline_domain::ProjectId;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -69,17 +63,4 @@ pub(crate) fn is_planners(method: &Method, path: &str) -> bool {
         _ => &[],
     };
     paths.contains(&path)
-}
-
-/// The project and the body of a request. The response lists the errors of the id and of the body together.
-async fn read<T: FromJson + Send + 'static>(
-    app: &AppState,
-    caller: &Caller,
-    project: &PathId,
-    request: &mut WriteRequest,
-) -> Result<(ProjectId, T, JsonBody), RouteFailure> {
-    let mut faults = FieldErrors::default();
-    let project = project.planner_project_for(caller, &mut faults)?;
-    let (read, body) = request.read(app, faults).await?;
-    Ok((project.ok_or_else(internal)?, read, body))
 }

@@ -5,6 +5,7 @@ mod args;
 mod compare;
 mod copy;
 mod leftovers;
+mod program_error;
 mod programs;
 mod roles;
 mod settings;
@@ -17,7 +18,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::rehearsal_copies;
 use crate::render::{self, format::bytes};
-use crate::report::{elapsed_ms, rehearse::Rehearsal};
+use crate::report::elapsed_ms;
+use crate::report::rehearse::{Rehearsal, RehearsalStepName};
 use crate::style::BAD;
 use crate::target::Target;
 use admin::Admin;
@@ -69,7 +71,7 @@ pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, 
     let left = copy.end(args.keep && report.whole()).await;
     if matches!(left, CopyOutcome::Dropped) {
         report.notes.extend(roles::drop_new(&admin, &source.roles).await);
-        report.step("drop", dropping, None);
+        report.step(RehearsalStepName::Drop, dropping, None);
     }
     match went {
         Ok(()) => Ok(finish(context, args, target.program(), &copy, report, &left, begun)),
@@ -111,8 +113,8 @@ fn finish(
 
 /// Details of a failure: the step, and the outcome of the copy.
 fn whereabouts(source: &RehearsalSource, copy: &Copy, report: &Rehearsal, left: &CopyOutcome) -> Vec<String> {
-    let after = report.steps.iter().rev().map(|step| step.name).find(|name| *name != "drop");
-    let after = after.map_or_else(String::new, |step| format!(" after the step {step:?}"));
+    let after = report.steps.iter().rev().map(|step| step.name).find(|name| *name != RehearsalStepName::Drop);
+    let after = after.map_or_else(String::new, |name| format!(" after the step {:?}", name.text()));
     let mut words = vec![format!(
         "this was a rehearsal{after}, on the copy {:?}; {:?} is unchanged",
         copy.name(),

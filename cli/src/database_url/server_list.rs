@@ -1,6 +1,5 @@
 //! Several servers in one URL, as libpq reads them: `postgres://a:5432,b:5433/planner` or `?host=a,b&port=5432,5433`.
 
-use super::port_of;
 use phaseline_store::SessionAttributes;
 use std::time::Duration;
 
@@ -77,4 +76,10 @@ fn seconds(value: &str) -> Result<Option<Duration>, String> {
         Ok(seconds) => Ok(Some(Duration::from_secs(seconds))),
         Err(_) => Err(format!("connect_timeout is {value:?}, not a number of seconds")),
     }
+}
+
+/// The text after the host's colon; an IPv6 address has colons too, and is in brackets.
+fn port_of(host: &str) -> Option<&str> {
+    let after = host.rfind(']').map_or(host, |end| &host[end + 1..]);
+    after.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.is_empty())
 }

@@ -1,6 +1,6 @@
 //! Progress on a terminal.
 
-use super::ProgressStep;
+use super::step::ProgressStep;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};

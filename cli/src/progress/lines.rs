@@ -1,7 +1,7 @@
 //! Progress without a terminal: one line per step, and one from time to time during a long step, for readers of a log
 //! file.
 
-use super::ProgressStep;
+use super::step::ProgressStep;
 use crate::output::Output;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;

@@ -37,9 +37,11 @@ pub(crate) fn page(report: &Rehearsal, program: &str, flags: &str) -> String {
     page.heading("Steps");
     for step in &report.steps {
         match step.locked_ms {
-            Some(locked) => page
-                .entry(step.name, format_args!("{}, tables locked {}", millis(step.took_ms), millis(locked))),
-            None => page.entry(step.name, millis(step.took_ms)),
+            Some(locked) => page.entry(
+                step.name.text(),
+                format_args!("{}, tables locked {}", millis(step.took_ms), millis(locked)),
+            ),
+            None => page.entry(step.name.text(), millis(step.took_ms)),
         };
     }
     page.entry("total", millis(report.took_ms));

@@ -67,9 +67,39 @@ pub(crate) enum Method {
     Dump,
 }
 
+/// A step of a rehearsal; some occur twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RehearsalStepName {
+    Copy,
+    Dump,
+    Plan,
+    Migrate,
+    Rollback,
+    Verify,
+    Compare,
+    Drop,
+}
+
+impl RehearsalStepName {
+    /// The name in the report and on the page.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::Copy => "copy",
+            Self::Dump => "dump",
+            Self::Plan => "plan",
+            Self::Migrate => "migrate",
+            Self::Rollback => "rollback",
+            Self::Verify => "verify",
+            Self::Compare => "compare",
+            Self::Drop => "drop",
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 pub(crate) struct RehearsalStep {
-    pub(crate) name: &'static str,
+    pub(crate) name: RehearsalStepName,
     pub(crate) took_ms: u64,
     /// Milliseconds in which the tables could not be read.
     pub(crate) locked_ms: Option<u64>,
@@ -118,7 +148,7 @@ impl Rehearsal {
     }
 
     /// Records a completed step.
-    pub(crate) fn step(&mut self, name: &'static str, begun: Instant, locked_ms: Option<u64>) {
+    pub(crate) fn step(&mut self, name: RehearsalStepName, begun: Instant, locked_ms: Option<u64>) {
         self.steps.push(RehearsalStep { name, took_ms: elapsed_ms(begun), locked_ms });
     }
 

@@ -1,10 +1,10 @@
-//! The commands that move days between phases.
+//! The commands that move dates between phases.
 //!
-//! With [`Neighbours::Adjust`] a phase takes days from the edges of the phases beside it, or leaves its own to them.
-//! No phase may lose all its days that way (be swallowed), nor days in its middle (be split), nor its place in the
+//! With [`Neighbours::Adjust`] a phase takes dates from the edges of the phases beside it, or leaves its own to them.
+//! No phase may lose all its dates that way (be swallowed), nor dates in its middle (be split), nor its place in the
 //! order.
 
-use super::{created, resized};
+use super::phase_events::{created, resized};
 use crate::event::PhaseRemoved;
 use crate::rule::{self, Draft, phase, request, set};
 use crate::{Neighbours, PhaseDraft, PhaseId, Refusal, Timeline, TimelineEvent, Violation};
@@ -27,18 +27,18 @@ pub(super) fn create(
     let mut drafts: Vec<Draft<'_>> = timeline.phases().iter().map(Draft::from).collect();
     if neighbours == Neighbours::Adjust {
         let mut broken = Vec::new();
-        let days_are_good = phase::of_days(project, &new).is_empty();
-        if days_are_good {
+        let dates_are_valid = phase::of_dates(project, &new).is_empty();
+        if dates_are_valid {
             broken.extend(drafts.iter().filter_map(|other| overlap_violation(&new, other, true, true)));
         }
-        if !days_are_good || !broken.is_empty() {
+        if !dates_are_valid || !broken.is_empty() {
             broken.extend(phase::violations(project, &new));
             Refusal::unless_empty(broken)?;
         }
         for other in &mut drafts {
-            if gives_last_days(other, &new) {
+            if gives_last_dates(other, &new) {
                 other.end_date = day_before(new.start_date);
-            } else if gives_first_days(other, &new) {
+            } else if gives_first_dates(other, &new) {
                 other.start_date = day_after(new.end_date);
             }
         }
@@ -78,7 +78,7 @@ pub(super) fn resize(
         if at + 1 == drafts.len() {
             broken.extend(set::ends_with_project(project, &requested));
         }
-        let own = phase::of_days(project, &requested);
+        let own = phase::of_dates(project, &requested);
         if own.is_empty() {
             let others = drafts.iter().enumerate().filter(|(i, _)| *i != at);
             broken.extend(
@@ -154,15 +154,15 @@ pub(super) fn reorder(timeline: &Timeline, order: &[PhaseId]) -> Result<Vec<Time
     resized(timeline.phases(), &drafts)
 }
 
-/// V5, if the other phase cannot make room by giving up days at one of the permitted edges.
+/// V5, if the other phase cannot make room by giving up dates at one of the permitted edges.
 fn overlap_violation(
     requested: &Draft<'_>,
     other: &Draft<'_>,
     may_give_last: bool,
     may_give_first: bool,
 ) -> Option<Violation> {
-    if (may_give_last && gives_last_days(other, requested))
-        || (may_give_first && gives_first_days(other, requested))
+    if (may_give_last && gives_last_dates(other, requested))
+        || (may_give_first && gives_first_dates(other, requested))
     {
         return None;
     }
@@ -171,14 +171,14 @@ fn overlap_violation(
 }
 
 /// Whether the other phase makes room by ending earlier.
-fn gives_last_days(other: &Draft<'_>, requested: &Draft<'_>) -> bool {
+fn gives_last_dates(other: &Draft<'_>, requested: &Draft<'_>) -> bool {
     other.start_date < requested.start_date
         && requested.start_date <= other.end_date
         && other.end_date <= requested.end_date
 }
 
 /// Whether the other phase makes room by starting later.
-fn gives_first_days(other: &Draft<'_>, requested: &Draft<'_>) -> bool {
+fn gives_first_dates(other: &Draft<'_>, requested: &Draft<'_>) -> bool {
     requested.start_date <= other.start_date
         && other.start_date <= requested.end_date
         && requested.end_date < other.end_date
@@ -188,11 +188,11 @@ fn position(timeline: &Timeline, id: PhaseId) -> usize {
     timeline.phases().iter().take_while(|phase| phase.id != id).count()
 }
 
-/// Days are within the years 1 to 9999 here, so that there is always a day before and after.
-fn day_before(day: NaiveDate) -> NaiveDate {
-    day.pred_opt().unwrap_or(day)
+/// Dates are within the years 1 to 9999 here, so that there is always one before and after.
+fn day_before(date: NaiveDate) -> NaiveDate {
+    date.pred_opt().unwrap_or(date)
 }
 
-fn day_after(day: NaiveDate) -> NaiveDate {
-    day.succ_opt().unwrap_or(day)
+fn day_after(date: NaiveDate) -> NaiveDate {
+    date.succ_opt().unwrap_or(date)
 }

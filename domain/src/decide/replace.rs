@@ -1,6 +1,6 @@
 //! The command that states the complete list.
 
-use super::{budget, created, date_range, describe, renamed};
+use super::phase_events::{budget, created, date_range, describe, renamed};
 use crate::event::{PhaseRemoved, PhaseResized};
 use crate::rule::{self, Draft, DraftBudget, request};
 use crate::{Phase, PhaseDraft, PhaseId, Refusal, Timeline, TimelineEvent, command::ReplacementPhase};

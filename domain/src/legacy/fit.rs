@@ -1,12 +1,12 @@
 //! Where the phases of a project meet: in the middle, or where the fewest assignments change their phase.
 
-use super::split;
+use super::split::split;
 use crate::DateRange;
 use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// How the phases of a legacy project share its days.
+/// How the phases of a legacy project share its dates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Boundary {
@@ -29,14 +29,14 @@ impl fmt::Display for Boundary {
 /// The value of a boundary at a date; the greatest is the best: assignments gained, then the negated distance from the even split.
 type BoundaryValue = (i64, i64);
 
-/// Splits days into as many ranges as there are phases, in order, each of at least one day, so that the fewest
-/// assignments lie outside their own phase. `assigned` has the days of each phase's assignments, in any order; those
+/// Splits a range of dates into as many ranges as there are phases, in order, each of at least one day, so that the fewest
+/// assignments lie outside their own phase. `assigned` has the dates of each phase's assignments, in any order; those
 /// outside `range` lie outside every phase, independent of the split. `None` if there are more phases than days, or none.
 ///
 /// Of several such splits it is the one nearest to the even one ([`split`]), in days over all inner boundaries; of several
 /// of these, the one whose boundaries are the earliest, the first boundary first.
 ///
-/// Takes time and memory in proportion to the phases and to the days of `range`, or to the days with assignments and the
+/// Takes time and memory in proportion to the phases and to the days of `range`, or to the dates with assignments and the
 /// square of the phases if that is less.
 pub fn fit(range: DateRange, assigned: &[&[NaiveDate]]) -> Option<Vec<DateRange>> {
     let even = split(range, assigned.len())?;
@@ -51,9 +51,9 @@ pub fn fit(range: DateRange, assigned: &[&[NaiveDate]]) -> Option<Vec<DateRange>
     let mut assignments: Vec<(i64, usize)> = assigned
         .iter()
         .enumerate()
-        .flat_map(|(phase, days)| days.iter().map(move |day| (*day, phase)))
-        .filter(|(day, _)| range.contains(*day))
-        .map(|(day, phase)| ((day - range.start()).num_days(), phase))
+        .flat_map(|(phase, dates)| dates.iter().map(move |date| (*date, phase)))
+        .filter(|(date, _)| range.contains(*date))
+        .map(|(date, phase)| ((date - range.start()).num_days(), phase))
         .collect();
     assignments.sort_unstable();
     let offsets = offsets(range.days(), &assignments, &even_at);
@@ -101,7 +101,7 @@ fn with_later_boundaries(
     Some((value.0 + gain, value.1 + distance))
 }
 
-/// The offsets that the best split can use, ascending. Marks are the begin and the end of each day with assignments, the boundaries
+/// The offsets that the best split can use, ascending. Marks are the begin and the end of each date with assignments, the boundaries
 /// of the even split, and the first and the last offset. Boundaries on consecutive days, none of them at a mark, could move together
 /// by one day in either direction with the same gain. One direction would bring the split nearer to the even one, or earlier at the
 /// same distance. So the best split has a mark in each such group, and no boundary is farther from a mark than the number of the
@@ -110,8 +110,8 @@ fn offsets(days: i64, assignments: &[(i64, usize)], even_at: &[i64]) -> Vec<i64>
     let between = even_at.len() as i64 - 1;
     let inner = |offset: &i64| (1..days).contains(offset);
     let same_day = |one: &(i64, usize), other: &(i64, usize)| one.0 == other.0;
-    let days_assigned = assignments.chunk_by(same_day).filter_map(<[_]>::first);
-    let mut marks: Vec<i64> = days_assigned.flat_map(|(day, _)| [*day, day + 1]).collect();
+    let assigned_days = assignments.chunk_by(same_day).filter_map(<[_]>::first);
+    let mut marks: Vec<i64> = assigned_days.flat_map(|(day, _)| [*day, day + 1]).collect();
     if marks.len() as i64 * (2 * between + 1) >= days {
         return (1..days).collect();
     }

@@ -1,7 +1,8 @@
 //! A project with a timeline, migrated again: the events that record what changed in its legacy rows. What the rows do not have (names,
 //! dates, descriptions) stays as in the log.
 
-use super::{LegacyPhase, Untranslatable, adopt, order, split};
+use super::split::split;
+use super::translation::{LegacyPhase, Untranslatable, adopt, order};
 use crate::event::{
     DefaultPhaseSupplied, LegacyPhaseAdopted, LegacyRowRecorded, PhaseRemoved, PhaseResized, TimelineOpened,
     TimelineRescheduled,
@@ -15,7 +16,7 @@ use std::collections::HashSet;
 /// Why a project's rows do not fit its timeline.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DoesNotFit {
-    /// There is no row, or too many for the days.
+    /// There is no row, or more rows than days.
     #[error(transparent)]
     Untranslatable(#[from] Untranslatable),
     /// A rule of timelines would be broken.
@@ -50,12 +51,12 @@ impl Remigration {
 /// The events that a project's history gains. `recorded` are its legacy rows as the log has them, `found` those of the table now,
 /// `range` the project's dates now. No events if all are the same.
 ///
-/// - A missing row removes its phase; the days go to the phase before it, else to the one after.
-/// - The project's days move the first phase's start and the last phase's end.
-/// - A new row takes the later half of the days of the row before it (by type, `created_at`, id), or the first half of
+/// - A missing row removes its phase; its dates go to the phase before it, else to the one after.
+/// - The project's dates move the first phase's start and the last phase's end.
+/// - A new row takes the later half of the dates of the row before it (by type, `created_at`, id), or the first half of
 ///   those of the row after it.
 /// - A row that differs is recorded as it is now.
-/// - If no phase stays, the rows found share the days as at a first migration.
+/// - If no phase stays, the rows found share the dates as at a first migration.
 pub fn remigrate(
     timeline: &Timeline,
     recorded: &[LegacyPhase],
@@ -132,7 +133,7 @@ fn remove_all(work: &mut Remigration) {
     }
 }
 
-/// Gives every new row days of the rows beside it.
+/// Gives every new row dates of a row beside it.
 fn make_room(work: &mut Remigration, found: &[LegacyPhase]) -> Result<(), DoesNotFit> {
     let mut rows = found.to_vec();
     order(&mut rows);

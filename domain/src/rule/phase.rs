@@ -30,8 +30,8 @@ pub(crate) fn violations(project: DateRange, draft: &Draft<'_>) -> Vec<Violation
     found
 }
 
-/// The rules that a phase's days break by themselves.
-pub(crate) fn of_days(project: DateRange, draft: &Draft<'_>) -> Vec<Violation> {
+/// The rules that a phase's dates break by themselves.
+pub(crate) fn of_dates(project: DateRange, draft: &Draft<'_>) -> Vec<Violation> {
     let mut found = Vec::new();
     found.extend(dates_in_order(draft));
     found.extend(starts_within_project(project, draft));

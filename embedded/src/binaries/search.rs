@@ -1,9 +1,12 @@
+//! Finds an installed PostgreSQL.
+
 use std::cmp::Reverse;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::path::{in_path, path_folders};
 use super::{Binaries, OLDEST_MAJOR_VERSION, server_version, version_of};
 use crate::EmbeddedError;
 use crate::environment::BINDIR_VARIABLE;
@@ -18,8 +21,44 @@ const INSTALLATIONS: [(&str, &str, &str); 5] = [
     ("/usr/local/opt", "postgresql@", "bin"),    // Homebrew on Intel
 ];
 
+impl Binaries {
+    /// Finds PostgreSQL: only in `PHASELINE_PG_BINDIR` if that is set, or else in the folders of `PATH`,
+    /// then in the folder that `pg_config` names, then in the folders of distributions, the newest version first.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::NoBinaries`], whose one-line message names the command that installs it.
+    pub fn find() -> Result<Self, EmbeddedError> {
+        find(|_| true)
+    }
+
+    /// As [`Binaries::find`], but of this major version only.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::NoBinaries`].
+    pub fn find_version(major_version: u32) -> Result<Self, EmbeddedError> {
+        find(|found| found == major_version)
+    }
+
+    /// Finds client programs, without a server or with one, that read a server of this major version: of the same version, or else
+    /// of a later one. Looks where [`Binaries::find`] looks; where the folder in `PHASELINE_PG_BINDIR` has no `pg_dump`, in `PATH`.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::NoClients`], [`EmbeddedError::OldClients`].
+    pub fn find_clients(server: u32) -> Result<Self, EmbeddedError> {
+        find_clients(server)
+    }
+
+    /// The programs in this folder.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::NoBinaries`] if it has no server of a supported version.
+    pub fn in_folder(bindir: &Path) -> Result<Self, EmbeddedError> {
+        in_folder(bindir, |_| true)
+    }
+}
+
 /// The first installation, in the order of preference, that is new enough and has the wanted version.
-pub(super) fn find(wanted: impl Fn(u32) -> bool) -> Result<Binaries, EmbeddedError> {
+fn find(wanted: impl Fn(u32) -> bool) -> Result<Binaries, EmbeddedError> {
     let mut search = Search { wanted, looked_in: Vec::new() };
     let found = match env::var_os(BINDIR_VARIABLE).filter(|folder| !folder.is_empty()).map(PathBuf::from) {
         Some(folder) => {
@@ -38,7 +77,7 @@ pub(super) fn find(wanted: impl Fn(u32) -> bool) -> Result<Binaries, EmbeddedErr
 }
 
 /// Folders whose `pg_dump` reads a server of this major version.
-pub(super) fn find_clients(server: u32) -> Result<Binaries, EmbeddedError> {
+fn find_clients(server: u32) -> Result<Binaries, EmbeddedError> {
     let named = env::var_os(BINDIR_VARIABLE).filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let folders = match &named {
         Some(folder) if folder.join("pg_dump").is_file() => vec![folder.clone()],
@@ -72,7 +111,7 @@ pub(super) fn find_clients(server: u32) -> Result<Binaries, EmbeddedError> {
 }
 
 /// The installation in this folder, if it is new enough and has the wanted version.
-pub(super) fn in_folder(folder: &Path, wanted: impl Fn(u32) -> bool) -> Result<Binaries, EmbeddedError> {
+fn in_folder(folder: &Path, wanted: impl Fn(u32) -> bool) -> Result<Binaries, EmbeddedError> {
     let mut search = Search { wanted, looked_in: Vec::new() };
     let found = search.search_in(folder.display().to_string(), &[folder.to_owned()]);
     found.ok_or_else(|| search.not_found_error())
@@ -108,23 +147,12 @@ impl<Wanted: Fn(u32) -> bool> Search<Wanted> {
     }
 }
 
-/// The program's path, if a folder of `PATH` has it.
-pub(super) fn in_path(program: &str) -> Option<PathBuf> {
-    path_folders().into_iter().map(|folder| folder.join(program)).find(|path| path.is_file())
-}
-
 /// The real folder of the programs: links to the server in `/usr/local/bin` lack its client programs, and Debian's `/usr/bin/psql` is a
 /// script that searches for the real one.
 fn real(folder: &Path) -> PathBuf {
     let real = fs::canonicalize(folder.join("postgres")).ok();
     let real = real.as_deref().and_then(Path::parent).filter(|real| real.join("initdb").exists());
     real.unwrap_or(folder).to_owned()
-}
-
-fn path_folders() -> Vec<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    // An empty entry means the current folder; programs are not taken from there.
-    env::split_paths(&path).filter(|folder| folder.is_absolute()).collect()
 }
 
 fn pg_config_bindir() -> Option<PathBuf> {

@@ -18,6 +18,9 @@ pub struct MissingPrivilege {
     pub reason: String,
     /// The statement for an administrator that grants it.
     pub statement: String,
+    /// Whether the statement creates a role, which other statements may name.
+    #[sqlx(default)]
+    pub creates_role: bool,
 }
 
 impl fmt::Display for MissingPrivilege {

@@ -46,23 +46,25 @@ owners AS (
     ) o
     JOIN pg_catalog.pg_roles r ON r.oid = o.owner
 ),
-missing AS (
+missing_roles AS (
     SELECT format('there is no role %I', $1) AS reason, format('CREATE ROLE %I', $1) AS statement
     WHERE $1 NOT IN (SELECT r.rolname FROM pg_catalog.pg_roles r)
     UNION ALL
-    SELECT format('there is no role %I any more, which owned, granted or held what comes back', n.role), format('CREATE ROLE %I', n.role)
+    SELECT format('there is no role %I any more, but restored objects name it as their owner, grantor or grantee', n.role),
+        format('CREATE ROLE %I', n.role)
     FROM needs n
     WHERE n.role IS NOT NULL AND n.role_oid IS NULL
-    UNION ALL
-    -- Rights of the owner are exercised by inheriting them. Nobody is advised to grant those of a superuser.
-    SELECT format('%I does not have the rights of %I, the owner of %s', me.rolname, pg_get_userbyid(o.owner), o.what),
+),
+missing AS (
+    -- Rights of the owner are exercised by inheriting them. Those of a superuser should not be granted.
+    SELECT format('%I does not have the rights of %I, the owner of %s', me.rolname, pg_get_userbyid(o.owner), o.what) AS reason,
         CASE WHEN o.rolsuper THEN format('ALTER %s OWNER TO %I', o.object, me.rolname)
             WHEN me.version >= 160000 THEN format('GRANT %I TO %I WITH INHERIT TRUE', pg_get_userbyid(o.owner), me.rolname)
             ELSE concat_ws('; ',
                 CASE WHEN me.rolinherit OR NOT EXISTS (
                         SELECT FROM pg_catalog.pg_auth_members m WHERE m.roleid = o.owner AND m.member = me.oid)
                     THEN format('GRANT %I TO %I', pg_get_userbyid(o.owner), me.rolname) END,
-                CASE WHEN NOT me.rolinherit THEN format('ALTER ROLE %I INHERIT', me.rolname) END) END
+                CASE WHEN NOT me.rolinherit THEN format('ALTER ROLE %I INHERIT', me.rolname) END) END AS statement
     FROM me, owners o
     WHERE NOT pg_has_role(me.oid, o.owner, 'USAGE')
     UNION ALL
@@ -140,4 +142,10 @@ missing AS (
     FROM me, needs n
     WHERE n.kind = 'forced' AND NOT me.rolbypassrls
 )
-SELECT DISTINCT reason, statement FROM missing ORDER BY reason, statement
+SELECT DISTINCT found.reason, found.statement, found.creates_role
+FROM (
+    SELECT reason, statement, true AS creates_role FROM missing_roles
+    UNION ALL
+    SELECT reason, statement, false FROM missing
+) found
+ORDER BY reason, statement

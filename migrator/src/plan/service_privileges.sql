@@ -32,4 +32,4 @@ missing AS (
         AND NOT (pg_has_role(me.oid, o.oid, 'USAGE')
             AND CASE WHEN me.has_options THEN pg_has_role(me.oid, o.oid, 'SET') ELSE pg_has_role(me.oid, o.oid, 'MEMBER') END)
 )
-SELECT reason, statement FROM missing ORDER BY turn, reason
+SELECT reason, statement, turn <= 3 AS creates_role FROM missing ORDER BY turn, reason

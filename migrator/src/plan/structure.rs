@@ -44,15 +44,15 @@ struct ColumnProblem {
 
 enum ColumnFault {
     Missing,
-    OtherType { found: String, expected: &'static str },
+    OtherType { found: String, expected: &'static str, is_text: bool },
     NoPrimaryKey,
     Unknown,
 }
 
 impl ColumnFault {
     /// Whether the column holds text instead.
-    fn is_text(&self) -> bool {
-        matches!(self, Self::OtherType { found, .. } if found.starts_with("character varying") || found == "text")
+    const fn is_text(&self) -> bool {
+        matches!(self, Self::OtherType { is_text: true, .. })
     }
 }
 
@@ -60,13 +60,24 @@ impl std::fmt::Display for ColumnFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Missing => f.write_str("is missing"),
-            Self::OtherType { found, expected } => {
+            Self::OtherType { found, expected, .. } => {
                 write!(f, "is of type {found}, the planner's is {expected}")
             }
             Self::NoPrimaryKey => f.write_str("has no primary key"),
             Self::Unknown => f.write_str("is not the planner's"),
         }
     }
+}
+
+/// A column of the planner's tables in the catalogue.
+#[derive(sqlx::FromRow)]
+struct ColumnFound {
+    table: String,
+    column: String,
+    data_type: String,
+    is_text: bool,
+    /// Whether a unique index has it alone.
+    is_unique: bool,
 }
 
 async fn column_problems(connection: &mut PgConnection) -> Result<Vec<ColumnProblem>, sqlx::Error> {
@@ -99,10 +110,12 @@ async fn column_problems(connection: &mut PgConnection) -> Result<Vec<ColumnProb
         ),
         ("alembic_version", &[("version_num", "character varying(32)")]),
     ];
-    let columns: Vec<(String, String, String, bool)> = sqlx::query_as(
-        "SELECT c.relname::text, a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
+    let columns: Vec<ColumnFound> = sqlx::query_as(
+        "SELECT c.relname::text AS table, a.attname::text AS column,
+                pg_catalog.format_type(a.atttypid, a.atttypmod) AS data_type,
+                a.atttypid IN ('pg_catalog.text'::regtype, 'pg_catalog.varchar'::regtype) AS is_text,
                 EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique
-                           AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum)
+                           AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum) AS is_unique
            FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
           WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
             AND c.relname = ANY ($1)",
@@ -116,20 +129,21 @@ async fn column_problems(connection: &mut PgConnection) -> Result<Vec<ColumnProb
     };
     for (table, wanted) in expected {
         for (column, data_type) in wanted {
-            let found = columns.iter().find(|(t, c, ..)| t == table && c == column);
+            let found = columns.iter().find(|found| found.table == table && found.column == *column);
             match found {
                 None => add(table, column, ColumnFault::Missing),
-                Some((.., found, _)) if found != data_type => {
-                    add(table, column, ColumnFault::OtherType { found: found.clone(), expected: data_type });
+                Some(ColumnFound { data_type: found, is_text, .. }) if found != data_type => {
+                    let (found, is_text) = (found.clone(), *is_text);
+                    add(table, column, ColumnFault::OtherType { found, expected: data_type, is_text });
                 }
-                Some((.., unique)) if *column == "id" && !unique => {
+                Some(found) if *column == "id" && !found.is_unique => {
                     add(table, column, ColumnFault::NoPrimaryKey)
                 }
                 Some(_) => {}
             }
         }
     }
-    for (table, column, ..) in &columns {
+    for ColumnFound { table, column, .. } in &columns {
         if table == "project_phases" && !PHASE_COLUMNS.contains(&column.as_str()) {
             add(table, column, ColumnFault::Unknown);
         }

@@ -5,6 +5,7 @@ use super::dependents::note_owners;
 use super::estimate;
 use super::privileges::missing_service_privileges;
 use super::structure::phase_type_labels;
+use crate::added_objects;
 use crate::anomaly::{Code, Findings};
 use crate::definition;
 use crate::error::MigratorError;
@@ -12,7 +13,7 @@ use crate::log;
 use crate::log::history::{Run, runs};
 use crate::report::{BudgetSums, ByDate, Plan, PlanOptions, ProjectPlan, Source};
 use crate::shape::FoundShape;
-use crate::verify::missing_of_timeline_shape;
+
 use phaseline_domain::event::{PhaseRemoved, TimelineClosed, TimelineRescheduled};
 use phaseline_domain::legacy::{self, LegacyPhaseType};
 use phaseline_domain::{Description, PhaseId, ProjectId, TimelineEvent};
@@ -174,7 +175,7 @@ pub(crate) async fn prepare_takeover(
         log = FoldedLog::read(connection, None).await?;
     }
     let table = definition::capture(connection, "public", "project_phases").await?;
-    for wrong in table.iter().flat_map(missing_of_timeline_shape) {
+    for wrong in table.iter().flat_map(added_objects::missing_in) {
         findings.note(Code::NotThePlanners, "table", "project_phases", wrong);
     }
     if findings.refused() {

@@ -3,8 +3,9 @@
 //! A newer revision that changed other tables only is accepted: all needed columns must be there, and for a takeover `project_phases`
 //! must have no others. A rollback from it is refused, since the planner's revision could not follow.
 
+use super::inspection::MigrationInspection;
 use super::privileges::missing_service_privileges;
-use super::{MigrationInspection, takeover};
+use super::takeover;
 use crate::anomaly::{Code, Findings};
 use crate::error::MigratorError;
 use crate::report::{Plan, PlanOptions};

@@ -101,6 +101,9 @@ pub struct Plan {
     /// The statements for an administrator that grant what this role lacks, in order: for the migration, and for the later steps as the
     /// same role, from the service to a rollback. The migration is ready without those for later steps.
     pub grants: Vec<String>,
+    /// How many of these create a role; they are the first.
+    #[serde(skip)]
+    pub(crate) roles_to_create: usize,
     /// Notes on the tables that do not affect the plan.
     pub notes: Vec<String>,
     /// Rows and events.
@@ -133,13 +136,18 @@ impl Plan {
 
     /// Adds privileges for later steps.
     pub(crate) fn lacks_later(&mut self, missing: Vec<MissingPrivilege>) {
-        for MissingPrivilege { statement, .. } in missing {
-            if !self.grants.contains(&statement) {
+        for MissingPrivilege { statement, creates_role, .. } in missing {
+            if self.grants.contains(&statement) {
+                continue;
+            }
+            if creates_role {
+                // Before the statements that name the role.
+                self.grants.insert(self.roles_to_create, statement);
+                self.roles_to_create += 1;
+            } else {
                 self.grants.push(statement);
             }
         }
-        // Other statements name the new roles.
-        self.grants.sort_by_key(|statement| !statement.starts_with("CREATE ROLE"));
     }
 
     /// A plan without content.
@@ -155,6 +163,7 @@ impl Plan {
             anomalies: Vec::new(),
             missing_privileges: Vec::new(),
             grants: Vec::new(),
+            roles_to_create: 0,
             notes: Vec::new(),
             counts: Counts::default(),
             budgets_before: BudgetSums::default(),

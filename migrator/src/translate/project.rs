@@ -213,19 +213,17 @@ fn changes(known: Option<&FoldedTimeline>, events: &[TimelineEvent]) -> Vec<Stri
             }
             TimelineEvent::LegacyRowRecorded(e) => {
                 let row = recorded.iter().find(|row| row.id == e.phase_id);
-                let mut fields: Vec<&str> = [
+                let differing = [
                     ("budget", row.is_none_or(|row| row.budget != e.budget)),
                     ("phase_type", row.is_none_or(|row| row.phase_type != e.phase_type)),
                     ("created_at", row.is_none_or(|row| row.created_at != e.created_at)),
                     ("updated_at", row.is_none_or(|row| row.updated_at != e.updated_at)),
-                    ("its place among the rows", row.is_none_or(|row| row.ordinal != e.ordinal)),
-                ]
-                .into_iter()
-                .filter_map(|(field, differs)| differs.then_some(field))
-                .collect();
-                if fields.len() > 1 {
-                    // An update moves a row, so the place is reported only if nothing else differs.
-                    fields.retain(|field| *field != "its place among the rows");
+                ];
+                let mut fields: Vec<&str> =
+                    differing.into_iter().filter_map(|(field, differs)| differs.then_some(field)).collect();
+                // An update moves a row, so the place is reported only if nothing else differs.
+                if fields.is_empty() && row.is_none_or(|row| row.ordinal != e.ordinal) {
+                    fields.push("its place among the rows");
                 }
                 format!("phase {}{}: {}", e.phase_id, name(e.phase_id), fields.join(", "))
             }

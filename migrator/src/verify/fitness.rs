@@ -2,6 +2,7 @@
 
 use super::checks::Checks;
 use super::log::LogReading;
+use crate::added_objects;
 use crate::definition::{self, DetachedColumn, TableDefinition};
 use crate::error::MigratorError;
 use crate::log::history::{self, Run};
@@ -133,41 +134,9 @@ pub(super) async fn check_new_definition(
     checks.beyond(
         "Checking that project_phases has all objects of the timeline shape...",
         "Columns, keys, date check and date indexes exist".to_owned(),
-        missing_of_timeline_shape(&phases),
+        added_objects::missing_in(&phases),
     );
     Ok(())
-}
-
-/// The objects of the timeline shape that `project_phases` lacks, in words.
-pub(crate) fn missing_of_timeline_shape(phases: &TableDefinition) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let wanted = [
-        ("name", "character varying(100)", true),
-        ("start_date", "date", true),
-        ("end_date", "date", true),
-        ("description", "character varying(500)", false),
-    ];
-    for (name, data_type, not_null) in wanted {
-        let found = phases.columns.iter().find(|column| column.name == name);
-        if found.is_none_or(|column| column.data_type != data_type || column.not_null != not_null) {
-            let null = if not_null { " NOT NULL" } else { "" };
-            wrong.push(format!("column {name} is not {data_type}{null}"));
-        }
-    }
-    if !phases.checks.iter().any(|check| check.name == "check_phase_dates") {
-        wrong.push("constraint check_phase_dates is missing".to_owned());
-    }
-    for (name, column) in
-        [("ix_project_phases_start_date", "start_date"), ("ix_project_phases_end_date", "end_date")]
-    {
-        if !phases.indexes.iter().any(|index| index.name == name && index.columns == [column]) {
-            wrong.push(format!("index {name} on {column} is missing"));
-        }
-    }
-    if !phases.indexes.iter().any(|index| index.constraint.is_some() && index.columns == ["id"]) {
-        wrong.push("the primary key on id is missing".to_owned());
-    }
-    wrong
 }
 
 /// Checks that the objects of the legacy columns are restored, as the log recorded them.

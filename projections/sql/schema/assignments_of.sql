@@ -1,4 +1,4 @@
--- The assignments of a project on the days from the first to the last, both included, by date and id: those behind `after_day`
+-- The assignments of a project on the dates from the first to the last, both included, by date and id: those behind `after_day`
 -- and `after_id`, if these are given, and at most `most` of them; for roles without privileges on the planner's tables.
 DROP FUNCTION IF EXISTS phaseline.assignments_of(uuid, date, date);
 CREATE OR REPLACE FUNCTION phaseline.assignments_of(project uuid, first_day date, last_day date,

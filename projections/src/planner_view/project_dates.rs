@@ -1,12 +1,14 @@
 //! The dates of projects, for runs: a role with SELECT on `public.projects`.
 
-use super::FEW;
 use chrono::NaiveDate;
 use phaseline_domain::{DateRange, ProjectId};
 use phaseline_store::{StoreError, copy};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+
+/// A query names up to this number of projects; for more it reads the whole table.
+pub(crate) const FEW: usize = 1000;
 
 /// A project's `start_date` and `end_date` as text, since they may be NULL, infinite or beyond the year 9999.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ pub(super) fn failed(error: StoreError) -> Result<Outcome, StoreError> {
 pub(super) fn busy(error: &StoreError) -> StoreError {
     match error {
         StoreError::Busy(why) => StoreError::Busy(why.clone()),
-        held => StoreError::Busy(held.to_string()),
+        locked => StoreError::Busy(locked.to_string()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Writes rows in the binary COPY format.
 
-use super::{EPOCH, MICROS_1970_TO_2000, SIGNATURE};
+use super::format::{EPOCH, MICROS_1970_TO_2000, SIGNATURE};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;

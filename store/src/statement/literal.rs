@@ -1,7 +1,7 @@
 //! Parameters as SQL text. One text in array form is parsed faster than a list of expressions, and quoted by dollars it needs no
 //! further escapes, whatever `standard_conforming_strings` is.
 
-use super::Parameter;
+use super::parameter::Parameter;
 use crate::hash::hex;
 use std::fmt::{Display, Write as _};
 use uuid::Uuid;

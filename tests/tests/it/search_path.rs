@@ -51,6 +51,7 @@ fn every_file_that_connects_sets_the_search_path() {
             "store/src/pooler.rs",
             "store/src/servers.rs",
             "store/src/sessions.rs",
+            "store/src/sessions/follow.rs",
             "store/src/sessions/server.rs"
         ]
     );

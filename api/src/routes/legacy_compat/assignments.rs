@@ -19,13 +19,10 @@ use axum::extract::{Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::IntoResponse;
-use page::{AssignmentDates, Last};
+use page::{AssignmentDates, CHUNK, Last};
 use phaseline_domain::PhaseId;
 use std::collections::HashMap;
 use utoipa::IntoParams;
-
-/// The number of assignments that one query reads: some 180 kB of the response.
-const CHUNK: usize = 500;
 
 /// The largest page.
 const MAX_PAGE: usize = 5000;

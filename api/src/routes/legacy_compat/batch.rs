@@ -1,6 +1,6 @@
 //! Replaces all phases of a project.
 
-use super::read;
+use super::project_request::read;
 use crate::auth::{Caller, Denied, TokenScope};
 use crate::openapi::{PlannerWriteErrors, WriteHeaders};
 use crate::routes::error::{PlannerError, RouteFailure};

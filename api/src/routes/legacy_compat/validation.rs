@@ -1,6 +1,6 @@
 //! Checks a complete list of a project's phases.
 
-use super::read;
+use super::project_request::read;
 use crate::auth::{Caller, Denied, TokenScope};
 use crate::openapi::PlannerReadWithBodyErrors;
 use crate::problem::is_zero;

@@ -1,5 +1,6 @@
 //! Runs PostgreSQL's programs on the database and on its copy.
 
+use super::program_error::ProgramError;
 use crate::database_url::DatabaseUrl;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -33,7 +34,7 @@ impl Programs {
 
     fn command(&self, name: &str, url: &DatabaseUrl) -> Command {
         let mut command = Command::new(self.binaries.program(name));
-        // `failed` searches messages for known words.
+        // For `ProgramError`.
         command.env("LC_ALL", "C").arg("--no-password").arg("--dbname").arg(url.bare());
         if let Some(password) = url.password() {
             command.env("PGPASSWORD", password);
@@ -69,15 +70,13 @@ impl Programs {
         // Through this process, so that both programs end if it is killed.
         let piping = tokio::task::spawn_blocking(move || std::io::copy(&mut from, &mut to));
         let (dumped, restored, _) = tokio::join!(dump.wait_with_output(), restore.wait_with_output(), piping);
-        // The first failure breaks the pipe of the other program: report a failed dump first, unless its error is the
-        // broken pipe.
+        // The first failure breaks the pipe of the other program: report a failed dump first, unless the broken pipe ended it, by a
+        // signal.
         let (dumped, restored) = (
             dumped.map_err(|error| not_run("pg_dump", &error.to_string()))?,
             restored.map_err(|error| not_run("pg_restore", &error.to_string()))?,
         );
-        let broken_pipe =
-            restored.status.success() || !String::from_utf8_lossy(&dumped.stderr).contains("Broken pipe");
-        if !dumped.status.success() && dumped.status.code().is_some() && broken_pipe {
+        if !dumped.status.success() && dumped.status.code().is_some() {
             return Err(failed("pg_dump", dumped.status, &dumped.stderr));
         }
         if !restored.status.success() {
@@ -114,27 +113,18 @@ pub(super) fn ended(status: ExitStatus, name: &str, stderr: &[u8]) -> Result<(),
 fn failed(name: &str, status: ExitStatus, stderr: &[u8]) -> Failure {
     let text = String::from_utf8_lossy(stderr).trim().to_owned();
     let message = format!("{name} failed ({status}): {text}");
-    if text.contains("No space left on device") {
-        return Failure::new(Exit::Unexpected, "out_of_space", message).remedy(
+    match ProgramError::of(stderr) {
+        ProgramError::OutOfSpace => Failure::new(Exit::Unexpected, "out_of_space", message).remedy(
             "Free space at the place that the message names, then rehearse again; the copy needs as much as the database.",
-        );
-    }
-    if text.contains("no password supplied") {
-        return Failure::new(Exit::NoDatabase, "not_admitted", message)
-            .remedy("The copy has another name than the database: the line in ~/.pgpass must match every database (*).");
-    }
-    if text.contains("permission denied")
-        || text.contains("must be owner")
-        || text.contains("must be superuser")
-    {
-        return Failure::refused("missing_privilege", message).remedy(
+        ),
+        ProgramError::NoPassword => Failure::new(Exit::NoDatabase, "not_admitted", message)
+            .remedy("The copy has another name than the database: the line in ~/.pgpass must match every database (*)."),
+        ProgramError::MissingPrivilege => Failure::refused("missing_privilege", message).remedy(
             "Rehearse as the owner of the named object, or as a superuser; or with --method template.",
-        );
-    }
-    if text.contains("timeout") && text.contains("LOCK TABLE") {
-        return Failure::new(Exit::Interrupted, "lock_timeout", message).remedy(
+        ),
+        ProgramError::LockTimeout => Failure::new(Exit::Interrupted, "lock_timeout", message).remedy(
             "Another session holds a table; rehearse again later, or wait longer with --lock-timeout SECONDS.",
-        );
+        ),
+        ProgramError::Other => Failure::unexpected(message),
     }
-    Failure::unexpected(message)
 }

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::operator::operator;
 use crate::render::format::bytes;
-use crate::report::rehearse::{FailedCheck, Method, Rehearsal};
+use crate::report::rehearse::{FailedCheck, Method, Rehearsal, RehearsalStepName};
 use crate::target::Target;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::log::events::Direction;
@@ -43,7 +43,7 @@ impl RehearsalSteps<'_> {
             self.fill(report).await?;
         }
         report.notes.extend(self.copy.set_up(self.source).await?);
-        report.step("copy", copying, None);
+        report.step(RehearsalStepName::Copy, copying, None);
         report.copy_bytes = Some(self.size(DATABASE).await?);
 
         let begun = Instant::now();
@@ -52,7 +52,7 @@ impl RehearsalSteps<'_> {
         let before = FirstDump::write(self.programs, on.url()).await?;
         watcher.finish();
         report.dump_bytes = Some(before.bytes);
-        report.step("dump", begun, None);
+        report.step(RehearsalStepName::Dump, begun, None);
 
         let through = self.both_directions(report).await?;
         report.log_bytes = Some(self.size(LOG).await?);
@@ -142,7 +142,7 @@ impl RehearsalSteps<'_> {
         let on = self.copy.target();
         let begun = Instant::now();
         let plan = plan::make(self.context, on, &self.args.plan_options()).await?;
-        report.step("plan", begun, None);
+        report.step(RehearsalStepName::Plan, begun, None);
         if !plan.ready {
             return Err(MigratorError::Refused(Box::new(plan)).into());
         }
@@ -164,7 +164,7 @@ impl RehearsalSteps<'_> {
             operator: self.operator(),
         };
         let done = migrate::carry_out(self.context, on, &options).await?;
-        report.step("migrate", begun, Some(done.locked_ms));
+        report.step(RehearsalStepName::Migrate, begun, Some(done.locked_ms));
         report.migrate_locked_ms = Some(done.locked_ms);
         report.migrated_bytes = Some(self.size(DATABASE).await?);
         Ok(())
@@ -178,7 +178,7 @@ impl RehearsalSteps<'_> {
             accept_loss: None,
         };
         let done = rollback::carry_out(self.context, self.copy.target(), &options).await?;
-        report.step("rollback", begun, Some(done.locked_ms));
+        report.step(RehearsalStepName::Rollback, begun, Some(done.locked_ms));
         report.rollback_locked_ms = Some(done.locked_ms);
         Ok(())
     }
@@ -189,7 +189,7 @@ impl RehearsalSteps<'_> {
         let watcher = self.context.watcher();
         let verification = verify(&mut connection, &watcher).await?;
         watcher.finish();
-        report.step("verify", begun, None);
+        report.step(RehearsalStepName::Verify, begun, None);
         let passed = verification.passed;
         if !passed {
             report.failed = Some(FailedCheck::Verification);
@@ -208,7 +208,7 @@ impl RehearsalSteps<'_> {
         report
             .notes
             .extend(backup::left_out_note(compared.options_left_out, self.programs.pg_dump_version()));
-        report.step("compare", begun, None);
+        report.step(RehearsalStepName::Compare, begun, None);
         report.identical = Some(report.difference.is_none());
         if report.difference.is_some() {
             report.failed = Some(FailedCheck::Dumps);

@@ -9,6 +9,9 @@ use phaseline_projections::planner_view;
 use phaseline_store::Sessions;
 use uuid::Uuid;
 
+/// The number of assignments that one query reads: some 180 kB of the response.
+pub(super) const CHUNK: usize = 500;
+
 /// Dates of a project, both included, in the text form of the table.
 #[derive(Debug)]
 pub(super) struct AssignmentDates {

@@ -1,7 +1,6 @@
 //! All assignments in one response, which is sent while the next ones are read.
 
-use super::CHUNK;
-use super::page::{self, AssignmentDates, Last};
+use super::page::{self, AssignmentDates, CHUNK, Last};
 use crate::routes::responses::AssignmentResponse;
 use crate::state::AppState;
 use axum::body::{Body, Bytes, HttpBody};
