@@ -14,6 +14,7 @@ mod command;
 mod config;
 mod context;
 mod database_url;
+mod digest;
 mod execute;
 mod exit;
 mod failure;

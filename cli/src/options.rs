@@ -81,7 +81,7 @@ pub(crate) struct ReasonArgs {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunArgs {
     /// The digest of the expected plan; exits with 4 if data or options differ
-    #[arg(long, value_name = "DIGEST")]
+    #[arg(long, value_name = "DIGEST", value_parser = crate::digest::digest)]
     pub(crate) plan: Option<String>,
     /// First back up the whole database to this file with `pg_dump` (custom format, for `pg_restore`)
     #[arg(long, value_name = "FILE")]

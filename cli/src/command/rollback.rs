@@ -41,7 +41,7 @@ pub(crate) struct RollbackArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Accept the loss of values that the legacy shape cannot hold: the digest that --dry-run shows
-    #[arg(long, value_name = "DIGEST")]
+    #[arg(long, value_name = "DIGEST", value_parser = crate::digest::digest)]
     pub(crate) accept_loss: Option<String>,
     /// Total time to wait for the tables' locks; users can work between the attempts
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
