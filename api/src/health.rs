@@ -163,7 +163,7 @@ async fn obstacle(
         Some(_) => {}
     }
     if !schema::accepts_commands(connection).await? {
-        let message = "the database is in the legacy shape, in which timelines accept no commands; run: phaseline migrate";
+        let message = "the database is in the legacy shape, in which timelines accept no commands: it was rolled back, or not migrated yet";
         return Ok(Some(Reason::new("legacy_shape", message)));
     }
     if let Some(changed) = planner.check(connection).await? {

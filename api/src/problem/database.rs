@@ -17,7 +17,7 @@ impl Problem {
             StoreError::NotAccepting => unavailable(
                 "legacy_shape",
                 "Not migrated",
-                "the database is in the legacy shape, in which timelines accept no commands; run: phaseline migrate",
+                "the database is in the legacy shape, in which timelines accept no commands: it was rolled back, or not migrated yet",
             ),
             StoreError::NewerSchema { found, known } => {
                 tracing::error!(found, known, "the schema is newer than this program");

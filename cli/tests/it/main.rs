@@ -7,6 +7,7 @@
 )]
 
 mod adopt;
+mod after_a_rollback;
 mod boundaries;
 mod boundary_fit;
 mod completions;
