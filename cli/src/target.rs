@@ -58,8 +58,8 @@ impl Target {
             Some(given) => given,
             None => {
                 let (data_dir, arguments) = private_server(global)?;
+                refuse_pooler_options(global)?;
                 if global.data_dir.is_none() {
-                    refuse_lone_direct_url(global)?;
                     let folder = data_dir.display();
                     context.output.remark(&format!(
                         "no database is given (--database-url, DATABASE_URL, PGHOST): using the private server in {folder}"
@@ -388,16 +388,28 @@ fn parsed_pooler(text: &str, source: &str) -> Result<Pooler, Failure> {
     text.parse().map_err(|what: String| Failure::usage(format!("{source}: {what}")))
 }
 
-/// A server's own URL completes one that leads through a pooler. Alone it would be ignored, and the private server used.
-fn refuse_lone_direct_url(global: &GlobalArgs) -> Result<(), Failure> {
-    let source = match (&global.direct_url, variable(DIRECT_URL)) {
-        (Some(_), _) => "--direct-url",
-        (None, Some(_)) => DIRECT_URL,
-        (None, None) => return Ok(()),
-    };
-    Err(Failure::usage(format!("{source} is given, but no database")).remedy(
+/// A server's own URL completes one that leads through a pooler. Alone it would be ignored, as all options about a pooler are by the private
+/// server.
+fn refuse_pooler_options(global: &GlobalArgs) -> Result<(), Failure> {
+    let named = global.data_dir.is_some();
+    match (&global.direct_url, &global.pooler) {
+        (Some(_), _) if !named => Err(lone_direct_url("--direct-url")),
+        (None, _) if !named && variable(DIRECT_URL).is_some() => Err(lone_direct_url(DIRECT_URL)),
+        (Some(_), _) => Err(no_pooler("--direct-url")),
+        (_, Some(_)) => Err(no_pooler("--pooler")),
+        (None, None) => Ok(()),
+    }
+}
+
+fn lone_direct_url(source: &str) -> Failure {
+    Failure::usage(format!("{source} is given, but no database")).remedy(
         "Give the database by --database-url or DATABASE_URL, too: the pooler's URL, or without a pooler the server's instead.",
-    ))
+    )
+}
+
+fn no_pooler(option: &str) -> Failure {
+    Failure::usage(format!("{option} has no effect on the private server, which has no pooler"))
+        .remedy(format!("Run it without {option}, or give a database by --database-url."))
 }
 
 /// An empty variable was meant to name a database; the private server would be another one.

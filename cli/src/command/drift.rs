@@ -52,6 +52,18 @@ pub(crate) struct DriftArgs {
     reason: ReasonArgs,
 }
 
+impl DriftArgs {
+    /// Whether it repairs.
+    pub(crate) const fn writes(&self) -> bool {
+        self.repair.is_some()
+    }
+
+    /// Whether a reason is given, and nothing is done.
+    pub(crate) const fn has_idle_reason(&self) -> bool {
+        self.reason.reason.is_some() && !self.writes()
+    }
+}
+
 /// The projects to repair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RepairTarget {

@@ -31,6 +31,13 @@ pub(crate) struct TimelineArgs {
     action: TimelineAction,
 }
 
+impl TimelineArgs {
+    /// Whether it writes events.
+    pub(crate) const fn writes(&self) -> bool {
+        !matches!(self.action, TimelineAction::Show(_))
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum TimelineAction {
     Show(TimelineShowArgs),

@@ -20,6 +20,7 @@ mod deploy;
 mod doctor;
 mod drift;
 mod edits;
+mod effect;
 mod exit_codes;
 mod failover;
 mod help;
