@@ -15,11 +15,12 @@ use phaseline_migrator::rollback::{self, RollbackOptions, RollbackPlan, RolledBa
 use std::time::Duration;
 
 /// The rows of the result.
-const ROWS: [Rows; 4] = [
+const ROWS: [Rows; 5] = [
     Rows::within("anomalies", "rows", &["code", "refused"], "phaseline.rollback.anomaly/1"),
     Rows::of("edits", "phaseline.rollback.edit/1"),
     Rows::within("loss", "items", &[], "phaseline.rollback.loss/1"),
     Rows::of("drift", "phaseline.rollback.drift/1"),
+    Rows::of("legacy_phases", "phaseline.rollback.phase/1"),
 ];
 
 /// Restore the legacy tables, byte for byte, from the log
@@ -62,6 +63,9 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     let mut accepted = args.accept_loss.clone();
     if ask || args.dry_run {
         let plan = rollback::plan(&mut connection).await?;
+        if args.dry_run && accepted.is_some() && accepted != plan.loss.digest {
+            return Err(refused(plan, accepted).into());
+        }
         if args.dry_run {
             // A dry run reports a loss as success, but exits as the rollback would for what it refuses.
             context
@@ -75,11 +79,8 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         }
         if !plan.already {
             context.output.beside(&render::rollback::page(&plan));
-            let question = match &lost {
-                Some(_) => "Roll back now, and lose what the legacy shape cannot hold?",
-                None => "Roll back now?",
-            };
-            if !context.ask(question).await {
+            let question = render::rollback::question(&plan, &target.url().place());
+            if !context.ask(&question).await {
                 return Err(Failure::declined());
             }
             // Only the confirmed loss is accepted.
