@@ -53,7 +53,7 @@ pub(crate) struct GlobalArgs {
     /// Log more to stderr: -v, -vv, -vvv
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// The name recorded in the log (default: user@host)
+    /// The name recorded in the log, unchecked, beside the database's login (default: user@host)
     #[arg(long, global = true, value_name = "NAME", env = "PHASELINE_ACTOR", hide_env_values = true)]
     pub(crate) actor: Option<String>,
     /// Work with a superuser's rights even if roles without them own tables; code of these roles could then run with those rights

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::render::format::moment;
+use crate::render::format::{login_beside, moment};
 use crate::target::Target;
 use phaseline_migrator::log::history::{Run, readable_runs};
 use phaseline_migrator::shape::{self, Shape};
@@ -31,7 +31,9 @@ pub(super) async fn explained(context: &Context, failure: Failure) -> Failure {
 }
 
 fn rolled_back(last: &Run) -> Failure {
-    let by = last.metadata.actor.as_deref().map_or_else(String::new, |actor| format!(" by {actor}"));
+    let actor = last.metadata.actor.as_deref();
+    let by = actor
+        .map_or_else(String::new, |name| format!(" by {name}{}", login_beside(actor, last.login.as_deref())));
     Failure::legacy_shape(format!(
         "the database is in the legacy shape since the rollback of {}{by}: there are no timeline tables to compare with the log or to change; \
          nothing was written",
