@@ -95,7 +95,8 @@ impl Problem {
             (sqlx::Error::PoolTimedOut, _) => unavailable(
                 "no_connection",
                 "Database not available",
-                "timed out waiting for a connection to the database: it is unreachable, or all connections are in use",
+                "timed out waiting for a connection to the database: it is unreachable, all connections are in use, or the service's role is \
+                 missing; /readyz names the cause",
             ),
             (sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed, _)
             | (
@@ -105,6 +106,11 @@ impl Problem {
                 | SqlState::CannotConnectNow
                 | SqlState::TooManyConnections,
             ) => unreachable(),
+            (_, SqlState::InsufficientPrivilege) => unavailable(
+                "role_denied",
+                "Role without rights",
+                "the service's role lacks rights in the database; nothing was written. An administrator runs: phaseline doctor --repair",
+            ),
             (_, SqlState::DiskFull) => unavailable(
                 "disk_full",
                 "Disk full",

@@ -21,7 +21,8 @@ use sqlx::{Connection, PgConnection};
 
 /// Check this installation: connection, server, privileges, schema phaseline, `pg_dump`
 ///
-/// Each line begins with ok, warn or fail, with a remedy. Exits with 1 if a check fails, with 9 without a database.
+/// Each line begins with ok, warn or fail, with a remedy. The last line is HEALTHY only if nothing is left to do; otherwise it counts
+/// problems and warnings. Exits with 1 if a check fails, with 9 without a database; with warnings only it exits with 0.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -232,12 +232,31 @@ async fn probe(target: &Target, settings: &Settings, sessions: &Sessions) -> Res
         Some(SqlState::NotAdmitted | SqlState::UndefinedDatabase) => {
             Err(Failure::no_connection(&target.service_url().place(), &error))
         }
-        Some(SqlState::InvalidParameter) => {
-            tracing::warn!(role, "the role does not exist in the database; `phaseline migrate` creates it");
-            Ok(())
-        }
+        Some(SqlState::InvalidParameter) => missing_role(target, role).await,
         _ => {
             tracing::warn!(%error, database = target.service_url().place(), "the database does not respond; the service starts without it");
+            Ok(())
+        }
+    }
+}
+
+/// Refuses to start on a log whose installation could not create the role: nothing would create it. Before the first migration the service
+/// waits for it.
+async fn missing_role(target: &Target, role: &str) -> Result<(), Failure> {
+    let found = tokio::time::timeout(PATIENCE, async {
+        Ok::<_, Failure>(schema::installed(&mut *target.read_any("serve").await?).await?)
+    });
+    match found.await {
+        Ok(Ok(true)) => Err(Failure::refused(
+            "no_role",
+            format!("{} has no role {role}, whose rights the service takes", target.service_url().place()),
+        )
+        .remedy(format!(
+            "An administrator creates it: CREATE ROLE {role} NOLOGIN. Then give it its rights: phaseline doctor --repair; or name another \
+             role by --role, or none."
+        ))),
+        _ => {
+            tracing::warn!(role, "the role does not exist in the database; the first migration creates it");
             Ok(())
         }
     }

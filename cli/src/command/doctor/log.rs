@@ -53,14 +53,23 @@ pub(super) async fn check(report: &mut DoctorReport, connection: &mut PgConnecti
         Ok(missing) if missing.is_empty() => {
             report.ok("roles", "phaseline_writer, phaseline_reader and phaseline_auditor exist");
         }
-        Ok(missing) => report.warn(
-            "roles",
-            format!("missing: {}; phaseline works without them", missing.join(", ")),
-            format!(
-                "An administrator can create them (psql): {}; then run: phaseline doctor --repair",
-                missing.iter().map(|role| format!("CREATE ROLE {role}")).collect::<Vec<_>>().join("; ")
-            ),
-        ),
+        Ok(missing) => {
+            let service = if missing.iter().any(|role| role == "phaseline_writer") {
+                "; without phaseline_writer `serve` does not start"
+            } else {
+                ""
+            };
+            let make: Vec<String> =
+                missing.iter().map(|role| format!("CREATE ROLE {role} NOLOGIN")).collect();
+            report.warn(
+                "roles",
+                format!("missing: {}; commands on the command line need none of them{service}", missing.join(", ")),
+                format!(
+                    "An administrator creates them: {}. Then this gives them their rights: phaseline doctor --repair",
+                    make.join("; ")
+                ),
+            );
+        }
         Err(error) => report.unchecked("roles", error),
     }
 }
