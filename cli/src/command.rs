@@ -35,12 +35,14 @@ use clap::CommandFactory;
 /// Runs a command. If it fails on a missing table, column or type because the planner's tables changed, the failure names them; if it
 /// fails on the legacy shape, the failure has the rollback that led to it.
 pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
-    match dispatch(context, command).await {
-        Err(failure) if failure.doubts_schema() => Err(planner_schema::explained(context, failure).await),
-        Err(failure) if failure.code() == LEGACY_SHAPE => {
-            Err(legacy_shape::explained(context, failure).await)
-        }
-        other => other,
+    let failure = match dispatch(context, command).await {
+        Ok(exit) => return Ok(exit),
+        Err(failure) if failure.doubts_schema() => planner_schema::explained(context, failure).await,
+        Err(failure) => failure,
+    };
+    match failure.code() {
+        LEGACY_SHAPE => Err(legacy_shape::explained(context, failure).await),
+        _ => Err(failure),
     }
 }
 

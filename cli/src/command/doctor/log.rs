@@ -1,6 +1,8 @@
 //! Checks of schema `phaseline`.
 
 use super::report::DoctorReport;
+use crate::render::format::moment;
+use phaseline_migrator::log::history::Run;
 use phaseline_migrator::shape::{self, Shape};
 use phaseline_store::schema::{self, SchemaDifference, version::VERSION};
 use phaseline_store::{StoreError, chain};
@@ -151,7 +153,11 @@ async fn head(report: &mut DoctorReport, connection: &mut PgConnection, shape: S
         .await
         .map(|(runs, _)| runs)
         .unwrap_or_default();
-    let migrated = runs.iter().rfind(|run| run.completed()).is_some_and(|run| run.migrated.is_some());
+    let last = runs.iter().rfind(|run| run.completed());
+    let migrated = last.is_some_and(|run| run.migrated.is_some());
+    if let Some(last) = last.filter(|_| migrated && shape == Shape::Legacy) {
+        restored_over(report, last);
+    }
     match accepts {
         Err(StoreError::NotInstalled) => {
             report.fail("log's head", "phaseline.head has no row, so nothing can be appended", REPAIR);
@@ -176,6 +182,20 @@ async fn head(report: &mut DoctorReport, connection: &mut PgConnection, shape: S
             report.ok("log's head", format!("exists; {takes}"));
         }
     }
+}
+
+/// The tables are older than the log: only a backup that has no log, restored over them, leads to this.
+fn restored_over(report: &mut DoctorReport, last: &Run) {
+    let by = last.metadata.actor.as_deref().map_or_else(String::new, |actor| format!(" by {actor}"));
+    report.warn(
+        "log's runs",
+        format!(
+            "the last is the migration of {}{by}, but the tables are in the legacy shape: a backup without the log was restored over them",
+            moment(last.ended_at)
+        ),
+        "Until the next migration `verify` fails, since the tables are older than the log. That migration brings back the log's edits: \
+         phaseline plan. To go back without them, restore the backup into a new database, which has no log, and use that.",
+    );
 }
 
 async fn missing_roles(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
