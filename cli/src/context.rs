@@ -23,11 +23,11 @@ impl Context {
 
     /// The same without progress and remarks.
     pub(crate) fn without_progress(&self) -> Self {
-        Self {
-            global: self.global.clone(),
-            output: Arc::new(Output::new(self.output.form(), true)),
-            interrupt: self.interrupt.clone(),
+        let output = Output::new(self.output.form(), true);
+        if let Some(place) = self.output.place() {
+            output.set_place(place);
         }
+        Self { global: self.global.clone(), output: Arc::new(output), interrupt: self.interrupt.clone() }
     }
 
     /// Whether a question can be answered: on a terminal, and not in JSON output.

@@ -26,6 +26,7 @@ mod logging;
 mod operator;
 mod options;
 mod output;
+mod place;
 mod progress;
 mod reading;
 mod redact;

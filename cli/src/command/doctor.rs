@@ -63,7 +63,7 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
         repair(&mut connection).await?;
         context.output.remark("schema phaseline was rebuilt from its events");
     }
-    let whose = if target.is_embedded() { ", a private server" } else { "" };
+    let whose = if target.is_embedded() { ", on the private server" } else { "" };
     report.ok("connection", format!("{}{whose}", target.service_url().place()));
     report_pooler(&mut report, &target, pooling);
     if !planted.is_empty() {

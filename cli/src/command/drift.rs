@@ -127,7 +127,8 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         let projects: Vec<ProjectId> = projects.into_iter().collect();
         if ask && !projects.is_empty() {
             context.output.beside(&render::drift::page(&report));
-            if !context.ask("Write these rows from the log?").await {
+            let place = target.url().place();
+            if !context.ask(&format!("Write these rows from the log to {}?", render::clean(&place))).await {
                 return Err(Failure::declined());
             }
         }

@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::logging::Style;
 use crate::options::GlobalArgs;
+use crate::render::clean;
 use crate::target::Target;
 use clap::Args;
 use phaseline_api::auth::{Auth, Subjects};
@@ -73,7 +74,10 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Fai
     context.interrupt.stop_silently();
     let listening = format!("http://{address}");
     let serving = Serving { format: "phaseline.serve/1", listening };
-    context.output.result(&serving, || format!("listening on {}", serving.listening));
+    context.output.result(&serving, || {
+        let place = context.output.place().map(|place| place.text()).unwrap_or_default();
+        format!("listening on {}\n{}", serving.listening, clean(&place))
+    });
     tracing::info!(address = %address, database = target.service_url().place(), "listening");
 
     let interrupt = context.interrupt.clone();
@@ -144,7 +148,8 @@ async fn target(context: &Context, config: &Config, pooler: Pooler) -> Result<Ta
     match (&url.text, &url.origin) {
         (Some(text), ValueOrigin::File(path)) => {
             let target = Target::of_url(text, &format!("{}: database_url", path.display()))?;
-            Ok(target.allowing_superuser(context.global.allow_superuser).behind(pooler))
+            let target = target.allowing_superuser(context.global.allow_superuser).behind(pooler);
+            Ok(target.printing_to(&context.output))
         }
         _ => {
             let target = Target::resolve(context).await?;

@@ -31,6 +31,7 @@ mod man;
 mod managed;
 mod migrate;
 mod older_pg_dump;
+mod place;
 mod planner_form;
 mod planner_schema;
 mod pooler;

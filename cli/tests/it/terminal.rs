@@ -27,7 +27,12 @@ fn a_migration_shows_its_plan_and_only_yes_confirms_it() {
     let before = database.dump(&[]);
     let (code, shown) = on_a_terminal(&database, "migrate", "n\n");
     assert_eq!(code, Some(8), "{shown}");
-    assert!(shown.contains("Budgets") && shown.contains("Migrate now? [y/N]"), "{shown}");
+    assert!(
+        shown.contains("Budgets")
+            && shown.contains(&format!("Migrate database {} at 127.0.0.1:", database.name()))
+            && shown.contains(" as postgres now? [y/N]"),
+        "{shown}"
+    );
     assert!(database.dump(&[]) == before);
     let (code, shown) = on_a_terminal(&database, "migrate", "y\n");
     assert_eq!(code, Some(0), "{shown}");
