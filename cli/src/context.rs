@@ -30,6 +30,11 @@ impl Context {
         Self { global: self.global.clone(), output: Arc::new(output), interrupt: self.interrupt.clone() }
     }
 
+    /// The database of the command, for people; empty before it is known.
+    pub(crate) fn place(&self) -> String {
+        self.output.place().map(|place| place.text()).unwrap_or_default()
+    }
+
     /// Whether a question can be answered: on a terminal, and not in JSON output.
     pub(crate) fn can_ask(&self) -> bool {
         self.output.form() == OutputFormat::Text

@@ -127,7 +127,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         let projects: Vec<ProjectId> = projects.into_iter().collect();
         if ask && !projects.is_empty() {
             context.output.beside(&render::drift::page(&report));
-            let place = target.url().place();
+            let place = context.place();
             if !context.ask(&format!("Write these rows from the log to {}?", render::clean(&place))).await {
                 return Err(Failure::declined());
             }

@@ -63,9 +63,9 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
         }
         if !plan.already_migrated() {
             if ask {
-                let around = PlanContext { place: Some(target.url().place()), ..PlanContext::default() };
+                let around = PlanContext { place: Some(context.place()), ..PlanContext::default() };
                 context.output.beside(&render::plan::page(&plan, &around));
-                if !context.ask(&format!("Migrate {} now?", clean(&target.url().place()))).await {
+                if !context.ask(&format!("Migrate {} now?", clean(&context.place()))).await {
                     return Err(Failure::declined());
                 }
                 // Only the confirmed plan is executed.

@@ -60,6 +60,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     }
     let target = Target::resolve(context).await?;
     let mut connection = target.connect("rollback").await?;
+    let place = context.place();
     let mut accepted = args.accept_loss.clone();
     if ask || args.dry_run {
         let plan = rollback::plan(&mut connection).await?;
@@ -68,9 +69,9 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         }
         if args.dry_run {
             // A dry run reports a loss as success, but exits as the rollback would for what it refuses.
-            context
-                .output
-                .result_with_rows(&RollbackReport::of_plan(&plan), &ROWS, || render::rollback::page(&plan));
+            context.output.result_with_rows(&RollbackReport::of_plan(&plan), &ROWS, || {
+                render::rollback::page(&plan, Some(&place))
+            });
             return Ok(if is_refused(&plan) { Exit::NotMigratable } else { Exit::Done });
         }
         let lost = plan.loss.digest.clone();
@@ -78,8 +79,8 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
             return Err(refused(plan, args.accept_loss.clone()).into());
         }
         if !plan.already {
-            context.output.beside(&render::rollback::page(&plan));
-            let question = render::rollback::question(&plan, &target.url().place());
+            context.output.beside(&render::rollback::page(&plan, Some(&place)));
+            let question = render::rollback::question(&plan, &place);
             if !context.ask(&question).await {
                 return Err(Failure::declined());
             }
@@ -95,7 +96,11 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     };
     let done = carry_out(context, &target, &options).await?;
     context.output.result_with_rows(&RollbackReport::of(&done), &ROWS, || {
-        if done.plan.already { render::rollback::page(&done.plan) } else { render::rollback::done(&done) }
+        if done.plan.already {
+            render::rollback::page(&done.plan, Some(&place))
+        } else {
+            render::rollback::done(&done)
+        }
     });
     Ok(Exit::Done)
 }

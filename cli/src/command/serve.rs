@@ -74,10 +74,9 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Fai
     context.interrupt.stop_silently();
     let listening = format!("http://{address}");
     let serving = Serving { format: "phaseline.serve/1", listening };
-    context.output.result(&serving, || {
-        let place = context.output.place().map(|place| place.text()).unwrap_or_default();
-        format!("listening on {}\n{}", serving.listening, clean(&place))
-    });
+    context
+        .output
+        .result(&serving, || format!("listening on {}\n{}", serving.listening, clean(&context.place())));
     tracing::info!(address = %address, database = target.service_url().place(), "listening");
 
     let interrupt = context.interrupt.clone();

@@ -8,10 +8,13 @@ use super::{Page, clean};
 use crate::style::{BAD, BOLD, GOOD};
 use phaseline_migrator::rollback::{Loss, RollbackPlan, RolledBack};
 
-/// The plan as text, the verdict first and last.
-pub(crate) fn page(plan: &RollbackPlan) -> String {
+/// The plan as text, the verdict first and last. `place` is the database, if it is to be named.
+pub(crate) fn page(plan: &RollbackPlan, place: Option<&str>) -> String {
     let mut page = Page::default();
     page.line(verdict(plan)).gap();
+    if let Some(place) = place {
+        page.entry("rollback of", clean(place));
+    }
     page.entry("shape", plan.shape);
     if plan.already {
         page.gap().line("The database is in the legacy shape already; there is nothing to do.");

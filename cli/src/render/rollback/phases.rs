@@ -53,7 +53,7 @@ pub(super) fn section(page: &mut Page, plan: &RollbackPlan) {
         };
         let other = if shown == 0 { "" } else { " other" };
         page.line(format_args!(
-            "  {DIM}… all{other} {}{more}, by name: --json, or --output jsonl{DIM:#}",
+            "  {DIM}… the names of all{other} {}{more}: --json, or --output jsonl{DIM:#}",
             plural(left, "phase")
         ));
     }

@@ -67,6 +67,8 @@ impl Shell {
         if let Some(database) = &database {
             command.env("DATABASE_URL", database.url());
             renamed.push((format!("127.0.0.1:{}", cluster.port()), "db:5432"));
+            let connection = format!("\"host\":\"127.0.0.1\",\"port\":{}", cluster.port());
+            renamed.push((connection, "\"host\":\"db\",\"port\":5432"));
             renamed.push((database.name().to_owned(), "planner"));
         }
         let mut child = command
