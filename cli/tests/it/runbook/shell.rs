@@ -61,6 +61,7 @@ impl Shell {
         let mut renamed = vec![
             (data, "~/.local/share/phaseline"),
             (format!(" on {}:", host.trim()), " on desk:"),
+            (format!(" on {}, login ", host.trim()), " on desk, login "),
             (format!(" on {} by ", host.trim()), " on desk by "),
             (format!(" on {} ended ", host.trim()), " on desk ended "),
         ];
