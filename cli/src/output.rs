@@ -8,7 +8,7 @@ mod rows;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::place::{Connection, Place};
+use crate::place::{NamedConnection, Place};
 use crate::redact;
 use crate::render::{clean, clean_lines};
 use crate::style::{BAD, BOLD, DIM};
@@ -48,7 +48,7 @@ struct Placed<'a, T> {
     #[serde(flatten)]
     object: &'a T,
     #[serde(skip_serializing_if = "Option::is_none")]
-    connection: Option<Connection>,
+    connection: Option<NamedConnection>,
 }
 
 impl Output {

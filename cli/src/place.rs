@@ -13,7 +13,7 @@ pub(crate) struct Place {
 
 /// The member `connection` of every object.
 #[derive(Serialize)]
-pub(crate) struct Connection {
+pub(crate) struct NamedConnection {
     database: String,
     /// The host; of a Unix socket its folder.
     host: String,
@@ -33,13 +33,13 @@ impl Place {
     }
 
     /// For programs. Of several servers the one that was connected to, or before that the first.
-    pub(crate) fn connection(&self) -> Connection {
+    pub(crate) fn connection(&self) -> NamedConnection {
         let options = self.url.servers().current().unwrap_or_else(|| self.url.options());
         let host = match options.get_socket() {
             Some(folder) => folder.display().to_string(),
             None => options.get_host().to_owned(),
         };
-        Connection {
+        NamedConnection {
             database: self.url.database().to_owned(),
             host,
             port: options.get_port(),

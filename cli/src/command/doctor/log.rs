@@ -184,13 +184,14 @@ async fn head(report: &mut DoctorReport, connection: &mut PgConnection, shape: S
     }
 }
 
-/// The tables are older than the log: only a backup that has no log, restored over them, leads to this.
+/// The tables are older than the log: a backup that has no log was restored over them, or the planner's own migration was rolled back.
 fn restored_over(report: &mut DoctorReport, last: &Run) {
     let by = last.metadata.actor.as_deref().map_or_else(String::new, |actor| format!(" by {actor}"));
     report.warn(
         "log's runs",
         format!(
-            "the last is the migration of {}{by}, but the tables are in the legacy shape: a backup without the log was restored over them",
+            "the last is the migration of {}{by}, but the tables are in the legacy shape: a backup without the log was restored over \
+             them, or another program moved them back",
             moment(last.ended_at)
         ),
         "Until the next migration `verify` fails, since the tables are older than the log. That migration brings back the log's edits: \
