@@ -107,6 +107,13 @@ async fn reasons(app: &AppState) -> Vec<Reason> {
         Ok(Err(error)) if error.sqlstate() == Some(SqlState::LockNotAvailable) => {
             vec![locked("phaseline.head")]
         }
+        Ok(Err(error)) if error.sqlstate() == Some(SqlState::InsufficientPrivilege) => {
+            let role = app.settings.role.as_deref().unwrap_or("of the service");
+            vec![Reason::new(
+                "role_denied",
+                format!("the role {role} lacks rights on schema phaseline; run: phaseline doctor --repair"),
+            )]
+        }
         Ok(Err(error)) if error.sqlstate() == Some(SqlState::UndefinedFunction) => {
             vec![Reason::new(
                 "commands_fail",
@@ -163,7 +170,7 @@ async fn obstacle(
         Some(_) => {}
     }
     if !schema::accepts_commands(connection).await? {
-        let message = "the database is in the legacy shape, in which timelines accept no commands; run: phaseline migrate";
+        let message = "the database is in the legacy shape, in which timelines accept no commands: it was rolled back, or not migrated yet";
         return Ok(Some(Reason::new("legacy_shape", message)));
     }
     if let Some(changed) = planner.check(connection).await? {
@@ -218,9 +225,13 @@ async fn probe_directly(app: &AppState) -> Reason {
             }
             let role = app.settings.role.as_deref().unwrap_or_default();
             match SqlState::of(&error) {
-                Some(SqlState::InvalidParameter | SqlState::UndefinedObject) => {
-                    Reason::new("no_role", format!("the database has no role {role}; run: phaseline migrate"))
-                }
+                Some(SqlState::InvalidParameter | SqlState::UndefinedObject) => Reason::new(
+                    "no_role",
+                    format!(
+                        "the database has no role {role}: a migration creates it, or an administrator (CREATE ROLE {role} NOLOGIN), \
+                         and then: phaseline doctor --repair"
+                    ),
+                ),
                 Some(SqlState::InsufficientPrivilege) => Reason::new(
                     "role_denied",
                     format!("the service's login is not a member of the role {role}"),

@@ -5,7 +5,7 @@ use crate::database_url::DatabaseUrl;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::format::{bytes, plural};
-use crate::target::Target;
+use crate::target::{Target, quoted};
 use phaseline_embedded::{Binaries, Version};
 use phaseline_migrator::progress::Progress;
 use std::ffi::OsString;
@@ -70,12 +70,27 @@ pub(crate) async fn write(context: &Context, target: &Target, file: &Path) -> Re
         ));
     }
     context.output.remark(&format!(
-        "backup: {} ({}); to restore it: pg_restore --clean --if-exists -d DATABASE {}",
+        "backup: {} ({}); to restore it into a new database:\n{}",
         file.display(),
         bytes(size),
-        file.display()
+        restoring(target, file)
     ));
     Ok(())
+}
+
+/// The commands that restore the backup as the runbook does: beside the database, whose log would stay if it were overwritten.
+fn restoring(target: &Target, file: &Path) -> String {
+    let url = target.url();
+    let name = format!("{}_restored", url.database());
+    let password = url.password().map_or("", |_| "PGPASSWORD=… ");
+    format!(
+        "  {password}createdb --maintenance-db={} --template=template0 {}\n  \
+         {password}pg_restore --exit-on-error --dbname={} {}",
+        quoted(url.bare()),
+        quoted(&name),
+        quoted(url.beside(&name).bare()),
+        quoted(&file.to_string_lossy())
+    )
 }
 
 async fn server_version(target: &Target) -> Result<u32, Failure> {

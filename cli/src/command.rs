@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod history;
+mod legacy_shape;
 pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod phase;
@@ -27,15 +28,21 @@ pub(crate) mod verify;
 use crate::args::{Cli, Command};
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, LEGACY_SHAPE};
 use crate::logging::Style;
 use clap::CommandFactory;
 
-/// Runs a command. If it fails on a missing table, column or type because the planner's tables changed, the failure names them.
+/// Runs a command. If it fails on a missing table, column or type because the planner's tables changed, the failure names them; if it
+/// fails on the legacy shape, the failure has the rollback that led to it.
 pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
-    match dispatch(context, command).await {
-        Err(failure) if failure.doubts_schema() => Err(planner_schema::explained(context, failure).await),
-        other => other,
+    let failure = match dispatch(context, command).await {
+        Ok(exit) => return Ok(exit),
+        Err(failure) if failure.doubts_schema() => planner_schema::explained(context, failure).await,
+        Err(failure) => failure,
+    };
+    match failure.code() {
+        LEGACY_SHAPE => Err(legacy_shape::explained(context, failure).await),
+        _ => Err(failure),
     }
 }
 

@@ -23,11 +23,16 @@ impl Context {
 
     /// The same without progress and remarks.
     pub(crate) fn without_progress(&self) -> Self {
-        Self {
-            global: self.global.clone(),
-            output: Arc::new(Output::new(self.output.form(), true)),
-            interrupt: self.interrupt.clone(),
+        let output = Output::new(self.output.form(), true);
+        if let Some(place) = self.output.place() {
+            output.set_place(place);
         }
+        Self { global: self.global.clone(), output: Arc::new(output), interrupt: self.interrupt.clone() }
+    }
+
+    /// The database of the command, for people; empty before it is known.
+    pub(crate) fn place(&self) -> String {
+        self.output.place().map(|place| place.text()).unwrap_or_default()
     }
 
     /// Whether a question can be answered: on a terminal, and not in JSON output.

@@ -148,16 +148,21 @@ impl DatabaseUrl {
         self.password.as_deref()
     }
 
+    /// The database's name.
+    pub(crate) fn database(&self) -> &str {
+        let options = self.options();
+        options.get_database().unwrap_or_else(|| options.get_username())
+    }
+
     /// The database, for people: `database planner at 127.0.0.1:5432 as postgres`. Of several servers the one that was connected to, or
     /// before that all.
     pub(crate) fn place(&self) -> String {
         let options = self.options();
-        let database = options.get_database().unwrap_or_else(|| options.get_username());
         let at = match self.servers.current() {
             Some(server) => servers::address(server),
             None => self.servers.all().map(servers::address).collect::<Vec<_>>().join(", "),
         };
-        format!("database {database} at {at} as {}", options.get_username())
+        format!("database {} at {at} as {}", self.database(), options.get_username())
     }
 }
 

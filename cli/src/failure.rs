@@ -10,6 +10,9 @@ use phaseline_store::SqlState;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+/// The code of commands on timelines in the legacy shape.
+pub(crate) const LEGACY_SHAPE: &str = "legacy_shape";
+
 /// Why a command failed. Small, since every result has space for one.
 #[derive(Debug)]
 pub(crate) struct Failure(Box<FailureDetails>);
@@ -73,6 +76,12 @@ impl Failure {
         Self::new(Exit::NotMigratable, code, message)
     }
 
+    /// The database is in the legacy shape, and the command is about timelines.
+    pub(crate) fn legacy_shape(message: impl Into<String>) -> Self {
+        Self::refused(LEGACY_SHAPE, message)
+            .remedy("`phaseline status` shows the run that led to this shape.")
+    }
+
     /// The user did not confirm.
     pub(crate) fn declined() -> Self {
         Self::new(Exit::Interrupted, "declined", "not confirmed; nothing was written")
@@ -125,6 +134,11 @@ impl Failure {
     /// Whether it is about a table, a column or a type, or about an operator or a function for a type.
     pub(crate) fn doubts_schema(&self) -> bool {
         self.sqlstate().is_some_and(SqlState::doubts_tables)
+    }
+
+    /// The stable code.
+    pub(crate) fn code(&self) -> &'static str {
+        self.0.code
     }
 
     pub(crate) fn exit(&self) -> Exit {

@@ -2,6 +2,7 @@
 //!
 //! - [`args`] is the command line, [`command`] has the commands, [`render`] the text that they print.
 //! - [`execute`] runs one command on a timeline, [`log_reads`] has the reads of the log that several commands need.
+//! - [`effect`] refuses global options that a command does not use.
 //! - [`exit`] has the exit codes; [`failure`] maps every error to one of them, with a remedy.
 //! - [`output`] writes to stdout and stderr, [`progress`] shows a run, [`interrupt`] handles signals.
 //! - [`config`] has the HTTP service's settings and their origins.
@@ -14,6 +15,8 @@ mod command;
 mod config;
 mod context;
 mod database_url;
+mod digest;
+mod effect;
 mod execute;
 mod exit;
 mod failure;
@@ -23,6 +26,7 @@ mod logging;
 mod operator;
 mod options;
 mod output;
+mod place;
 mod progress;
 mod reading;
 mod redact;
@@ -33,7 +37,7 @@ mod style;
 mod target;
 
 use args::Cli;
-use clap::{Parser, ValueEnum};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, ValueEnum};
 use context::Context;
 use exit::Exit;
 use failure::Failure;
@@ -53,8 +57,10 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const LAST_WORK: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
-    match Cli::try_parse() {
-        Ok(cli) => start(cli).into(),
+    let parsed = Cli::command().try_get_matches();
+    let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    match parsed {
+        Ok((cli, matches)) => start(cli, &matches).into(),
         Err(error) => wrong_command_line(&error).into(),
     }
 }
@@ -95,9 +101,9 @@ fn wanted_form() -> OutputFormat {
     OutputFormat::Text
 }
 
-fn start(cli: Cli) -> Exit {
+fn start(mut cli: Cli, matches: &ArgMatches) -> Exit {
     let output = Arc::new(Output::new(cli.global.form(), cli.global.quiet));
-    let style = command::log_style(&cli);
+    let style = effect::refuse_ineffective(&mut cli, matches).and_then(|()| command::log_style(&cli));
     let done = style.and_then(|style| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(workers())

@@ -53,7 +53,7 @@ pub(crate) struct GlobalArgs {
     /// Log more to stderr: -v, -vv, -vvv
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// The name recorded in the log (default: user@host)
+    /// The name recorded in the log, unchecked, beside the database's login (default: user@host)
     #[arg(long, global = true, value_name = "NAME", env = "PHASELINE_ACTOR", hide_env_values = true)]
     pub(crate) actor: Option<String>,
     /// Work with a superuser's rights even if roles without them own tables; code of these roles could then run with those rights
@@ -81,7 +81,7 @@ pub(crate) struct ReasonArgs {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunArgs {
     /// The digest of the expected plan; exits with 4 if data or options differ
-    #[arg(long, value_name = "DIGEST")]
+    #[arg(long, value_name = "DIGEST", value_parser = crate::digest::digest)]
     pub(crate) plan: Option<String>,
     /// First back up the whole database to this file with `pg_dump` (custom format, for `pg_restore`)
     #[arg(long, value_name = "FILE")]

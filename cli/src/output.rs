@@ -8,13 +8,15 @@ mod rows;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::place::{NamedConnection, Place};
 use crate::redact;
-use crate::render::clean_lines;
-use crate::style::{BAD, BOLD};
+use crate::render::{clean, clean_lines};
+use crate::style::{BAD, BOLD, DIM};
 use clap::ValueEnum;
 pub(crate) use rows::{Rows, Streamed};
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The format of a result.
@@ -36,16 +38,39 @@ pub(crate) struct Output {
     quiet: bool,
     /// Writing to stdout failed for another reason than a closed pipe: a full disk, for example.
     broken: AtomicBool,
+    /// The database of the command, once it is known.
+    place: Mutex<Option<Place>>,
+}
+
+/// An object of a command, and the database that it is about.
+#[derive(Serialize)]
+struct Placed<'a, T> {
+    #[serde(flatten)]
+    object: &'a T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<NamedConnection>,
 }
 
 impl Output {
     pub(crate) const fn new(form: OutputFormat, quiet: bool) -> Self {
-        Self { form, quiet, broken: AtomicBool::new(false) }
+        Self { form, quiet, broken: AtomicBool::new(false), place: Mutex::new(None) }
     }
 
     /// The format of the command's result.
     pub(crate) const fn form(&self) -> OutputFormat {
         self.form
+    }
+
+    /// Names the database in everything that follows.
+    pub(crate) fn set_place(&self, place: Place) {
+        if let Ok(mut current) = self.place.lock() {
+            *current = Some(place);
+        }
+    }
+
+    /// The database of the command; none before it is known, and for commands without one.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.place.lock().ok().and_then(|place| place.clone())
     }
 
     /// Whether a program reads the result.
@@ -58,12 +83,16 @@ impl Output {
         self.quiet
     }
 
-    /// Prints the result of a command without rows: `object` for programs, otherwise the text.
+    /// Prints the result of a command without rows: `object` for programs, otherwise the text, below the database unless it names it.
     pub(crate) fn result(&self, object: &impl Serialize, text: impl FnOnce() -> String) {
         if self.json() {
-            self.object(object);
-        } else {
-            self.stdout(text().trim_end_matches('\n'));
+            return self.placed(object);
+        }
+        let text = text();
+        let place = self.place().map(|place| clean(&place.text()).into_owned());
+        match place.filter(|place| !text.contains(place)) {
+            Some(place) => self.stdout(&format!("{DIM}{place}{DIM:#}\n\n{}", text.trim_matches('\n'))),
+            None => self.stdout(text.trim_end_matches('\n')),
         }
     }
 
@@ -94,7 +123,7 @@ impl Output {
     /// Prints a failure.
     pub(crate) fn failure(&self, failure: &Failure) {
         if self.json() {
-            self.object(&failure.object());
+            self.placed(&failure.object());
             return;
         }
         if let Some(report) = failure.report() {
@@ -103,6 +132,10 @@ impl Output {
         let mut text = format!("{BAD}error{BAD:#}: {}", clean_lines(&redact::passwords(failure.message())));
         for detail in failure.details() {
             text.push_str(&format!("\n  - {}", clean_lines(&redact::passwords(detail))));
+        }
+        let place = self.place().map(|place| clean(&place.text()).into_owned());
+        if let Some(place) = place.filter(|place| !text.contains(place)) {
+            text.push_str(&format!("\n  - {place}"));
         }
         if let Some(remedy) = failure.remedy_text() {
             text.push_str(&format!("\n{BOLD}hint{BOLD:#}: {}", clean_lines(remedy)));
@@ -113,6 +146,11 @@ impl Output {
     /// The exit code: the command's, unless its result could not be written.
     pub(crate) fn end(&self, exit: Exit) -> Exit {
         if exit == Exit::Done && self.broken.load(Ordering::Relaxed) { Exit::Unexpected } else { exit }
+    }
+
+    /// The object of a command.
+    fn placed(&self, object: &impl Serialize) {
+        self.object(&Placed { object, connection: self.place().map(|place| place.connection()) });
     }
 
     /// One object on one line.

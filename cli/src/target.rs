@@ -1,26 +1,30 @@
 //! The database that a command uses: the given one, or the private server's.
 
+mod private;
+
 use crate::context::Context;
 use crate::database_url::DatabaseUrl;
 use crate::failure::Failure;
 use crate::options::GlobalArgs;
+use crate::output::Output;
+use crate::place::Place;
 use crate::reading::Reading;
-use phaseline_embedded::{Binaries, Server, default_data_dir};
+use phaseline_embedded::{Binaries, Server};
 use phaseline_migrator::Database;
 use phaseline_projections::{
     Access, refuse_excess_rights, refuse_foreign_code, refuse_foreign_code_for_commands,
 };
 use phaseline_store::schema::version;
 use phaseline_store::{Begin, Pooler, Pooling, SessionSettings, Sessions};
+pub(crate) use private::start;
+use private::{private_server, refuse_pooler_options};
 use sqlx::{PgConnection, postgres::PgPoolOptions};
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
 /// The database on the private server.
 pub(crate) const EMBEDDED_DATABASE: &str = "phaseline";
-/// Its former name, which planners' databases often have.
-const FORMER_EMBEDDED_DATABASE: &str = "planner";
 
 /// Time limit of connecting. Without it, a host that drops packets blocks the operator for minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -47,6 +51,8 @@ pub(crate) struct Target {
     direct_pooling: OnceCell<Pooling>,
     /// Whether `--allow-superuser` applies: sessions with a superuser's rights may use objects of roles without these rights.
     allow_superuser: bool,
+    /// Names the database in what it prints.
+    output: Option<Arc<Output>>,
 }
 
 impl Target {
@@ -58,8 +64,8 @@ impl Target {
             Some(given) => given,
             None => {
                 let (data_dir, arguments) = private_server(global)?;
+                refuse_pooler_options(global)?;
                 if global.data_dir.is_none() {
-                    refuse_lone_direct_url(global)?;
                     let folder = data_dir.display();
                     context.output.remark(&format!(
                         "no database is given (--database-url, DATABASE_URL, PGHOST): using the private server in {folder}"
@@ -70,7 +76,22 @@ impl Target {
                 Self::new(url, arguments, Some(server))
             }
         };
-        target.allowing_superuser(global.allow_superuser).with_pooler(global)
+        let target = target.allowing_superuser(global.allow_superuser).with_pooler(global)?;
+        Ok(target.printing_to(&context.output))
+    }
+
+    /// The same database, named in what this output prints.
+    pub(crate) fn printing_to(self, output: &Arc<Output>) -> Self {
+        let target = Self { output: Some(Arc::clone(output)), ..self };
+        target.name(target.url());
+        target
+    }
+
+    /// Names the database of a connection.
+    fn name(&self, url: &DatabaseUrl) {
+        if let Some(output) = &self.output {
+            output.set_place(Place::new(url.clone(), self.is_embedded()));
+        }
     }
 
     /// The given database; none if it is on the private server.
@@ -154,6 +175,7 @@ impl Target {
             service_pooling: OnceCell::new(),
             direct_pooling: OnceCell::new(),
             allow_superuser: false,
+            output: None,
         }
     }
 
@@ -177,6 +199,7 @@ impl Target {
     /// The database for a run, which needs sessions of its own.
     pub(crate) async fn database(&self) -> Result<&Database, Failure> {
         self.need_own_session("this command").await?;
+        self.name(self.url());
         Ok(&self.database)
     }
 
@@ -245,6 +268,7 @@ impl Target {
 
     /// The same without these checks.
     pub(crate) async fn read_any(&self, purpose: &str) -> Result<Reading, Failure> {
+        self.name(&self.url);
         if self.service_pooling().await? == Pooling::Session {
             let database = Database::on(self.url.servers().clone());
             return Ok(Reading::Direct(self.checked(&database, &self.url, purpose).await?));
@@ -263,6 +287,7 @@ impl Target {
 
     /// Sessions of one connection, which was tried once: a pool reports a timeout only.
     async fn open(&self, application: &str, settings: SessionSettings) -> Result<Sessions, Failure> {
+        self.name(&self.url);
         let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(CONNECT_TIMEOUT);
         let servers = self.url.servers().map(|server| server.application_name(application));
         let sessions = Sessions::open(&servers, pool, settings);
@@ -292,6 +317,7 @@ impl Target {
     /// A connection with the migrator's settings, without these checks.
     pub(crate) async fn connect_to_any(&self, purpose: &str) -> Result<PgConnection, Failure> {
         self.need_own_session(purpose).await?;
+        self.name(self.url());
         self.checked(&self.database, self.url(), purpose).await
     }
 
@@ -361,43 +387,9 @@ async fn check_for_reads(connection: &mut PgConnection) -> Result<(), Failure> {
     Ok(version::refuse_newer(connection).await?)
 }
 
-/// The private server's folder, and the start of suggested commands.
-fn private_server(global: &GlobalArgs) -> Result<(PathBuf, String), Failure> {
-    Ok(match (&global.data_dir, variable("PHASELINE_DATA_DIR")) {
-        (Some(folder), _) => {
-            (folder.clone(), format!("phaseline --data-dir {}", quoted(&folder.to_string_lossy())))
-        }
-        (None, Some(folder)) => (folder.into(), "phaseline".to_owned()),
-        (None, None) => (default_data_dir()?, "phaseline".to_owned()),
-    })
-}
-
-/// Starts the private server of a folder and creates its database.
-pub(crate) async fn start(data_dir: PathBuf) -> Result<Server, Failure> {
-    let started = tokio::task::spawn_blocking(move || {
-        let server = Server::start(Path::new(&data_dir))?;
-        server.rename_database_if_present(FORMER_EMBEDDED_DATABASE, EMBEDDED_DATABASE)?;
-        server.create_database_if_missing(EMBEDDED_DATABASE)?;
-        Ok::<_, Failure>(server)
-    });
-    started.await.map_err(|error| Failure::unexpected(format!("the private server: {error}")))?
-}
-
 /// The setting `pooler` of this origin.
 fn parsed_pooler(text: &str, source: &str) -> Result<Pooler, Failure> {
     text.parse().map_err(|what: String| Failure::usage(format!("{source}: {what}")))
-}
-
-/// A server's own URL completes one that leads through a pooler. Alone it would be ignored, and the private server used.
-fn refuse_lone_direct_url(global: &GlobalArgs) -> Result<(), Failure> {
-    let source = match (&global.direct_url, variable(DIRECT_URL)) {
-        (Some(_), _) => "--direct-url",
-        (None, Some(_)) => DIRECT_URL,
-        (None, None) => return Ok(()),
-    };
-    Err(Failure::usage(format!("{source} is given, but no database")).remedy(
-        "Give the database by --database-url or DATABASE_URL, too: the pooler's URL, or without a pooler the server's instead.",
-    ))
 }
 
 /// An empty variable was meant to name a database; the private server would be another one.

@@ -35,6 +35,7 @@ use phaseline_projections::{Access, FoldedLog, foreign_code};
 use phaseline_store::{Quarantine, StoreError, chain::Inspector, read};
 pub(crate) use privileges::missing_run_privileges;
 use privileges::missing_service_privileges;
+pub use privileges::{MissingGrants, missing_grants};
 use row_checks::{note_bad_timestamps, note_orphans};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;

@@ -5,6 +5,7 @@ mod loss;
 mod migrated;
 mod options;
 mod plan;
+mod restored;
 mod rollback;
 mod totals;
 
@@ -13,5 +14,6 @@ pub use loss::{Loss, LossItem};
 pub use migrated::Migrated;
 pub use options::PlanOptions;
 pub use plan::{Counts, Estimate, Plan, ProjectPlan, Source};
+pub use restored::{PhaseFate, RestoredPhase, RestoredPhases};
 pub use rollback::{RollbackCompleted, RollbackPlan, RolledBack, TimelineEdit};
 pub use totals::{BudgetSums, ByDate};

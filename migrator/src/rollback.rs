@@ -8,6 +8,7 @@ mod loss;
 mod pending;
 mod phases;
 mod record;
+mod restored;
 
 use crate::database::Database;
 use crate::definition::{self, QualifiedName, TableDefinition};
@@ -15,7 +16,9 @@ use crate::error::MigratorError;
 use crate::log::events::Direction;
 use crate::progress::Progress;
 use crate::report::RollbackCompleted;
-pub use crate::report::{Loss, LossItem, RollbackPlan, RolledBack, TimelineEdit};
+pub use crate::report::{
+    BudgetSums, Loss, LossItem, PhaseFate, RestoredPhase, RollbackPlan, RolledBack, TimelineEdit,
+};
 use crate::run::Operator;
 use crate::run::attempts::{Beginning, Judgement, RunSteps, run_attempts};
 use crate::run::cut_over::{SHADOW, with_own_tables};

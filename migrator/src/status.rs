@@ -78,8 +78,10 @@ pub struct RunStatus {
     pub id: Uuid,
     /// Its direction.
     pub direction: Direction,
-    /// The actor.
+    /// The actor, as the operator claimed.
     pub actor: Option<String>,
+    /// The login, as the database recorded it.
+    pub login: Option<String>,
     /// The reason.
     pub reason: Option<String>,
     /// The machine.
@@ -211,6 +213,7 @@ fn summarize(run: Run, unended: RunOutcome) -> RunStatus {
         id: run.id,
         direction: run.started.direction,
         actor: run.metadata.actor,
+        login: run.login,
         reason: run.metadata.reason,
         host: run.started.host,
         started_at: run.started.started_at,

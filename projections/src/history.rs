@@ -58,8 +58,10 @@ pub struct SkippedBy {
     pub position: i64,
     /// When it was recorded (UTC).
     pub recorded_at: DateTime<Utc>,
-    /// The actor.
+    /// The actor, as the writer claimed.
     pub actor: Option<String>,
+    /// The login, as the database recorded it.
+    pub login: Option<String>,
     /// The reason.
     pub reason: Option<String>,
 }
@@ -70,6 +72,7 @@ impl From<&SkippedEvent> for SkippedBy {
             position: mark.skipped_at_position,
             recorded_at: mark.skipped_at,
             actor: mark.actor.clone(),
+            login: mark.login.clone(),
             reason: mark.reason.clone(),
         }
     }
@@ -130,7 +133,10 @@ impl EventDescriber {
                 let words = mark.map_or_else(
                     || "left out of the timeline".to_owned(),
                     |mark| {
-                        let actor = mark.actor.as_deref().unwrap_or("-");
+                        let mut actor = mark.actor.as_deref().unwrap_or("-").to_owned();
+                        if mark.login.is_some() && mark.login != mark.actor {
+                            actor.push_str(&format!(", login {}", mark.login.as_deref().unwrap_or("-")));
+                        }
                         let reason = mark.reason.as_deref().unwrap_or("-");
                         format!("left out of the timeline by {actor} ({reason}): {}", mark.fault)
                     },

@@ -136,9 +136,7 @@ pub enum StoreError {
     )]
     OutcomeUnknown(String),
     /// The database is in the legacy shape, whose rows would not show the change.
-    #[error(
-        "the database is in the legacy shape, in which the log accepts no commands: nothing was written; run: phaseline migrate"
-    )]
+    #[error("the database is in the legacy shape, in which the log accepts no commands: nothing was written")]
     NotAccepting,
     /// The rows of a project without a timeline cannot be adopted.
     #[error(

@@ -55,8 +55,10 @@ pub struct SkippedEvent {
     pub skipped_at_position: i64,
     /// When it was marked (UTC).
     pub skipped_at: DateTime<Utc>,
-    /// Who marked it.
+    /// Who marked it, as the writer claimed.
     pub actor: Option<String>,
+    /// The login that marked it, as the database recorded it.
+    pub login: Option<String>,
     /// Why it is left out.
     pub reason: Option<String>,
 }
@@ -87,6 +89,7 @@ pub fn decode(recorded: &RecordedEvent) -> Result<SkippedEvent, Box<UnreadableEv
         skipped_at_position: recorded.position,
         skipped_at: recorded.recorded_at,
         actor: recorded.metadata.actor.clone(),
+        login: recorded.login.clone(),
         reason: recorded.metadata.reason.clone(),
     })
 }

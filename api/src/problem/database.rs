@@ -17,7 +17,7 @@ impl Problem {
             StoreError::NotAccepting => unavailable(
                 "legacy_shape",
                 "Not migrated",
-                "the database is in the legacy shape, in which timelines accept no commands; run: phaseline migrate",
+                "the database is in the legacy shape, in which timelines accept no commands: it was rolled back, or not migrated yet",
             ),
             StoreError::NewerSchema { found, known } => {
                 tracing::error!(found, known, "the schema is newer than this program");
@@ -95,7 +95,8 @@ impl Problem {
             (sqlx::Error::PoolTimedOut, _) => unavailable(
                 "no_connection",
                 "Database not available",
-                "timed out waiting for a connection to the database: it is unreachable, or all connections are in use",
+                "timed out waiting for a connection to the database: it is unreachable, all connections are in use, or the service's role is \
+                 missing; /readyz names the cause",
             ),
             (sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed, _)
             | (
@@ -105,6 +106,11 @@ impl Problem {
                 | SqlState::CannotConnectNow
                 | SqlState::TooManyConnections,
             ) => unreachable(),
+            (_, SqlState::InsufficientPrivilege) => unavailable(
+                "role_denied",
+                "Role without rights",
+                "the service's role lacks rights in the database; nothing was written. An administrator runs: phaseline doctor --repair",
+            ),
             (_, SqlState::DiskFull) => unavailable(
                 "disk_full",
                 "Disk full",

@@ -250,7 +250,7 @@ async fn show_history(reporter: &DemoReporter<'_>, target: &Target) -> Result<()
     Ok(())
 }
 
-/// Prints the steps as they happen, and collects them for `--json`.
+/// Prints the steps as they happen, unless progress is suppressed, and collects them for `--json`.
 struct DemoReporter<'a> {
     context: &'a Context,
     begun: Instant,
@@ -260,16 +260,16 @@ struct DemoReporter<'a> {
 impl DemoReporter<'_> {
     fn step(&self, name: &str, explanation: &str) {
         let began_ms = elapsed_ms(self.begun);
-        self.context
-            .output
-            .text(&format!("\n{BOLD}▶ {name}{BOLD:#}  {explanation}  {DIM}({}){DIM:#}\n", millis(began_ms)));
+        self.print(&format!("\n{BOLD}▶ {name}{BOLD:#}  {explanation}  {DIM}({}){DIM:#}\n", millis(began_ms)));
         if let Ok(mut steps) = self.steps.lock() {
             steps.push(DemoStep { name: name.to_owned(), began_ms });
         }
     }
 
     fn print(&self, text: &str) {
-        self.context.output.text(text);
+        if !self.context.output.quiet() {
+            self.context.output.text(text);
+        }
     }
 }
 

@@ -21,7 +21,8 @@ use sqlx::{Connection, PgConnection};
 
 /// Check this installation: connection, server, privileges, schema phaseline, `pg_dump`
 ///
-/// Each line begins with ok, warn or fail, with a remedy. Exits with 1 if a check fails, with 9 without a database.
+/// Each line begins with ok, warn or fail, with a remedy. The last line is HEALTHY only if nothing is left to do; otherwise it counts
+/// problems and warnings. Exits with 1 if a check fails, with 9 without a database; with warnings only it exits with 0.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -62,7 +63,7 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
         repair(&mut connection).await?;
         context.output.remark("schema phaseline was rebuilt from its events");
     }
-    let whose = if target.is_embedded() { ", a private server" } else { "" };
+    let whose = if target.is_embedded() { ", on the private server" } else { "" };
     report.ok("connection", format!("{}{whose}", target.service_url().place()));
     report_pooler(&mut report, &target, pooling);
     if !planted.is_empty() {

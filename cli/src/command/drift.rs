@@ -52,6 +52,18 @@ pub(crate) struct DriftArgs {
     reason: ReasonArgs,
 }
 
+impl DriftArgs {
+    /// Whether it repairs.
+    pub(crate) const fn writes(&self) -> bool {
+        self.repair.is_some()
+    }
+
+    /// Whether a reason is given, and nothing is done.
+    pub(crate) const fn has_idle_reason(&self) -> bool {
+        self.reason.reason.is_some() && !self.writes()
+    }
+}
+
 /// The projects to repair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RepairTarget {
@@ -115,7 +127,8 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         let projects: Vec<ProjectId> = projects.into_iter().collect();
         if ask && !projects.is_empty() {
             context.output.beside(&render::drift::page(&report));
-            if !context.ask("Write these rows from the log?").await {
+            let place = context.place();
+            if !context.ask(&format!("Write these rows from the log to {}?", render::clean(&place))).await {
                 return Err(Failure::declined());
             }
         }

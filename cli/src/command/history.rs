@@ -27,6 +27,7 @@ Examples:
   phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff
   phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --as-of 2026-01-31
   phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --phase 1b4e28ba-2fa1-11d2-883f-0016d3cca427
+  phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --actor ada@desk
   phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --output jsonl | jq -r 'select(.reason) | .words'")]
 pub(crate) struct HistoryArgs {
     /// The project's id
@@ -34,8 +35,31 @@ pub(crate) struct HistoryArgs {
     /// Only events about this phase
     #[arg(long, value_name = "ID")]
     phase: Option<PhaseId>,
+    /// Only events by this actor, or with this login
+    // The id of the global option, which it replaces here.
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
     #[command(flatten)]
     moment: AsOfArgs,
+}
+
+impl HistoryArgs {
+    /// `PHASELINE_ACTOR` names the user, and is not meant as a filter.
+    pub(crate) fn ignore_default_actor(&mut self) {
+        self.actor = None;
+    }
+
+    /// Whether the event is by the wanted actor.
+    fn wants(&self, entry: &HistoryEntry) -> bool {
+        let Some(wanted) = &self.actor else { return true };
+        let metadata = &entry.metadata;
+        [&metadata.actor, &metadata.actor_name, &entry.login].into_iter().flatten().any(|name| name == wanted)
+    }
+
+    /// ` by ada`, if only an actor's events are wanted.
+    fn by(&self) -> String {
+        self.actor.as_deref().map_or_else(String::new, |actor| format!(" by {}", render::clean(actor)))
+    }
 }
 
 const FORMAT: &str = "phaseline.history/1";
@@ -45,6 +69,8 @@ struct History {
     format: &'static str,
     project_id: ProjectId,
     phase_id: Option<PhaseId>,
+    /// The actor or login of the events; null for all.
+    actor: Option<String>,
     /// The last position; null for all.
     up_to_position: Option<i64>,
     events: Vec<HistoryEntry>,
@@ -56,6 +82,7 @@ struct HistoryEnd {
     format: &'static str,
     project_id: ProjectId,
     phase_id: Option<PhaseId>,
+    actor: Option<String>,
     up_to_position: Option<i64>,
 }
 
@@ -67,7 +94,8 @@ pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, F
     }
     let (position, recorded) = recorded(&mut connection, args.project, &args.moment).await?;
     let skipped = skip::of_stream(&mut connection, args.project.uuid()).await?;
-    let events = entries(&recorded, &skipped, args.phase);
+    let mut events = entries(&recorded, &skipped, args.phase);
+    events.retain(|entry| args.wants(entry));
     if events.is_empty() {
         return Err(nothing_about(args));
     }
@@ -75,6 +103,7 @@ pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, F
         format: FORMAT,
         project_id: args.project,
         phase_id: args.phase,
+        actor: args.actor.clone(),
         up_to_position: position,
         events,
     };
@@ -84,7 +113,12 @@ pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, F
         let of =
             args.phase.map_or_else(|| format!("project {}", args.project), |phase| format!("phase {phase}"));
         let events = plural(history.events.len() as u64, "event");
-        page.line(format_args!("History of {of}{}: {events}, oldest first", args.moment.words())).gap();
+        page.line(format_args!(
+            "History of {of}{}{}: {events}, oldest first",
+            args.by(),
+            args.moment.words()
+        ))
+        .gap();
         render::history::entries(&mut page, &history.events);
         render::quarantine::listed(&mut page, &quarantine);
         page.into_text()
@@ -105,9 +139,11 @@ async fn stream(
     stream::history_each(connection, args.project, position, |recorded| {
         known = true;
         if let Some(entry) = describer.describe(&recorded) {
-            printed = true;
             quarantined |= entry.unreadable.is_some();
-            lines.row(&entry);
+            if args.wants(&entry) {
+                printed = true;
+                lines.row(&entry);
+            }
         }
     })
     .await?;
@@ -121,6 +157,7 @@ async fn stream(
         format: FORMAT,
         project_id: args.project,
         phase_id: args.phase,
+        actor: args.actor.clone(),
         up_to_position: position,
     });
     Ok(if quarantined { Exit::VerificationFailed } else { Exit::Done })
@@ -129,6 +166,6 @@ async fn stream(
 /// The history has no event about the requested phase.
 fn nothing_about(args: &HistoryArgs) -> Failure {
     let phase = args.phase.map_or_else(String::new, |phase| format!(" about a phase with ID {phase}"));
-    let message = format!("the history of project {} has no event{phase}", args.project);
+    let message = format!("the history of project {} has no event{phase}{}", args.project, args.by());
     Failure::refused("not_found", format!("{message}{}", args.moment.words()))
 }

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::operator::operator;
 use crate::options::ReasonArgs;
 use crate::options::RunArgs;
-use crate::render::{self, plan::PlanContext};
+use crate::render::{self, clean, plan::PlanContext};
 use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::MigratorError;
@@ -63,9 +63,9 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
         }
         if !plan.already_migrated() {
             if ask {
-                let around = PlanContext { place: Some(target.url().place()), ..PlanContext::default() };
+                let around = PlanContext { place: Some(context.place()), ..PlanContext::default() };
                 context.output.beside(&render::plan::page(&plan, &around));
-                if !context.ask("Migrate now?").await {
+                if !context.ask(&format!("Migrate {} now?", clean(&context.place()))).await {
                     return Err(Failure::declined());
                 }
                 // Only the confirmed plan is executed.

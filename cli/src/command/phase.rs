@@ -4,12 +4,12 @@ use crate::context::Context;
 use crate::execute::execute;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::log_reads::need_log;
 use crate::options::ReasonArgs;
 use crate::target::Target;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
 use phaseline_domain::{Neighbours, PhaseDraft, PhaseId, ProjectId, TimelineCommand};
+use phaseline_projections::adopt::need_commands;
 use phaseline_projections::planner_view;
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
@@ -245,7 +245,7 @@ enum Subject {
 pub(crate) async fn run(context: &Context, args: &PhaseArgs) -> Result<Exit, Failure> {
     let target = Target::resolve(context).await?;
     let mut connection = target.read("command").await?;
-    need_log(&mut connection).await?;
+    need_commands(&mut connection).await?;
     let (about, command, reason) = args.action.parts();
     let project = match about {
         Subject::Project(project) => project,

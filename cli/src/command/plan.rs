@@ -61,7 +61,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
         let next = next(&target, &plan, &args.run);
         render::plan::page(
             &plan,
-            &PlanContext { place: Some(target.url().place()), next, ..PlanContext::default() },
+            &PlanContext { place: Some(context.place()), next, ..PlanContext::default() },
         )
     });
     Ok(if plan.ready { Exit::Done } else { Exit::NotMigratable })

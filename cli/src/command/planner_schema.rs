@@ -6,18 +6,26 @@ use crate::target::Target;
 use phaseline_migrator::anomaly::Code;
 use phaseline_migrator::shape::{self, FoundShape, Shape};
 use phaseline_projections::planner_schema::{SchemaChange, find_changes};
+use phaseline_store::schema;
 
 /// The failure that names the missing tables and columns of the planner; the given one if there are none, or if this cannot be checked.
 pub(super) async fn explained(context: &Context, failure: Failure) -> Failure {
     let looking = async {
-        let target = Target::resolve(context).await?;
+        let target = Target::resolve(&context.without_progress()).await?;
         let mut connection = target.read("check of the planner's tables").await?;
         let found = shape::find(&mut connection).await?;
         let changes = find_changes(&mut connection).await?;
-        Ok::<_, Failure>((found, changes))
+        // Old tables under an open log: a backup was restored over them.
+        let is_older = found.shape == Shape::Legacy
+            && schema::installed(&mut connection).await?
+            && schema::accepts_commands(&mut connection).await?;
+        Ok::<_, Failure>((found, changes, is_older))
     };
     match looking.await {
-        Ok((found, changes)) if found.shape != Shape::Legacy && !changes.is_empty() => {
+        Ok((.., true)) => {
+            Failure::legacy_shape("the database is in the legacy shape, while the log accepts commands")
+        }
+        Ok((found, changes, _)) if found.shape != Shape::Legacy && !changes.is_empty() => {
             changed(&found, &changes)
         }
         _ => failure,

@@ -27,6 +27,13 @@ pub(crate) struct QuarantineArgs {
     action: QuarantineAction,
 }
 
+impl QuarantineArgs {
+    /// Whether it writes events.
+    pub(crate) const fn writes(&self) -> bool {
+        matches!(self.action, QuarantineAction::Skip(_))
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum QuarantineAction {
     List(ListArgs),

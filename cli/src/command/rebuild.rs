@@ -54,6 +54,18 @@ pub(crate) struct RebuildArgs {
     reason: ReasonArgs,
 }
 
+impl RebuildArgs {
+    /// Whether it repairs.
+    pub(crate) const fn writes(&self) -> bool {
+        !self.check
+    }
+
+    /// Whether a reason is given, and nothing is done.
+    pub(crate) const fn has_idle_reason(&self) -> bool {
+        self.reason.reason.is_some() && self.check
+    }
+}
+
 /// The rows of a report.
 const ROWS: [Rows; 2] =
     [Rows::of("differences", "phaseline.rebuild.difference/1"), Rows::of("left", "phaseline.rebuild.left/1")];

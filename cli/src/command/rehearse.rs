@@ -100,7 +100,7 @@ fn finish(
     report.passed = report.failed.is_none();
     report.took_ms = elapsed_ms(begun);
     let flags = format!("{}{}", if args.repair { " --repair" } else { "" }, args.shared.flag());
-    context.output.result(&report, || render::rehearse::page(&report, program, &flags));
+    context.output.result(&report, || render::rehearse::page(&report, &context.place(), program, &flags));
     if report.failed.is_some() {
         return Exit::VerificationFailed;
     }

@@ -15,11 +15,12 @@ use phaseline_migrator::rollback::{self, RollbackOptions, RollbackPlan, RolledBa
 use std::time::Duration;
 
 /// The rows of the result.
-const ROWS: [Rows; 4] = [
+const ROWS: [Rows; 5] = [
     Rows::within("anomalies", "rows", &["code", "refused"], "phaseline.rollback.anomaly/1"),
     Rows::of("edits", "phaseline.rollback.edit/1"),
     Rows::within("loss", "items", &[], "phaseline.rollback.loss/1"),
     Rows::of("drift", "phaseline.rollback.drift/1"),
+    Rows::of("legacy_phases", "phaseline.rollback.phase/1"),
 ];
 
 /// Restore the legacy tables, byte for byte, from the log
@@ -41,7 +42,7 @@ pub(crate) struct RollbackArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Accept the loss of values that the legacy shape cannot hold: the digest that --dry-run shows
-    #[arg(long, value_name = "DIGEST")]
+    #[arg(long, value_name = "DIGEST", value_parser = crate::digest::digest)]
     pub(crate) accept_loss: Option<String>,
     /// Total time to wait for the tables' locks; users can work between the attempts
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
@@ -59,14 +60,18 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     }
     let target = Target::resolve(context).await?;
     let mut connection = target.connect("rollback").await?;
+    let place = context.place();
     let mut accepted = args.accept_loss.clone();
     if ask || args.dry_run {
         let plan = rollback::plan(&mut connection).await?;
+        if args.dry_run && accepted.is_some() && accepted != plan.loss.digest {
+            return Err(refused(plan, accepted).into());
+        }
         if args.dry_run {
             // A dry run reports a loss as success, but exits as the rollback would for what it refuses.
-            context
-                .output
-                .result_with_rows(&RollbackReport::of_plan(&plan), &ROWS, || render::rollback::page(&plan));
+            context.output.result_with_rows(&RollbackReport::of_plan(&plan), &ROWS, || {
+                render::rollback::page(&plan, Some(&place))
+            });
             return Ok(if is_refused(&plan) { Exit::NotMigratable } else { Exit::Done });
         }
         let lost = plan.loss.digest.clone();
@@ -74,12 +79,9 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
             return Err(refused(plan, args.accept_loss.clone()).into());
         }
         if !plan.already {
-            context.output.beside(&render::rollback::page(&plan));
-            let question = match &lost {
-                Some(_) => "Roll back now, and lose what the legacy shape cannot hold?",
-                None => "Roll back now?",
-            };
-            if !context.ask(question).await {
+            context.output.beside(&render::rollback::page(&plan, Some(&place)));
+            let question = render::rollback::question(&plan, &place);
+            if !context.ask(&question).await {
                 return Err(Failure::declined());
             }
             // Only the confirmed loss is accepted.
@@ -94,7 +96,11 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     };
     let done = carry_out(context, &target, &options).await?;
     context.output.result_with_rows(&RollbackReport::of(&done), &ROWS, || {
-        if done.plan.already { render::rollback::page(&done.plan) } else { render::rollback::done(&done) }
+        if done.plan.already {
+            render::rollback::page(&done.plan, Some(&place))
+        } else {
+            render::rollback::done(&done)
+        }
     });
     Ok(Exit::Done)
 }

@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::logging::Style;
 use crate::options::GlobalArgs;
+use crate::render::clean;
 use crate::target::Target;
 use clap::Args;
 use phaseline_api::auth::{Auth, Subjects};
@@ -73,7 +74,9 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Fai
     context.interrupt.stop_silently();
     let listening = format!("http://{address}");
     let serving = Serving { format: "phaseline.serve/1", listening };
-    context.output.result(&serving, || format!("listening on {}", serving.listening));
+    context
+        .output
+        .result(&serving, || format!("listening on {}\n{}", serving.listening, clean(&context.place())));
     tracing::info!(address = %address, database = target.service_url().place(), "listening");
 
     let interrupt = context.interrupt.clone();
@@ -144,7 +147,8 @@ async fn target(context: &Context, config: &Config, pooler: Pooler) -> Result<Ta
     match (&url.text, &url.origin) {
         (Some(text), ValueOrigin::File(path)) => {
             let target = Target::of_url(text, &format!("{}: database_url", path.display()))?;
-            Ok(target.allowing_superuser(context.global.allow_superuser).behind(pooler))
+            let target = target.allowing_superuser(context.global.allow_superuser).behind(pooler);
+            Ok(target.printing_to(&context.output))
         }
         _ => {
             let target = Target::resolve(context).await?;
@@ -232,12 +236,31 @@ async fn probe(target: &Target, settings: &Settings, sessions: &Sessions) -> Res
         Some(SqlState::NotAdmitted | SqlState::UndefinedDatabase) => {
             Err(Failure::no_connection(&target.service_url().place(), &error))
         }
-        Some(SqlState::InvalidParameter) => {
-            tracing::warn!(role, "the role does not exist in the database; `phaseline migrate` creates it");
-            Ok(())
-        }
+        Some(SqlState::InvalidParameter) => missing_role(target, role).await,
         _ => {
             tracing::warn!(%error, database = target.service_url().place(), "the database does not respond; the service starts without it");
+            Ok(())
+        }
+    }
+}
+
+/// Refuses to start on a log whose installation could not create the role: nothing would create it. Before the first migration the service
+/// waits for it.
+async fn missing_role(target: &Target, role: &str) -> Result<(), Failure> {
+    let found = tokio::time::timeout(PATIENCE, async {
+        Ok::<_, Failure>(schema::installed(&mut *target.read_any("serve").await?).await?)
+    });
+    match found.await {
+        Ok(Ok(true)) => Err(Failure::refused(
+            "no_role",
+            format!("{} has no role {role}, whose rights the service takes", target.service_url().place()),
+        )
+        .remedy(format!(
+            "An administrator creates it: CREATE ROLE {role} NOLOGIN. Then give it its rights: phaseline doctor --repair; or name another \
+             role by --role, or none."
+        ))),
+        _ => {
+            tracing::warn!(role, "the role does not exist in the database; the first migration creates it");
             Ok(())
         }
     }

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::execute::execute;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::log_reads::{need_log, recorded};
+use crate::log_reads::recorded;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::render::{self, Page};
@@ -13,7 +13,7 @@ use crate::target::Target;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 use phaseline_domain::{DateRange, PhaseId, ProjectId, TimelineCommand};
-use phaseline_projections::adopt::{self, Unadopted};
+use phaseline_projections::adopt::{self, Unadopted, need_commands};
 use phaseline_projections::{FoldedTimeline, PhaseRow, project_phases};
 use phaseline_store::StoreError;
 use phaseline_store::stream::quarantine_of;
@@ -29,6 +29,13 @@ Examples:
 pub(crate) struct TimelineArgs {
     #[command(subcommand)]
     action: TimelineAction,
+}
+
+impl TimelineArgs {
+    /// Whether it writes events.
+    pub(crate) const fn writes(&self) -> bool {
+        !matches!(self.action, TimelineAction::Show(_))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -144,7 +151,7 @@ async fn show(context: &Context, target: &Target, args: &TimelineShowArgs) -> Re
 
 async fn reschedule(context: &Context, target: &Target, args: &RescheduleArgs) -> Result<Exit, Failure> {
     let mut connection = target.read("command").await?;
-    need_log(&mut connection).await?;
+    need_commands(&mut connection).await?;
     let (start_date, end_date) = match (args.start, args.end) {
         (Some(start), Some(end)) => (start, end),
         _ => {
@@ -160,7 +167,7 @@ async fn reschedule(context: &Context, target: &Target, args: &RescheduleArgs) -
 async fn open(context: &Context, target: &Target, args: &OpenArgs) -> Result<Exit, Failure> {
     let project_id = args.project;
     let mut connection = target.read("command").await?;
-    need_log(&mut connection).await?;
+    need_commands(&mut connection).await?;
     let range = dates(&in_tables(&mut connection, project_id).await?)?;
     drop(connection);
     let command = TimelineCommand::Open { project_id, range, default_phase_id: PhaseId::random() };

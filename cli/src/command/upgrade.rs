@@ -8,7 +8,7 @@ use crate::style::{GOOD, NOTE};
 use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::progress::Progress;
-use phaseline_projections::upgrade;
+use phaseline_projections::{schema_differences, upgrade};
 use phaseline_store::StoreError;
 use phaseline_store::schema::{self, version::VERSION};
 use serde::Serialize;
@@ -48,7 +48,8 @@ pub(crate) async fn run(context: &Context, args: &UpgradeArgs) -> Result<Exit, F
     let target = Target::resolve(context).await?;
     let mut connection = target.connect("upgrade").await?;
     let version = schema::version(&mut connection).await?;
-    let current = version.is_none() || schema::whole(&mut connection).await?;
+    let current =
+        version.is_none() || schema::whole(&mut connection).await? && !is_repairable(&mut connection).await?;
     let upgraded = !current && !args.check;
     if upgraded {
         let watcher = context.watcher();
@@ -65,6 +66,11 @@ pub(crate) async fn run(context: &Context, args: &UpgradeArgs) -> Result<Exit, F
     };
     context.output.result(&upgrade, || page(&upgrade));
     Ok(if upgrade.current { Exit::Done } else { Exit::NotMigratable })
+}
+
+/// Whether an installation would change functions or grants beyond those of the log itself.
+async fn is_repairable(connection: &mut PgConnection) -> Result<bool, Failure> {
+    Ok(schema_differences(connection).await?.iter().any(|difference| difference.repairable))
 }
 
 async fn carry_out(connection: &mut PgConnection) -> Result<(), Failure> {

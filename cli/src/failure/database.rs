@@ -176,11 +176,9 @@ impl From<StoreError> for Failure {
                 .remedy("Run it as the named role, or drop the object that calls the function and create it again afterwards."),
             StoreError::ExcessRights(found) => Self::excess_rights(text, &found),
             StoreError::OlderSchema { .. } => Self::older_schema(text),
-            StoreError::NotAccepting => Self::refused(
-                "legacy_shape",
-                "the database is in the legacy shape, in which timelines accept no commands",
-            )
-            .remedy("Run: phaseline migrate"),
+            StoreError::NotAccepting => {
+                Self::legacy_shape("the database is in the legacy shape, in which timelines accept no commands")
+            }
             StoreError::Unadoptable { project, reasons } => Self::refused(
                 "not_adoptable",
                 format!(

@@ -22,7 +22,7 @@ impl From<MigratorError> for Failure {
                 .plan(&plan, render::plan::page(&plan, &PlanContext::default())),
             MigratorError::RollbackRefused(plan) => Self::refused("rollback_refused", text)
                 .remedy("Apply the remedies in the plan, then run: phaseline rollback --dry-run")
-                .plan(&plan, render::rollback::page(&plan)),
+                .plan(&plan, render::rollback::page(&plan, None)),
             MigratorError::WouldLose { plan, .. } => Self::new(Exit::WouldLose, "would_lose", text)
                 .remedy(match &plan.loss.digest {
                     Some(digest) => format!(
@@ -30,7 +30,7 @@ impl From<MigratorError> for Failure {
                     ),
                     None => "Nothing would be lost now; run: phaseline rollback".to_owned(),
                 })
-                .plan(&plan, render::rollback::page(&plan)),
+                .plan(&plan, render::rollback::page(&plan, None)),
             MigratorError::WrongShape(_) => Self::refused("wrong_shape", text)
                 .remedy("`phaseline status` shows which tables and which revision were found."),
             MigratorError::LogIncomplete(_) => Self::refused("log_incomplete", text)

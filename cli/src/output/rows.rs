@@ -161,7 +161,7 @@ impl Output {
     fn end_of_rows(&self, mut result: Map<String, Value>, rows: u64) {
         let format = result.remove("format");
         let format = format.as_ref().and_then(Value::as_str).unwrap_or_default();
-        self.object(&Line { format, end: Some(ResultEnd { kind: "end", rows }), fields: result });
+        self.placed(&Line { format, end: Some(ResultEnd { kind: "end", rows }), fields: result });
     }
 }
 

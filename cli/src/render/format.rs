@@ -1,5 +1,7 @@
 //! Formats numbers, sizes, durations and timestamps for people.
 
+use super::clean;
+use crate::style::DIM;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use std::time::Duration;
@@ -56,6 +58,29 @@ pub(crate) fn millis(milliseconds: u64) -> String {
 /// A timestamp, to the second.
 pub(crate) fn moment(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// Who changed something, and when: `by ada, 2026-01-31 12:00:00 UTC (position 4711, login planner)`. None without an event.
+pub(crate) fn by_whom(
+    actor: Option<&str>,
+    login: Option<&str>,
+    at: Option<DateTime<Utc>>,
+    position: Option<i64>,
+) -> Option<String> {
+    let login = login_beside(actor, login);
+    Some(format!(
+        "by {}, {} {DIM}(position {}{login}){DIM:#}",
+        clean(actor.unwrap_or("unknown")),
+        moment(at?),
+        position?
+    ))
+}
+
+/// `, login planner`, if the database recorded one and the claimed actor has another name.
+pub(crate) fn login_beside(actor: Option<&str>, login: Option<&str>) -> String {
+    login
+        .filter(|login| actor != Some(*login))
+        .map_or_else(String::new, |login| format!(", login {}", clean(login)))
 }
 
 fn grouped(digits: &str) -> String {

@@ -1,6 +1,6 @@
 //! The history of a timeline, event by event.
 
-use super::format::moment;
+use super::format::{login_beside, moment};
 use super::{Page, clean};
 use crate::style::{BOLD, DIM};
 use phaseline_projections::HistoryEntry;
@@ -20,7 +20,7 @@ fn entry(page: &mut Page, entry: &HistoryEntry) {
     };
     let way =
         entry.metadata.source.as_deref().map_or_else(String::new, |source| format!(" ({})", clean(source)));
-    let login = entry.login.as_deref().map_or_else(String::new, |login| format!(", login {}", clean(login)));
+    let login = login_beside(entry.metadata.actor.as_deref(), entry.login.as_deref());
     page.line(format_args!(
         "  {}{by}{way}  {DIM}position {}{login}{DIM:#}",
         moment(entry.recorded_at),

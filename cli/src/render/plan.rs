@@ -82,7 +82,8 @@ fn grants(page: &mut Page, plan: &Plan) {
     }
     page.heading("Grants for this role, here and in the service");
     for statement in &plan.grants {
-        page.line(format_args!("  {};", clean(statement)));
+        let why = if statement.ends_with(" CREATEDB") { " -- to rehearse on a copy" } else { "" };
+        page.line(format_args!("  {};{why}", clean(statement)));
     }
 }
 

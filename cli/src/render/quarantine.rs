@@ -1,6 +1,6 @@
 //! Events that cannot be read, and their remedy.
 
-use super::format::{count, moment, plural};
+use super::format::{count, login_beside, moment, plural};
 use super::{Page, clean};
 use crate::report::quarantine::Skipped;
 use crate::style::{BAD, BOLD, GOOD};
@@ -79,9 +79,10 @@ fn skipped(page: &mut Page, mark: &SkippedEvent) {
     page.line(format_args!("  {}", clean(&event.to_string())));
     let text = |text: &Option<String>| clean(text.as_deref().unwrap_or("-")).into_owned();
     page.line(format_args!(
-        "    left out at position {} by {}, {}: {}",
+        "    left out at position {} by {}{}, {}: {}",
         mark.skipped_at_position,
         text(&mark.actor),
+        login_beside(mark.actor.as_deref(), mark.login.as_deref()),
         moment(mark.skipped_at),
         text(&mark.reason)
     ));

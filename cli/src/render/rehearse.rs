@@ -6,11 +6,11 @@ use crate::report::rehearse::{DumpDifference, FailedCheck, Method, Rehearsal};
 use crate::style::{BAD, BOLD, GOOD};
 use phaseline_migrator::log::events::Direction;
 
-/// The report as text, the verdict first and last; `program` begins the next command, and `flags` are its options.
-pub(crate) fn page(report: &Rehearsal, program: &str, flags: &str) -> String {
+/// The report as text, the verdict first and last. `place` is the database, `program` begins the next command, and `flags` are its options.
+pub(crate) fn page(report: &Rehearsal, place: &str, program: &str, flags: &str) -> String {
     let mut page = Page::default();
     page.line(verdict(report)).gap();
-    page.entry("database", format_args!("{}, {}", clean(&report.database), bytes(report.database_bytes)));
+    page.entry("rehearsal of", format_args!("{}, {}", clean(place), bytes(report.database_bytes)));
     let by = match report.method {
         Method::Template => "as a template",
         Method::Dump => "by dump and restore",

@@ -1,15 +1,20 @@
 //! The plan and the result of a rollback.
 
-use super::format::{count, millis, moment, plural};
+mod phases;
+
+use super::format::{by_whom, count, millis, plural};
 use super::plan::{ROWS_SHOWN, anomaly};
 use super::{Page, clean};
-use crate::style::{BAD, BOLD, DIM, GOOD};
+use crate::style::{BAD, BOLD, GOOD};
 use phaseline_migrator::rollback::{Loss, RollbackPlan, RolledBack};
 
-/// The plan as text, the verdict first and last.
-pub(crate) fn page(plan: &RollbackPlan) -> String {
+/// The plan as text, the verdict first and last. `place` is the database, if it is to be named.
+pub(crate) fn page(plan: &RollbackPlan, place: Option<&str>) -> String {
     let mut page = Page::default();
     page.line(verdict(plan)).gap();
+    if let Some(place) = place {
+        page.entry("rollback of", clean(place));
+    }
     page.entry("shape", plan.shape);
     if plan.already {
         page.gap().line("The database is in the legacy shape already; there is nothing to do.");
@@ -19,6 +24,10 @@ pub(crate) fn page(plan: &RollbackPlan) -> String {
     page.entry("edits since", format_args!("{} (events on timelines)", count(plan.edits.len() as u64)));
     page.entry("phases to restore", count(plan.phases));
     page.entry("links to restore", count(plan.links));
+    // A plan that was refused early has none.
+    if !plan.legacy_phases.is_empty() {
+        phases::section(&mut page, plan);
+    }
     if !plan.anomalies.is_empty() {
         page.heading("Refused");
         for found in &plan.anomalies {
@@ -61,15 +70,10 @@ fn loss(page: &mut Page, loss: &Loss) {
             page.line(format_args!("    phase {}", first.phase_id));
             for item in of_phase {
                 page.line(format_args!("      {}: {}", item.field, clean(&item.value)));
-                let by = match (item.position, item.recorded_at) {
-                    (Some(position), Some(at)) => format!(
-                        "; by {}, {} {DIM}(position {position}){DIM:#}",
-                        clean(item.actor.as_deref().unwrap_or("unknown")),
-                        moment(at)
-                    ),
-                    _ => "; the log has no event for it yet".to_owned(),
-                };
-                page.line(format_args!("        instead: {}{by}", clean(&item.instead)));
+                let by =
+                    by_whom(item.actor.as_deref(), item.login.as_deref(), item.recorded_at, item.position)
+                        .unwrap_or_else(|| "the log has no event for it yet".to_owned());
+                page.line(format_args!("        instead: {}; {by}", clean(&item.instead)));
             }
         }
     }
@@ -93,6 +97,12 @@ fn verdict(plan: &RollbackPlan) -> String {
     }
 }
 
+/// The question before a rollback of the database at this place.
+pub(crate) fn question(plan: &RollbackPlan, place: &str) -> String {
+    let loss = if plan.loss.digest.is_some() { ", and lose what the legacy shape cannot hold" } else { "" };
+    format!("{}Roll back {} now{loss}?", phases::summary(plan), clean(place))
+}
+
 /// The result of a rollback.
 pub(crate) fn done(done: &RolledBack) -> String {
     let mut page = Page::default();
@@ -111,6 +121,10 @@ pub(crate) fn done(done: &RolledBack) -> String {
         if let Some(digest) = &completed.accepted_loss {
             page.entry("accepted loss", digest);
         }
+    }
+    if !done.plan.legacy_phases.is_empty() {
+        phases::section(&mut page, &done.plan);
+        page.gap();
     }
     if let Some(run) = done.run {
         page.entry("run", run);

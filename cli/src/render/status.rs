@@ -1,6 +1,6 @@
 //! The state of a database.
 
-use super::format::{count, moment};
+use super::format::{count, login_beside, moment};
 use super::{Page, clean};
 use crate::style::{BAD, DIM, NOTE};
 use phaseline_migrator::status::{RunStatus, Status};
@@ -69,11 +69,12 @@ pub(crate) fn page(status: &Status) -> String {
 
 fn run(page: &mut Page, run: &RunStatus) {
     page.line(format_args!(
-        "  {}  {} by {} on {}: {}",
+        "  {}  {} by {} on {}{}: {}",
         moment(run.ended_at),
         run.direction,
         clean(run.actor.as_deref().unwrap_or("unknown")),
         clean(&run.host),
+        login_beside(run.actor.as_deref(), run.login.as_deref()),
         run.outcome
     ));
     if !run.summary.is_empty() {

@@ -201,3 +201,27 @@ fn invisible_characters_are_escaped_and_no_name_consists_of_them() {
         assert!(!text.contains(['\u{202e}', '\u{200b}', '\u{2028}', '\u{2067}']), "{text}");
     }
 }
+
+/// The database's login is beside the claim, wherever an actor is shown.
+#[test]
+fn an_actor_is_a_claim_and_the_login_is_shown_beside_it() {
+    let database = migrated();
+    let (project, phase) = project_and_phase(&database);
+    on(&database, &["phase", "rename", &phase, "Design", "--actor", "ceo@corp"]).exits_with(0);
+    on(&database, &["phase", "describe", &phase, "text", "--actor", "postgres"]).exits_with(0);
+    let history = on(&database, &["history", &project]).exits_with(0).stdout;
+    let line = |by: &str| history.lines().find(|line| line.contains(by)).unwrap().to_owned();
+    assert!(line("by ceo@corp").contains(", login postgres"), "{history}");
+    assert!(!line("by postgres").contains("login"), "{history}");
+    let events = on(&database, &["history", &project, "--json"]).object("phaseline.history/1");
+    assert!(
+        events["events"].as_array().unwrap().iter().all(|event| event["login"] == "postgres"),
+        "{events:#}"
+    );
+    let status = on(&database, &["status"]).exits_with(0).stdout;
+    assert!(status.contains("by ada on ") && status.contains(", login postgres: done"), "{status}");
+    let loss = on(&database, &["rollback", "--dry-run"]).exits_with(0).stdout;
+    assert!(loss.contains("by ceo@corp, ") && loss.contains(", login postgres)"), "{loss}");
+    // A claim does not change the login.
+    assert_eq!(database.psql("SELECT DISTINCT login FROM phaseline.events").trim(), "postgres");
+}

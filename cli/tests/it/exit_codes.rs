@@ -90,6 +90,24 @@ fn a_digest_of_other_data_or_options_ends_with_4() {
 }
 
 #[test]
+fn an_incomplete_digest_is_no_digest_of_other_data() {
+    let database = legacy();
+    let plan = on(&database, &["plan", "--json"]).exits_with(0).object("phaseline.plan/1");
+    let digest = plan["digest"].as_str().unwrap();
+    for wrong in [&digest[..digest.len() - 1], &digest["sha256:".len()..], "sha256:abc", "all", ""] {
+        for command in [
+            &["plan", "--plan"][..],
+            &["migrate", "--yes", "--plan"],
+            &["rollback", "--yes", "--accept-loss"],
+            &["rollback", "--dry-run", "--accept-loss"],
+        ] {
+            let refused = on(&database, &[command, &[wrong]].concat()).exits_with(2);
+            assert!(refused.stderr.contains("not a digest"), "{command:?} {wrong}: {}", refused.stderr);
+        }
+    }
+}
+
+#[test]
 fn a_failed_verification_ends_with_6_and_names_what_differs() {
     let database = migrated();
     let (_, phase) = project_and_phase(&database);

@@ -88,11 +88,13 @@ fn rows_and_end_are_the_object_of_json() {
         );
         let mut end = without_marks(end);
         if args[0] == "rollback" {
-            // Three more kinds of rows, one of them under `loss`.
+            // Four more kinds of rows, one of them under `loss`.
             let items = json["loss"].as_object_mut().unwrap().remove("items").unwrap();
             assert_eq!(object_of(&rows, "phaseline.rollback.loss/1"), items);
             assert!(!items.as_array().unwrap().is_empty());
             json.as_object_mut().unwrap().remove("drift");
+            let phases = json.as_object_mut().unwrap().remove("legacy_phases").unwrap();
+            assert_eq!(object_of(&rows, "phaseline.rollback.phase/1"), phases);
         }
         for object in [&mut json, &mut end] {
             object.as_object_mut().unwrap().remove("took_ms");

@@ -7,6 +7,7 @@
 )]
 
 mod adopt;
+mod after_a_rollback;
 mod boundaries;
 mod boundary_fit;
 mod completions;
@@ -19,6 +20,7 @@ mod deploy;
 mod doctor;
 mod drift;
 mod edits;
+mod effect;
 mod exit_codes;
 mod failover;
 mod help;
@@ -29,6 +31,7 @@ mod man;
 mod managed;
 mod migrate;
 mod older_pg_dump;
+mod place;
 mod planner_form;
 mod planner_schema;
 mod pooler;

@@ -97,8 +97,10 @@ fn an_owner_without_other_rights_gets_all_that_it_needs_from_the_plan() {
             "GRANT CREATE ON SCHEMA public TO app".to_owned(),
             format!("GRANT CREATE ON DATABASE {database} TO app"),
             format!("GRANT phaseline_writer TO app{set}"),
+            "ALTER ROLE app CREATEDB".to_owned(),
         ]
     );
+    managed.run(&["rehearse"]).exits_with(0);
     managed.takes_every_step();
 }
 
@@ -110,7 +112,7 @@ fn only_what_is_missing_is_listed() {
         "GRANT CREATE ON DATABASE DATABASE_NAME TO app; GRANT CREATE ON SCHEMA public TO app;
          CREATE ROLE phaseline_writer; CREATE ROLE phaseline_reader; GRANT phaseline_writer TO app",
     );
-    assert_eq!(managed.grant(None), ["CREATE ROLE phaseline_auditor NOLOGIN"]);
+    assert_eq!(managed.grant(None), ["CREATE ROLE phaseline_auditor NOLOGIN", "ALTER ROLE app CREATEDB"]);
     managed.takes_every_step();
 }
 
@@ -194,4 +196,84 @@ fn the_page_of_a_plan_has_the_statements() {
         page.contains(&format!("\n  GRANT CREATE ON DATABASE {} TO {role};\n", database.name())),
         "{page}"
     );
+}
+
+/// A migration that may not create the roles passes, and they come later: `doctor` leads to them step by step.
+#[test]
+fn roles_and_grants_come_after_a_migration_that_could_not_create_them() {
+    let managed = Managed::new(
+        "CREATEDB",
+        "app",
+        "GRANT CREATE ON DATABASE DATABASE_NAME TO app; GRANT CREATE ON SCHEMA public TO app",
+    );
+    managed.run(&["migrate", "--yes"]).exits_with(0);
+    let doctor = || managed.run(&["doctor"]);
+    let remedies = |report: &str| -> Vec<String> {
+        let lines = report.lines().filter(|line| line.contains("CREATE ROLE phaseline_writer"));
+        lines
+            .map(|line| line.split("administrator creates them: ").nth(1).unwrap_or_default().to_owned())
+            .collect()
+    };
+    let report = doctor().exits_with(0).stdout;
+    assert!(report.contains("warn  roles             missing: phaseline_writer, "), "{report}");
+    assert!(!report.contains("HEALTHY") && report.contains(" WARNINGS\n"), "{report}");
+    let args = ["serve", "--no-auth", "--listen", "127.0.0.1:0"];
+    let refused = managed.run(&args).exits_with(3);
+    for named in
+        ["no role phaseline_writer", "CREATE ROLE phaseline_writer NOLOGIN", "phaseline doctor --repair"]
+    {
+        assert!(refused.stderr.contains(named), "{named}: {}", refused.stderr);
+    }
+    assert!(!refused.stderr.contains("reachable"), "{}", refused.stderr);
+
+    // As the remedy says, and what else the plan lists.
+    let remedy = remedies(&report).concat();
+    let (statements, _) = remedy.split_once(". Then").unwrap();
+    managed.database.psql(statements);
+    let grants: Vec<String> = serde_json::from_value(managed.plan()["grants"].clone()).unwrap();
+    managed.database.psql(&grants.join("; "));
+    // Roles belong to the cluster, grants to the database.
+    let report = doctor().exits_with(1).stdout;
+    assert!(report.contains("role phaseline_writer has no USAGE on phaseline"), "{report}");
+    managed.run(&["upgrade", "--check"]).exits_with(3);
+    let service = ServiceProcess::start(&["--no-auth"], |command| {
+        command.env_remove("PHASELINE_JWT_SECRET").env("DATABASE_URL", &managed.url);
+    });
+    let health = service.get("/readyz").is(503).json();
+    assert_eq!(health["reasons"][0]["code"], "role_denied", "{health:#}");
+    let (project, _) = project_and_phase(&managed.database);
+    let path = format!("/api/v1/projects/{project}/timeline");
+    let problem = service.get(&path).is(503).json();
+    assert_eq!(problem["code"], "role_denied", "{problem:#}");
+    managed.run(&["doctor", "--repair"]).exits_with(0);
+    service.becomes_ready();
+    service.get(&path).is(200);
+    service.stop("TERM").exits_with(0);
+    let report = doctor().exits_with(0).stdout;
+    // The test cluster runs with fsync = off.
+    assert!(report.contains("ok    roles") && report.ends_with("\n1 WARNING\n"), "{report}");
+    managed.run(&["upgrade", "--check"]).exits_with(0);
+}
+
+/// A role that may create roles makes them itself, in a schema that is current otherwise.
+#[test]
+fn a_repair_creates_the_roles_as_soon_as_it_may() {
+    let managed = Managed::new(
+        "",
+        "app",
+        "GRANT CREATE ON DATABASE DATABASE_NAME TO app; GRANT CREATE ON SCHEMA public TO app",
+    );
+    managed.run(&["migrate", "--yes"]).exits_with(0);
+    managed.run(&["doctor", "--repair"]).exits_with(0);
+    let roles = || {
+        managed
+            .database
+            .psql("SELECT count(*) FROM pg_roles WHERE rolname ~ '^phaseline_(writer|reader|auditor)'")
+    };
+    assert_eq!(roles().trim(), "0");
+    managed.database.psql("ALTER ROLE app CREATEROLE");
+    managed.run(&["doctor", "--repair"]).exits_with(0);
+    assert_eq!(roles().trim(), "3");
+    let usage = "SELECT has_schema_privilege('phaseline_writer', 'phaseline', 'usage')";
+    assert_eq!(managed.database.psql(usage).trim(), "t");
 }

@@ -1,6 +1,7 @@
 //! The options of `migrate`.
 
-use crate::program::{legacy, migrated, on};
+use crate::program::{legacy, migrated, on, password, project_and_phase, run};
+use phaseline_embedded::testing::TestDatabase;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -17,6 +18,75 @@ fn a_backup_is_complete_private_and_made_before_any_change() {
     let sql = String::from_utf8(restored.stdout).unwrap();
     assert!(sql.contains("CREATE TYPE public.phasetype") && !sql.contains("SCHEMA phaseline"), "{sql}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// Runs shell lines with PostgreSQL's programs and the database's password.
+fn shell(database: &TestDatabase, lines: &str) {
+    let programs = database.cluster().binaries().bindir().to_owned();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let ran = Command::new("sh")
+        .args(["-ec", lines])
+        .env("PATH", path)
+        .env("PGPASSWORD", password())
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{lines}: {ran:?}");
+}
+
+/// The printed commands are the runbook's way.
+#[test]
+fn the_printed_commands_restore_the_backup_into_a_new_database() {
+    let (database, folder) = (legacy(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("before it.dump");
+    let digest = |url: &str| {
+        let plan = run(&["plan", "--json", "--database-url", url]).exits_with(0);
+        plan.object("phaseline.plan/1")["digest"].clone()
+    };
+    let before = digest(database.url());
+    let migrated = on(&database, &["migrate", "--yes", "--backup", file.to_str().unwrap()]).exits_with(0);
+    let (_, printed) = migrated.stderr.split_once("to restore it into a new database:\n").unwrap();
+    let printed: Vec<&str> = printed.lines().take(2).collect();
+    assert!(
+        printed[0].starts_with("  PGPASSWORD=… createdb ")
+            && printed[1].contains("pg_restore --exit-on-error")
+    );
+    assert!(!printed.concat().contains("--clean"), "{printed:?}");
+    shell(&database, &printed.join("\n").replace("PGPASSWORD=… ", ""));
+    let restored = format!("{}?dbname={}_restored", database.url(), database.name());
+    assert_eq!(digest(&restored), before);
+    run(&["verify", "--database-url", &restored]).exits_with(0);
+    run(&["doctor", "--database-url", &restored]).exits_with(0);
+    database.psql(&format!("DROP DATABASE {}_restored", database.name()));
+}
+
+/// The log stays, and its last run is a migration: `doctor` says so, and what leads on.
+#[test]
+fn after_a_restore_in_place_doctor_leads_on() {
+    let (database, folder) = (legacy(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("before.dump");
+    on(&database, &["migrate", "--yes", "--actor", "ada", "--backup", file.to_str().unwrap()]).exits_with(0);
+    let (_, phase) = project_and_phase(&database);
+    on(&database, &["phase", "rename", &phase, "Design"]).exits_with(0);
+    let url = database.url();
+    shell(&database, &format!("pg_restore --clean --if-exists --dbname='{url}' '{}'", file.display()));
+    let report = on(&database, &["doctor"]).exits_with(1).stdout;
+    for named in ["fail  log's head", "warn  log's runs", "by ada, but the tables are in the legacy shape"] {
+        assert!(report.contains(named), "{named}: {report}");
+    }
+    let refused = on(&database, &["drift"]).exits_with(3);
+    assert!(refused.stderr.contains("phaseline doctor"), "{}", refused.stderr);
+    let report = on(&database, &["doctor", "--repair"]).exits_with(0).stdout;
+    // The log is closed now, but not all is well. The test cluster runs with fsync = off.
+    assert!(report.contains("ok    log's head") && report.ends_with("\n2 WARNINGS\n"), "{report}");
+    assert!(report.contains("Until the next migration `verify` fails"), "{report}");
+    let failed = on(&database, &["verify"]).exits_with(6).stdout;
+    assert!(failed.contains("run: phaseline doctor"), "{failed}");
+    on(&database, &["migrate", "--yes"]).exits_with(0);
+    on(&database, &["verify"]).exits_with(0);
+    let report = on(&database, &["doctor"]).exits_with(0).stdout;
+    assert!(!report.contains("log's runs"), "{report}");
+    let name = database.psql(&format!("SELECT name FROM project_phases WHERE id = '{phase}'"));
+    assert_eq!(name.trim(), "Design", "the migration brings back the edit");
 }
 
 #[test]

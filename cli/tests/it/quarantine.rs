@@ -120,7 +120,7 @@ fn skipping_an_event_needs_a_reason_and_frees_the_timeline() {
     }
     on(&database, &["phase", "rename", &phase, "Draft"]).exits_with(0);
     let history = on(&database, &["history", &victim]).exits_with(0).stdout;
-    assert!(history.contains("left out of the timeline by ada (a test's)"), "{history}");
+    assert!(history.contains("left out of the timeline by ada, login postgres (a test's)"), "{history}");
     let listed =
         on(&database, &["quarantine", "list", "--json"]).exits_with(0).object("phaseline.quarantine/1");
     assert_eq!((&listed["unreadable_count"], &listed["skipped"][0]["actor"]), (&0.into(), &"ada".into()));

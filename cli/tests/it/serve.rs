@@ -111,7 +111,9 @@ fn the_service_prints_its_address_and_a_signal_exits_with_0() {
     let object: serde_json::Value = serde_json::from_str(&service.line).unwrap();
     assert_eq!(object["format"], "phaseline.serve/1");
     assert_eq!(object["listening"], format!("http://{}", service.client.address()));
+    assert_eq!(object["connection"]["database"], database.name());
     let mut listed = crate::json::documented("phaseline.serve/1");
+    listed.push("connection".to_owned());
     let mut printed: Vec<String> = object.as_object().unwrap().keys().cloned().collect();
     listed.sort();
     printed.sort();

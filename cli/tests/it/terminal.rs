@@ -1,6 +1,6 @@
 //! Questions on a terminal, which `script` provides.
 
-use crate::program::{legacy, on, phaseline};
+use crate::program::{legacy, migrated, on, phaseline, project_and_phase};
 use phaseline_embedded::testing::TestDatabase;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -27,13 +27,103 @@ fn a_migration_shows_its_plan_and_only_yes_confirms_it() {
     let before = database.dump(&[]);
     let (code, shown) = on_a_terminal(&database, "migrate", "n\n");
     assert_eq!(code, Some(8), "{shown}");
-    assert!(shown.contains("Budgets") && shown.contains("Migrate now? [y/N]"), "{shown}");
+    assert!(
+        shown.contains("Budgets")
+            && shown.contains(&format!("Migrate database {} at 127.0.0.1:", database.name()))
+            && shown.contains(" as postgres now? [y/N]"),
+        "{shown}"
+    );
     assert!(database.dump(&[]) == before);
     let (code, shown) = on_a_terminal(&database, "migrate", "y\n");
     assert_eq!(code, Some(0), "{shown}");
     assert!(shown.contains("MIGRATED"), "{shown}");
     let (code, shown) = on_a_terminal(&database, "rollback", "y\n");
     assert_eq!(code, Some(0), "{shown}");
-    assert!(shown.contains("Roll back now? [y/N]") && shown.contains("ROLLED BACK"), "{shown}");
+    assert!(shown.contains(" now? [y/N]") && shown.contains("ROLLED BACK"), "{shown}");
     on(&database, &["verify"]).exits_with(0);
+}
+
+/// The legacy table has one phase and its budget less than before the migration; another phase is new.
+#[test]
+fn a_rollback_names_the_phases_that_go_come_and_stay_and_the_budgets() {
+    let database = migrated();
+    let sums = || {
+        let sum = "to_char(sum(capital_budget), 'FM999,999,990.00'), to_char(sum(expense_budget), 'FM999,999,990.00'),
+                   to_char(sum(total_budget), 'FM999,999,990.00')";
+        let sums = database.psql(&format!("SELECT {sum} FROM project_phases"));
+        sums.trim().split('|').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = sums();
+    let (project, phase) = project_and_phase(&database);
+    on(&database, &["phase", "remove", &phase, "--actor", "grace"]).exits_with(0);
+    let end =
+        database.psql(&format!("SELECT max(end_date) FROM project_phases WHERE project_id = '{project}'"));
+    let create = ["phase", "create", &project, "Testing", end.trim(), end.trim()];
+    on(&database, &[&create[..], &["--capital", "1.50", "--actor", "postgres"]].concat()).exits_with(0);
+    let after = sums();
+    let dry = on(&database, &["rollback", "--dry-run"]).exits_with(0).stdout;
+    let shows = |shown: &str| {
+        let shown = shown.replace('\r', "");
+        for line in [
+            "  go                        1 (removed since the migration)".to_owned(),
+            "  come                      1 (created since the migration)".to_owned(),
+            format!("  project {project}\n    goes  Planning, "),
+            "; removed by grace, ".to_owned(),
+            ", login postgres)".to_owned(),
+            "    comes Testing, 1.50; created by postgres, ".to_owned(),
+            "    stays Execution, ".to_owned(),
+        ] {
+            assert!(shown.contains(&line), "{line}: {shown}");
+        }
+        for (name, (before, after)) in ["capital", "expense", "total"].iter().zip(before.iter().zip(&after)) {
+            let line =
+                shown.lines().find(|line| line.starts_with(&format!("  {name} ")) && line.contains("before"));
+            let line = line.unwrap_or_else(|| panic!("{name}: {shown}"));
+            assert!(line.contains(before.as_str()) && line.ends_with(after.as_str()), "{line}");
+        }
+    };
+    shows(&dry);
+    // The actor is the login: it is named once.
+    let created = dry.lines().find(|line| line.contains("comes Testing")).unwrap();
+    assert!(!created.contains("login"), "{created}");
+    let (code, shown) = on_a_terminal(&database, "rollback", "n\n");
+    assert_eq!(code, Some(8), "{shown}");
+    let (_, question) = shown.split_once("Phases: 1 go, 1 come, ").unwrap();
+    for named in [
+        "  go: 'Planning'",
+        "  come: 'Testing'",
+        &format!("total {} → {}", before[2], after[2]),
+        &format!("Roll back database {} at 127.0.0.1:", database.name()),
+        " as postgres now, and lose what the legacy shape cannot hold? [y/N]",
+    ] {
+        assert!(question.contains(named), "{named}: {question}");
+    }
+    let json =
+        on(&database, &["rollback", "--dry-run", "--json"]).exits_with(0).object("phaseline.rollback/1");
+    let fates = |fate: &str| -> Vec<&str> {
+        let phases = json["legacy_phases"].as_array().unwrap().iter();
+        phases.filter(|phase| phase["fate"] == fate).map(|phase| phase["name"].as_str().unwrap()).collect()
+    };
+    assert_eq!((fates("goes"), fates("comes")), (vec!["Planning"], vec!["Testing"]));
+    assert_eq!(fates("stays").len() as u64 + 1, json["phases"].as_u64().unwrap());
+    let plain = |text: &str| text.replace(',', "");
+    assert_eq!(json["budgets_before"]["total"], plain(&before[2]));
+    assert_eq!(json["budgets_after"]["total"], plain(&after[2]));
+    // Another loss than the accepted one is refused in the dry run, too.
+    let other = format!("sha256:{}", "0".repeat(64));
+    on(&database, &["rollback", "--dry-run", "--accept-loss", &other]).exits_with(7);
+    let digest = json["loss"]["digest"].as_str().unwrap();
+    on(&database, &["rollback", "--dry-run", "--accept-loss", digest]).exits_with(0);
+    let done = on(&database, &["rollback", "--yes", "--accept-loss", digest]).exits_with(0).stdout;
+    shows(&done);
+    assert_eq!(sums(), after, "the legacy table has the budgets of the plan");
+    on(&database, &["verify"]).exits_with(0);
+    // A second migration starts from these tables.
+    on(&database, &["migrate", "--yes"]).exits_with(0);
+    let again = on(&database, &["rollback", "--dry-run", "--json"]).object("phaseline.rollback/1");
+    assert_eq!(again["budgets_before"], again["budgets_after"]);
+    assert!(
+        again["legacy_phases"].as_array().unwrap().iter().all(|phase| phase["fate"] == "stays"),
+        "{again:#}"
+    );
 }

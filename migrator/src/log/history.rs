@@ -18,6 +18,8 @@ pub struct Run {
     pub started: RunStarted,
     /// Its operator and reason.
     pub metadata: Metadata,
+    /// The login, as the database recorded it.
+    pub login: Option<String>,
     /// The definitions that the timeline shape cannot hold, of a migration.
     pub legacy_schema: Option<LegacySchemaRecorded>,
     /// The result of a migration.
@@ -78,6 +80,7 @@ pub async fn readable_runs(connection: &mut PgConnection) -> Result<(Vec<Run>, Q
                 id: recorded.stream_id,
                 started,
                 metadata: recorded.metadata,
+                login: recorded.login,
                 legacy_schema: None,
                 migrated: None,
                 rolled_back: None,

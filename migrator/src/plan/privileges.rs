@@ -1,8 +1,9 @@
 //! Missing privileges beyond those for the tables' definitions.
 
-use crate::definition::{MissingPrivilege, QualifiedName, TableDefinition};
+use crate::definition::{self, MissingPrivilege, QualifiedName, TableDefinition};
 use crate::error::MigratorError;
-use sqlx::PgConnection;
+use crate::run::cut_over::SHADOW;
+use sqlx::{Connection, PgConnection};
 use std::collections::BTreeSet;
 
 /// The missing privileges beyond those for the tables' definitions: to lock all connected tables at the beginning (a later lock would make
@@ -72,4 +73,28 @@ pub(crate) async fn missing_service_privileges(
     role: Option<&str>,
 ) -> Result<Vec<MissingPrivilege>, MigratorError> {
     Ok(sqlx::query_as(include_str!("service_privileges.sql")).bind(role).fetch_all(connection).await?)
+}
+
+/// The privileges that the current role lacks.
+#[derive(Debug, Default)]
+pub struct MissingGrants {
+    /// To migrate and to roll back.
+    pub for_runs: Vec<MissingPrivilege>,
+    /// For the steps beside these runs: to rehearse, to serve.
+    pub for_other_steps: Vec<MissingPrivilege>,
+}
+
+/// Finds them in a transaction that is rolled back, for a database in either shape.
+pub async fn missing_grants(connection: &mut PgConnection) -> Result<MissingGrants, MigratorError> {
+    let mut transaction = connection.begin().await?;
+    let mut tables = Vec::new();
+    for table in ["project_phases", "resource_assignments"] {
+        tables.extend(definition::capture(&mut transaction, "public", table).await?);
+    }
+    let tables: Vec<_> = tables.iter().collect();
+    let mut for_runs = definition::missing_privileges(&mut transaction, None, SHADOW, &tables).await?;
+    for_runs.extend(missing_run_privileges(&mut transaction, None, &tables).await?);
+    let for_other_steps = missing_service_privileges(&mut transaction, None).await?;
+    transaction.rollback().await?;
+    Ok(MissingGrants { for_runs, for_other_steps })
 }

@@ -1,8 +1,8 @@
--- What role $1 (NULL: the current one) lacks for the steps after a migration: to give functions to the owners of the tables that they
--- read, and to serve as itself, with the rights of phaseline_writer. A sentence, and the statement that grants it. A superuser lacks
+-- What role $1 (NULL: the current one) lacks for the steps around a migration: to give functions to the owners of the tables that they
+-- read, to serve as itself, with the rights of phaseline_writer, and to rehearse on a copy of the database. A sentence, and the statement that grants it. A superuser lacks
 -- nothing: an installation makes the roles.
 WITH me AS (
-    SELECT r.oid, r.rolname, current_setting('server_version_num')::int >= 160000 AS has_options
+    SELECT r.oid, r.rolname, r.rolcreatedb, current_setting('server_version_num')::int >= 160000 AS has_options
     FROM pg_catalog.pg_roles r
     WHERE r.rolname = coalesce($1, current_user) AND NOT r.rolsuper
 ),
@@ -31,5 +31,10 @@ missing AS (
     WHERE c.relname IN ('projects', 'users') AND c.relkind = 'r'
         AND NOT (pg_has_role(me.oid, o.oid, 'USAGE')
             AND CASE WHEN me.has_options THEN pg_has_role(me.oid, o.oid, 'SET') ELSE pg_has_role(me.oid, o.oid, 'MEMBER') END)
+    UNION ALL
+    SELECT 6, format('%I may not create databases, to rehearse on a copy', me.rolname),
+        format('ALTER ROLE %I CREATEDB', me.rolname)
+    FROM me
+    WHERE NOT me.rolcreatedb
 )
 SELECT reason, statement, turn <= 3 AS creates_role FROM missing ORDER BY turn, reason

@@ -21,8 +21,11 @@ pub struct LossItem {
     pub position: Option<i64>,
     /// When the event was recorded.
     pub recorded_at: Option<DateTime<Utc>>,
-    /// The actor.
+    /// The actor, as the writer claimed.
     pub actor: Option<String>,
+    /// The login, as the database recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
     /// The value in the legacy tables, and its rule.
     pub instead: String,
 }

@@ -1,6 +1,6 @@
 //! The plan and the result of a rollback.
 
-use super::Loss;
+use super::{BudgetSums, Loss, RestoredPhase};
 use crate::anomaly::Anomaly;
 use crate::shape::Shape;
 use chrono::{DateTime, Utc};
@@ -22,8 +22,10 @@ pub struct TimelineEdit {
     pub position: i64,
     /// When it was recorded.
     pub recorded_at: DateTime<Utc>,
-    /// The actor.
+    /// The actor, as the writer claimed.
     pub actor: Option<String>,
+    /// The login, as the database recorded it.
+    pub login: Option<String>,
 }
 
 /// The plan of a rollback.
@@ -53,6 +55,12 @@ pub struct RollbackPlan {
     pub notes: Vec<String>,
     /// Restored phases.
     pub phases: u64,
+    /// The phases of the legacy tables before the migration and after the rollback.
+    pub legacy_phases: Vec<RestoredPhase>,
+    /// The sums of all budgets before the migration.
+    pub budgets_before: BudgetSums,
+    /// The sums after the rollback.
+    pub budgets_after: BudgetSums,
     /// Links in the log to restored phases.
     pub links: u64,
 }
@@ -73,6 +81,9 @@ impl RollbackPlan {
             going: Vec::new(),
             notes: Vec::new(),
             phases: 0,
+            legacy_phases: Vec::new(),
+            budgets_before: BudgetSums::default(),
+            budgets_after: BudgetSums::default(),
             links: 0,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::loss::{EditHistory, dangling_links, loss};
 use super::pending::{PendingEvents, Predicted, predict};
+use super::restored::{self, PhasesBefore};
 use crate::anomaly::{Code, Findings};
 use crate::change_detector::TableFingerprints;
 use crate::definition::{self, NeededName, QualifiedName, RebuiltTable, TableDefinition};
@@ -149,7 +150,7 @@ async fn predict_tables(
     plan: &mut RollbackPlan,
     findings: &mut Findings,
 ) -> Result<PredictedTables, MigratorError> {
-    let LogRead { log, links, edit_history, edits } = log_read;
+    let LogRead { log, links, edit_history, edits, before } = log_read;
     plan.edits = edits;
     // Dates that the planner's own rule gave a row remain the project's; a later `updated_at` alone is not a change.
     let to_follow = DatesToFollow::find(connection, &log).await?;
@@ -172,6 +173,9 @@ async fn predict_tables(
     let dangling = count_dangling(connection, &links, &comes_back).await?;
     let is_back = |phase| comes_back.contains(&phase);
     plan.loss = loss(&after.edit_history, &after.log, is_back, &dangling, &plan.drift)?;
+    let compared = restored::compare(&before, &after.log, &comes_back, &after.edit_history);
+    plan.legacy_phases = compared.phases;
+    (plan.budgets_before, plan.budgets_after) = (compared.budgets_before, compared.budgets_after);
     plan.phases = comes_back.len() as u64;
     plan.links = links.phase_of.values().filter(|phase| comes_back.contains(phase)).count() as u64;
     Ok(PredictedTables { after, links, comes_back })
@@ -243,6 +247,7 @@ struct LogRead {
     edit_history: EditHistory,
     /// Changes since the migration.
     edits: Vec<TimelineEdit>,
+    before: PhasesBefore,
 }
 
 async fn read_log(
@@ -254,8 +259,12 @@ async fn read_log(
     let (mut links, mut edit_history, mut edits) =
         (FoldedLinks::default(), EditHistory::default(), Vec::new());
     let (mut inspector, mut unreadable) = (Inspector::default(), Quarantine::default());
+    let mut before = None;
     read::scan(connection, None, |event| {
         inspector.see(event);
+        if before.is_none() && event.position > migration.position {
+            before = Some(PhasesBefore::of(&log));
+        }
         if let Err(found) = links.see(event, log.skips(event.position)) {
             unreadable.add(*found);
         }
@@ -271,6 +280,7 @@ async fn read_log(
                 position: event.position,
                 recorded_at: event.recorded_at,
                 actor: event.metadata().actor,
+                login: event.login.map(str::to_owned),
             });
         }
         Ok::<_, StoreError>(())
@@ -278,7 +288,8 @@ async fn read_log(
     .await?;
     unreadable.extend(&log.unreadable());
     findings.note_log(&inspector, &unreadable);
-    Ok(LogRead { log, links, edit_history, edits })
+    let before = before.unwrap_or_else(|| PhasesBefore::of(&log));
+    Ok(LogRead { log, links, edit_history, edits, before })
 }
 
 async fn missing_privileges(

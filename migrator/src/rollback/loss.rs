@@ -12,10 +12,11 @@ use std::collections::{BTreeMap, HashMap};
 
 /// The last event that changed a value.
 #[derive(Clone, Debug)]
-struct ChangedBy {
-    position: i64,
-    recorded_at: DateTime<Utc>,
-    actor: Option<String>,
+pub(super) struct ChangedBy {
+    pub(super) position: i64,
+    pub(super) recorded_at: DateTime<Utc>,
+    pub(super) actor: Option<String>,
+    pub(super) login: Option<String>,
 }
 
 /// The facts about a phase that the fold does not have.
@@ -43,8 +44,13 @@ impl EditHistory {
     /// Applies an event of the log; `timeline` is the fold before it.
     pub(super) fn see(&mut self, event: &RawEvent<'_>, happened: &TimelineEvent, timeline: &Timeline) {
         let metadata = event.metadata();
-        let by =
-            ChangedBy { position: event.position, recorded_at: event.recorded_at, actor: metadata.actor };
+        let login = event.login.map(str::to_owned);
+        let by = ChangedBy {
+            position: event.position,
+            recorded_at: event.recorded_at,
+            actor: metadata.actor,
+            login,
+        };
         let is_derived = matches!(metadata.source.as_deref(), Some("migration" | "planner"));
         self.note(event.stream_id.into(), happened, Some(by), is_derived, Some(timeline));
     }
@@ -53,6 +59,16 @@ impl EditHistory {
     pub(super) fn apply_unrecorded(&mut self, project: ProjectId, event: &TimelineEvent, log: &FoldedLog) {
         let timeline = log.timelines.get(&project).map(|folded| &folded.timeline);
         self.note(project, event, None, false, timeline);
+    }
+
+    /// The event that created a phase; none if none did yet.
+    pub(super) fn creation(&self, project: ProjectId, phase: PhaseId) -> Option<&ChangedBy> {
+        self.phases.get(&project)?.get(&phase)?.created.as_ref()
+    }
+
+    /// The event that removed a phase; none if none did yet.
+    pub(super) fn removal(&self, phase: PhaseId) -> Option<&ChangedBy> {
+        self.removed.get(&phase)?.2.as_ref()
     }
 
     /// `timeline` is the fold before the event.
@@ -136,6 +152,7 @@ fn item(
         position: by.map(|by| by.position),
         recorded_at: by.map(|by| by.recorded_at),
         actor: by.and_then(|by| by.actor.clone()),
+        login: by.and_then(|by| by.login.clone()),
         instead: instead.to_owned(),
     }
 }

@@ -46,8 +46,9 @@ pub(super) async fn check_fit(
     }
     match migrated {
         Some(true) if shape == Shape::Legacy => {
-            wrong
-                .push("the log's last run is a migration, but the tables are in the legacy shape".to_owned());
+            wrong.push(
+                "the log's last run is a migration, but the tables are in the legacy shape; run: phaseline doctor".to_owned(),
+            );
         }
         Some(false) if shape == Shape::Timelines => {
             wrong.push(

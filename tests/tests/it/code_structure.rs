@@ -90,8 +90,11 @@ fn pages_and_reports_of_the_program_import_no_command() {
     for folder in ["cli/src/render", "cli/src/report"] {
         assert_eq!(mentions(folder, &["crate::command"], &[]), Vec::<String>::new());
     }
-    // Only main and the dispatcher use the parser; a test of the exit codes reads its help.
-    assert_eq!(mentions("cli/src", &["crate::args"], &[]), ["cli/src/command.rs", "cli/src/exit.rs"]);
+    // Only main, the dispatcher and the check of options use the parser; a test of the exit codes reads its help.
+    assert_eq!(
+        mentions("cli/src", &["crate::args"], &[]),
+        ["cli/src/command.rs", "cli/src/effect.rs", "cli/src/exit.rs"]
+    );
 }
 
 /// Whether a literal is a SQLSTATE, or the class of one: of PostgreSQL or of schema phaseline.

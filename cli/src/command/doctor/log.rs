@@ -1,6 +1,8 @@
 //! Checks of schema `phaseline`.
 
 use super::report::DoctorReport;
+use crate::render::format::moment;
+use phaseline_migrator::log::history::Run;
 use phaseline_migrator::shape::{self, Shape};
 use phaseline_store::schema::{self, SchemaDifference, version::VERSION};
 use phaseline_store::{StoreError, chain};
@@ -53,14 +55,23 @@ pub(super) async fn check(report: &mut DoctorReport, connection: &mut PgConnecti
         Ok(missing) if missing.is_empty() => {
             report.ok("roles", "phaseline_writer, phaseline_reader and phaseline_auditor exist");
         }
-        Ok(missing) => report.warn(
-            "roles",
-            format!("missing: {}; phaseline works without them", missing.join(", ")),
-            format!(
-                "An administrator can create them (psql): {}; then run: phaseline doctor --repair",
-                missing.iter().map(|role| format!("CREATE ROLE {role}")).collect::<Vec<_>>().join("; ")
-            ),
-        ),
+        Ok(missing) => {
+            let service = if missing.iter().any(|role| role == "phaseline_writer") {
+                "; without phaseline_writer `serve` does not start"
+            } else {
+                ""
+            };
+            let make: Vec<String> =
+                missing.iter().map(|role| format!("CREATE ROLE {role} NOLOGIN")).collect();
+            report.warn(
+                "roles",
+                format!("missing: {}; commands on the command line need none of them{service}", missing.join(", ")),
+                format!(
+                    "An administrator creates them: {}. Then this gives them their rights: phaseline doctor --repair",
+                    make.join("; ")
+                ),
+            );
+        }
         Err(error) => report.unchecked("roles", error),
     }
 }
@@ -142,7 +153,11 @@ async fn head(report: &mut DoctorReport, connection: &mut PgConnection, shape: S
         .await
         .map(|(runs, _)| runs)
         .unwrap_or_default();
-    let migrated = runs.iter().rfind(|run| run.completed()).is_some_and(|run| run.migrated.is_some());
+    let last = runs.iter().rfind(|run| run.completed());
+    let migrated = last.is_some_and(|run| run.migrated.is_some());
+    if let Some(last) = last.filter(|_| migrated && shape == Shape::Legacy) {
+        restored_over(report, last);
+    }
     match accepts {
         Err(StoreError::NotInstalled) => {
             report.fail("log's head", "phaseline.head has no row, so nothing can be appended", REPAIR);
@@ -167,6 +182,21 @@ async fn head(report: &mut DoctorReport, connection: &mut PgConnection, shape: S
             report.ok("log's head", format!("exists; {takes}"));
         }
     }
+}
+
+/// The tables are older than the log: a backup that has no log was restored over them, or the planner's own migration was rolled back.
+fn restored_over(report: &mut DoctorReport, last: &Run) {
+    let by = last.metadata.actor.as_deref().map_or_else(String::new, |actor| format!(" by {actor}"));
+    report.warn(
+        "log's runs",
+        format!(
+            "the last is the migration of {}{by}, but the tables are in the legacy shape: a backup without the log was restored over \
+             them, or another program moved them back",
+            moment(last.ended_at)
+        ),
+        "Until the next migration `verify` fails, since the tables are older than the log. That migration brings back the log's edits: \
+         phaseline plan. To go back without them, restore the backup into a new database, which has no log, and use that.",
+    );
 }
 
 async fn missing_roles(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {

@@ -27,12 +27,14 @@ struct DoctorCheck {
 pub(super) struct DoctorReport {
     format: &'static str,
     passed: bool,
+    /// Whether nothing is left to do.
+    healthy: bool,
     checks: Vec<DoctorCheck>,
 }
 
 impl DoctorReport {
     pub(super) const fn new() -> Self {
-        Self { format: "phaseline.doctor/1", passed: true, checks: Vec::new() }
+        Self { format: "phaseline.doctor/1", passed: true, healthy: true, checks: Vec::new() }
     }
 
     pub(super) const fn passed(&self) -> bool {
@@ -43,8 +45,9 @@ impl DoctorReport {
         self.checks.push(DoctorCheck { check, verdict: CheckResult::Ok, text: text.into(), remedy: None });
     }
 
-    /// Adds a finding that prevents nothing.
+    /// Adds a finding that prevents no check from passing.
     pub(super) fn warn(&mut self, check: &'static str, text: impl Into<String>, remedy: impl Into<String>) {
+        self.healthy = false;
         self.checks.push(DoctorCheck {
             check,
             verdict: CheckResult::Warn,
@@ -54,7 +57,7 @@ impl DoctorReport {
     }
 
     pub(super) fn fail(&mut self, check: &'static str, text: impl Into<String>, remedy: impl Into<String>) {
-        self.passed = false;
+        (self.passed, self.healthy) = (false, false);
         self.checks.push(DoctorCheck {
             check,
             verdict: CheckResult::Fail,
@@ -81,12 +84,16 @@ impl DoctorReport {
                 page.line(format_args!("{:24}→ {}", "", clean(remedy)));
             }
         }
-        let failed = self.checks.iter().filter(|line| line.verdict == CheckResult::Fail).count() as u64;
-        if failed == 0 {
-            page.gap().line(format_args!("{GOOD}HEALTHY{GOOD:#}"));
-        } else {
-            page.gap().line(format_args!("{BAD}{}{BAD:#}", plural(failed, "PROBLEM").to_uppercase()));
-        }
+        let number = |of: CheckResult| self.checks.iter().filter(|line| line.verdict == of).count() as u64;
+        let (failed, warned) = (number(CheckResult::Fail), number(CheckResult::Warn));
+        let warnings = plural(warned, "WARNING").to_uppercase();
+        let verdict = match (failed, warned) {
+            (0, 0) => format!("{GOOD}HEALTHY{GOOD:#}"),
+            (0, _) => format!("{NOTE}{warnings}{NOTE:#}"),
+            (_, 0) => format!("{BAD}{}{BAD:#}", plural(failed, "PROBLEM").to_uppercase()),
+            _ => format!("{BAD}{}{BAD:#}, {warnings}", plural(failed, "PROBLEM").to_uppercase()),
+        };
+        page.gap().line(verdict);
         page.into_text()
     }
 }

@@ -2,10 +2,12 @@
 
 use super::report::DoctorReport;
 use phaseline_migrator::anomaly::Code;
+use phaseline_migrator::definition::MissingPrivilege;
+use phaseline_migrator::plan::missing_grants;
 use phaseline_migrator::shape::{self, FoundShape, LEGACY_REVISION, Shape, TIMELINE_REVISION};
-use phaseline_migrator::{MigratorError, definition, status};
-use phaseline_projections::planner_schema::{find_changes, in_words};
-use sqlx::{Connection, PgConnection};
+use phaseline_migrator::status;
+use phaseline_projections::planner_schema::{self, find_changes};
+use sqlx::PgConnection;
 
 /// The schema where runs build tables: inside a transaction, so other sessions never see it.
 const SHADOW: &str = "phaseline_shadow";
@@ -48,17 +50,7 @@ pub(super) async fn check(report: &mut DoctorReport, connection: &mut PgConnecti
         }
     };
     if shape != Shape::Unknown {
-        match missing_privileges(connection).await {
-            Ok(missing) if missing.is_empty() => {
-                report.ok("privileges", "this role may migrate and roll back")
-            }
-            Ok(missing) => report.warn(
-                "privileges",
-                format!("this role may not migrate or roll back: {}", missing.join("; ")),
-                "Grant them, or migrate as the tables' owner. Plan, verify and status need SELECT only.",
-            ),
-            Err(error) => report.unchecked("privileges", error),
-        }
+        privileges(report, connection).await;
         match phaseline_projections::ownership(connection).await {
             Ok(found) if found.dangers.is_empty() => report.ok("owners", found.to_string()),
             Ok(found) => {
@@ -99,7 +91,7 @@ async fn check_columns(report: &mut DoctorReport, connection: &mut PgConnection,
         Some(newer) => format!("revision {newer}, newer than the last known one, {TIMELINE_REVISION}"),
         None => format!("revision {TIMELINE_REVISION}"),
     };
-    match find_changes(connection).await.map(|changes| in_words(&changes)) {
+    match find_changes(connection).await.map(|changes| planner_schema::in_words(&changes)) {
         Ok(None) => report.ok("shape", format!("{}, {revision}", found.shape)),
         Ok(Some(changes)) => report.fail(
             "shape",
@@ -110,14 +102,36 @@ async fn check_columns(report: &mut DoctorReport, connection: &mut PgConnection,
     }
 }
 
-async fn missing_privileges(connection: &mut PgConnection) -> Result<Vec<String>, MigratorError> {
-    let mut transaction = connection.begin().await?;
-    let mut tables = Vec::new();
-    for table in ["project_phases", "resource_assignments"] {
-        tables.extend(definition::capture(&mut transaction, "public", table).await?);
+/// The privileges for runs, and those for the steps beside them.
+async fn privileges(report: &mut DoctorReport, connection: &mut PgConnection) {
+    let missing = match missing_grants(connection).await {
+        Ok(missing) => missing,
+        Err(error) => return report.unchecked("privileges", error),
+    };
+    if missing.for_runs.is_empty() {
+        report.ok("privileges", "this role may migrate and roll back");
+    } else {
+        let remedy =
+            format!("{} Plan, verify and status need SELECT only.", for_an_administrator(&missing.for_runs));
+        let reasons = in_words(&missing.for_runs);
+        report.warn("privileges", format!("this role may not migrate or roll back: {reasons}"), remedy);
     }
-    let tables: Vec<_> = tables.iter().collect();
-    let missing = definition::missing_privileges(&mut transaction, None, SHADOW, &tables).await?;
-    transaction.rollback().await?;
-    Ok(missing.iter().map(ToString::to_string).collect())
+    if !missing.for_other_steps.is_empty() {
+        let remedy = for_an_administrator(&missing.for_other_steps);
+        report.warn("other steps", in_words(&missing.for_other_steps), remedy);
+    }
+}
+
+fn in_words(missing: &[MissingPrivilege]) -> String {
+    missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn for_an_administrator(missing: &[MissingPrivilege]) -> String {
+    let mut statements: Vec<&str> = Vec::new();
+    for MissingPrivilege { statement, .. } in missing {
+        if !statements.contains(&statement.as_str()) {
+            statements.push(statement);
+        }
+    }
+    format!("An administrator of the database grants them: {}.", statements.join("; "))
 }

@@ -61,12 +61,15 @@ impl Shell {
         let mut renamed = vec![
             (data, "~/.local/share/phaseline"),
             (format!(" on {}:", host.trim()), " on desk:"),
+            (format!(" on {}, login ", host.trim()), " on desk, login "),
             (format!(" on {} by ", host.trim()), " on desk by "),
             (format!(" on {} ended ", host.trim()), " on desk ended "),
         ];
         if let Some(database) = &database {
             command.env("DATABASE_URL", database.url());
             renamed.push((format!("127.0.0.1:{}", cluster.port()), "db:5432"));
+            let connection = format!("\"host\":\"127.0.0.1\",\"port\":{}", cluster.port());
+            renamed.push((connection, "\"host\":\"db\",\"port\":5432"));
             renamed.push((database.name().to_owned(), "planner"));
         }
         let mut child = command
