@@ -17,8 +17,9 @@ help: ## List the tasks
 
 .PHONY: demo
 demo: setup ## Build phaseline and show its work on a sample database
-	cargo build --release --locked -p phaseline
-	"$(target)/release/phaseline" demo
+	@echo "demo: building phaseline without optimisation, the first time about three minutes on two cores; the demo itself takes seconds"
+	cargo build --profile quick --locked -p phaseline
+	"$(target)/quick/phaseline" demo
 
 .PHONY: test
 test: ## Run every test; ARGS='-p phaseline-store append' runs some; PG=18 runs them on that major version
