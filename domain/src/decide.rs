@@ -15,6 +15,7 @@
 mod dates;
 mod project_dates;
 mod replace;
+mod room;
 
 pub use project_dates::{Following, decide_following};
 

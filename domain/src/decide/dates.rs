@@ -4,6 +4,7 @@
 //! No phase may lose all its days that way (be swallowed), nor days in its middle (be split), nor its place in the
 //! order.
 
+use super::room::{Beside, gives_first_days, gives_last_days, overlap_violation};
 use super::{created, resized};
 use crate::event::PhaseRemoved;
 use crate::rule::{self, Draft, phase, request, set};
@@ -29,7 +30,13 @@ pub(super) fn create(
         let mut broken = Vec::new();
         let days_are_good = phase::of_days(project, &new).is_empty();
         if days_are_good {
-            broken.extend(drafts.iter().filter_map(|other| overlap_violation(&new, other, true, true)));
+            let last = drafts.len().saturating_sub(1);
+            broken.extend(
+                drafts
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(i, other)| overlap_violation(&new, other, Beside::of_new(i, last))),
+            );
         }
         if !days_are_good || !broken.is_empty() {
             broken.extend(phase::violations(project, &new));
@@ -81,10 +88,10 @@ pub(super) fn resize(
         let own = phase::of_days(project, &requested);
         if own.is_empty() {
             let others = drafts.iter().enumerate().filter(|(i, _)| *i != at);
-            broken.extend(
-                others
-                    .filter_map(|(i, other)| overlap_violation(&requested, other, i + 1 == at, i == at + 1)),
-            );
+            broken
+                .extend(others.filter_map(|(i, other)| {
+                    overlap_violation(&requested, other, Beside::of_resized(i, at))
+                }));
         }
         broken.extend(own);
         Refusal::unless_empty(broken)?;
@@ -152,36 +159,6 @@ pub(super) fn reorder(timeline: &Timeline, order: &[PhaseId]) -> Result<Vec<Time
     }
     Refusal::unless_empty(rule::validate(project, &drafts))?;
     resized(timeline.phases(), &drafts)
-}
-
-/// V5, if the other phase cannot make room by giving up days at one of the permitted edges.
-fn overlap_violation(
-    requested: &Draft<'_>,
-    other: &Draft<'_>,
-    may_give_last: bool,
-    may_give_first: bool,
-) -> Option<Violation> {
-    if (may_give_last && gives_last_days(other, requested))
-        || (may_give_first && gives_first_days(other, requested))
-    {
-        return None;
-    }
-    let (a, b) = if other.place() <= requested.place() { (other, requested) } else { (requested, other) };
-    set::no_overlap(a, b)
-}
-
-/// Whether the other phase makes room by ending earlier.
-fn gives_last_days(other: &Draft<'_>, requested: &Draft<'_>) -> bool {
-    other.start_date < requested.start_date
-        && requested.start_date <= other.end_date
-        && other.end_date <= requested.end_date
-}
-
-/// Whether the other phase makes room by starting later.
-fn gives_first_days(other: &Draft<'_>, requested: &Draft<'_>) -> bool {
-    requested.start_date <= other.start_date
-        && other.start_date <= requested.end_date
-        && requested.end_date < other.end_date
 }
 
 fn position(timeline: &Timeline, id: PhaseId) -> usize {
