@@ -192,6 +192,11 @@ fn port_of(host: &str) -> Option<&str> {
     after.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.is_empty())
 }
 
+/// The parameters of a keyword string; none if it is not one.
+pub(crate) fn parameters(text: &str) -> Option<std::collections::BTreeMap<String, String>> {
+    keywords::of_string(text).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

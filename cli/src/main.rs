@@ -139,7 +139,12 @@ async fn work(cli: Cli, output: &Arc<Output>) -> Result<Exit, Failure> {
     interrupt
         .listen(Arc::clone(output))
         .map_err(|error| Failure::unexpected(format!("the signal handlers cannot be installed: {error}")))?;
-    let context = Context { global: cli.global, output: Arc::clone(output), interrupt: interrupt.clone() };
+    let context = Context {
+        writes: effect::writes(&cli.command),
+        global: cli.global,
+        output: Arc::clone(output),
+        interrupt: interrupt.clone(),
+    };
     tokio::select! {
         done = command::run(&context, &cli.command) => done,
         () = interrupt.cancelled() => Err(Failure::interrupted()),

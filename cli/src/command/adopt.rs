@@ -47,6 +47,13 @@ pub(crate) struct AdoptArgs {
     reason: ReasonArgs,
 }
 
+impl AdoptArgs {
+    /// Whether it writes.
+    pub(crate) const fn writes(&self) -> bool {
+        !self.dry_run
+    }
+}
+
 /// The rows of an adoption.
 const ROWS: Rows = Rows::of("projects", "phaseline.adopt.project/1");
 
