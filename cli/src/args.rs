@@ -28,7 +28,7 @@ Exit codes:
   6  verification failed, drift, or an event cannot be read
   7  the rollback would lose data
   8  interrupted, or the tables could not be locked in time: run it again
-  9  no database
+  9  no database, or a standby for a command that writes
 
 JSON: with --json each command prints exactly one object on stdout, versioned by its \"format\":
   phaseline.plan/1, phaseline.migrate/1, phaseline.verify/1, phaseline.rollback/1, phaseline.status/1,

@@ -3,11 +3,9 @@
 
 mod file;
 mod key;
-mod units;
 mod values;
 
 pub(crate) use key::KEYS;
-pub(crate) use units::duration;
 pub(crate) use values::{Config, LogFormat, ValueOrigin, unfit};
 
 use clap::Args;

@@ -13,6 +13,8 @@ pub(crate) struct Context {
     pub(crate) global: GlobalArgs,
     pub(crate) output: Arc<Output>,
     pub(crate) interrupt: Interrupt,
+    /// Whether the command writes to the database.
+    pub(crate) writes: bool,
 }
 
 impl Context {
@@ -27,7 +29,12 @@ impl Context {
         if let Some(place) = self.output.place() {
             output.set_place(place);
         }
-        Self { global: self.global.clone(), output: Arc::new(output), interrupt: self.interrupt.clone() }
+        Self {
+            global: self.global.clone(),
+            output: Arc::new(output),
+            interrupt: self.interrupt.clone(),
+            writes: self.writes,
+        }
     }
 
     /// The database of the command, for people; empty before it is known.

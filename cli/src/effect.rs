@@ -1,4 +1,4 @@
-//! Refuses global options, given on the command line, that the command has no use for. The environment is for all commands, and its
+//! What a command does with the database and with global options. Refuses global options, given on the command line, that the command has no use for. The environment is for all commands, and its
 //! variables are ignored by those that do not need them.
 
 use crate::args::{Cli, Command};
@@ -61,6 +61,31 @@ fn leaf(matches: &ArgMatches) -> (String, &ArgMatches) {
 
 const fn uses_database(command: &Command) -> bool {
     !matches!(command, Command::Token(_) | Command::Demo(_) | Command::Completions(_) | Command::Man(_))
+}
+
+/// Whether the command writes to the given database.
+pub(crate) const fn writes(command: &Command) -> bool {
+    match command {
+        Command::Migrate(_) | Command::Phase(_) | Command::Sample(_) | Command::Rehearse(_) => true,
+        Command::Rollback(args) => !args.dry_run,
+        Command::Timeline(args) => args.writes(),
+        Command::Adopt(args) => args.writes(),
+        Command::Drift(args) => args.writes(),
+        Command::Rebuild(args) => args.writes(),
+        Command::Quarantine(args) => args.writes(),
+        Command::Doctor(args) => args.writes(),
+        Command::Upgrade(args) => args.writes(),
+        Command::Plan(_)
+        | Command::Verify(_)
+        | Command::Status(_)
+        | Command::History(_)
+        | Command::Serve(_)
+        | Command::Token(_)
+        | Command::Config(_)
+        | Command::Demo(_)
+        | Command::Completions(_)
+        | Command::Man(_) => false,
+    }
 }
 
 /// Whether the command records an actor, or would without `--dry-run`; `history` shows one actor's events.

@@ -28,7 +28,7 @@ pub(crate) enum Exit {
     /// Interrupted, and can be run again: a signal, a lost connection, or tables that could not be locked in time (users
     /// hold them, not a run, so waiting and running again is the remedy).
     Interrupted = 8,
-    /// No database: it cannot be reached, or PostgreSQL is not installed.
+    /// No database: it cannot be reached, PostgreSQL is not installed, or the server is a standby and the command writes.
     NoDatabase = 9,
 }
 

@@ -1,6 +1,6 @@
 //! The program `phaseline`: commands, progress, exit codes.
 //!
-//! - [`args`] is the command line, [`command`] has the commands, [`render`] the text that they print.
+//! - [`args`] is the command line, [`argument`] parses its values, [`command`] has the commands, [`render`] the text that they print.
 //! - [`execute`] runs one command on a timeline, [`log_reads`] has the reads of the log that several commands need.
 //! - [`effect`] refuses global options that a command does not use.
 //! - [`exit`] has the exit codes; [`failure`] maps every error to one of them, with a remedy.
@@ -9,13 +9,13 @@
 //! - [`target`] resolves the database: the given one, or a private server's.
 
 mod args;
+mod argument;
 mod as_of;
 mod backup;
 mod command;
 mod config;
 mod context;
 mod database_url;
-mod digest;
 mod effect;
 mod execute;
 mod exit;
@@ -139,7 +139,12 @@ async fn work(cli: Cli, output: &Arc<Output>) -> Result<Exit, Failure> {
     interrupt
         .listen(Arc::clone(output))
         .map_err(|error| Failure::unexpected(format!("the signal handlers cannot be installed: {error}")))?;
-    let context = Context { global: cli.global, output: Arc::clone(output), interrupt: interrupt.clone() };
+    let context = Context {
+        writes: effect::writes(&cli.command),
+        global: cli.global,
+        output: Arc::clone(output),
+        interrupt: interrupt.clone(),
+    };
     tokio::select! {
         done = command::run(&context, &cli.command) => done,
         () = interrupt.cancelled() => Err(Failure::interrupted()),

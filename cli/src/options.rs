@@ -1,5 +1,6 @@
 //! Options that several commands share.
 
+use crate::argument;
 use crate::output::OutputFormat;
 use clap::{Args, ValueEnum};
 use phaseline_domain::legacy::Boundary;
@@ -58,7 +59,7 @@ pub(crate) struct GlobalArgs {
     pub(crate) actor: Option<String>,
     /// Work with a superuser's rights even if roles without them own tables; code of these roles could then run with those rights
     #[arg(long, global = true, env = "PHASELINE_ALLOW_SUPERUSER", hide_env_values = true,
-          value_parser = clap::builder::BoolishValueParser::new())]
+          value_parser = argument::boolean)]
     pub(crate) allow_superuser: bool,
 }
 
@@ -81,13 +82,13 @@ pub(crate) struct ReasonArgs {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunArgs {
     /// The digest of the expected plan; exits with 4 if data or options differ
-    #[arg(long, value_name = "DIGEST", value_parser = crate::digest::digest)]
+    #[arg(long, value_name = "DIGEST", value_parser = argument::digest)]
     pub(crate) plan: Option<String>,
     /// First back up the whole database to this file with `pg_dump` (custom format, for `pg_restore`)
     #[arg(long, value_name = "FILE")]
     pub(crate) backup: Option<PathBuf>,
     /// Total time to wait for the tables' locks; users can work between the attempts
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = argument::seconds)]
     pub(crate) lock_timeout: u64,
     /// Give each project without phases a default phase without a budget, instead of refusing it
     #[arg(long)]

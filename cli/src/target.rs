@@ -1,6 +1,7 @@
 //! The database that a command uses: the given one, or the private server's.
 
 mod private;
+mod standby;
 
 use crate::context::Context;
 use crate::database_url::DatabaseUrl;
@@ -53,6 +54,8 @@ pub(crate) struct Target {
     allow_superuser: bool,
     /// Names the database in what it prints.
     output: Option<Arc<Output>>,
+    /// Whether the command writes, which a standby refuses.
+    writes: bool,
 }
 
 impl Target {
@@ -77,7 +80,7 @@ impl Target {
             }
         };
         let target = target.allowing_superuser(global.allow_superuser).with_pooler(global)?;
-        Ok(target.printing_to(&context.output))
+        Ok(Self { writes: context.writes, ..target }.printing_to(&context.output))
     }
 
     /// The same database, named in what this output prints.
@@ -176,6 +179,7 @@ impl Target {
             direct_pooling: OnceCell::new(),
             allow_superuser: false,
             output: None,
+            writes: false,
         }
     }
 
@@ -281,6 +285,7 @@ impl Target {
         };
         let sessions = self.open(&format!("phaseline {purpose}"), settings).await?;
         let mut session = sessions.begin().await?;
+        self.refuse_standby(&mut session, &self.url).await?;
         self.refuse_excess_rights(&mut session).await?;
         Ok(Reading::Pooled(session))
     }
@@ -330,12 +335,18 @@ impl Target {
         let purpose = format!("phaseline {purpose}");
         match tokio::time::timeout(CONNECT_TIMEOUT, database.connect(&purpose)).await {
             Ok(Ok(mut connection)) => {
+                self.refuse_standby(&mut connection, url).await?;
                 self.refuse_excess_rights(&mut connection).await?;
                 Ok(connection)
             }
             Ok(Err(error)) => Err(Failure::no_connection(&url.place(), &error)),
             Err(_) => Err(Failure::no_connection(&url.place(), &timed_out())),
         }
+    }
+
+    /// Before everything else: a command that writes would fail at its end, after its question.
+    async fn refuse_standby(&self, connection: &mut PgConnection, url: &DatabaseUrl) -> Result<(), Failure> {
+        if self.writes { standby::refuse(connection, url).await } else { Ok(()) }
     }
 
     async fn refuse_excess_rights(&self, connection: &mut PgConnection) -> Result<(), Failure> {
@@ -361,6 +372,7 @@ impl Target {
     }
 
     async fn check_for_commands(&self, connection: &mut PgConnection) -> Result<(), Failure> {
+        self.refuse_standby(connection, &self.url).await?;
         self.refuse_excess_rights(connection).await?;
         refuse_foreign_code_for_commands(connection).await?;
         version::refuse_newer(connection).await?;

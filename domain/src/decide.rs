@@ -16,6 +16,7 @@ mod dates;
 mod phase_events;
 mod project_dates;
 mod replace;
+mod room;
 
 pub use project_dates::{Following, decide_following};
 

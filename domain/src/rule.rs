@@ -4,12 +4,14 @@
 //! does not stop at the first broken rule: a refusal has all violations.
 
 mod draft;
+mod obstacle;
 pub(crate) mod phase;
 pub(crate) mod request;
 pub(crate) mod set;
 mod violation;
 
 pub use draft::{Draft, DraftBudget};
+pub use obstacle::Obstacle;
 pub use violation::{Refusal, Rule, Violation};
 
 use crate::DateRange;

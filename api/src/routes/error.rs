@@ -107,6 +107,18 @@ pub(crate) fn field_errors(
     (first, violations.len().saturating_sub(MOST_FAULTS))
 }
 
+/// The same with the obstacles, which the planner's own messages lack.
+pub(crate) fn explained_errors(
+    violations: &[Violation],
+    new_phase_ids: &BTreeSet<PhaseId>,
+) -> (Vec<FieldError>, usize) {
+    let (mut errors, more) = field_errors(violations, new_phase_ids);
+    for (error, violation) in errors.iter_mut().zip(violations) {
+        error.message = violation.explained();
+    }
+    (errors, more)
+}
+
 fn field_error(violation: &Violation, new_phase_ids: &BTreeSet<PhaseId>) -> FieldError {
     FieldError {
         field: Some(violation.field.to_owned()),
@@ -187,8 +199,9 @@ impl IntoResponse for ProblemError {
             RouteFailure::Rules(violations) => match violations.first() {
                 Some(first) if first.rule == Rule::TimelineOpen => no_timeline().into_response(),
                 first => {
-                    let detail = first.map(|first| first.message.clone()).unwrap_or_default();
-                    let (errors, more) = violations.errors();
+                    let detail = first.map(Violation::explained).unwrap_or_default();
+                    let (errors, more) =
+                        explained_errors(violations.refusal.violations(), &violations.new_phase_ids);
                     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "rule", "Refused by a rule", detail)
                         .errors(errors)
                         .more_errors(more)

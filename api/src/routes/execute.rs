@@ -174,6 +174,7 @@ pub(crate) fn store_failure(
                 field: Rule::PhaseIdUnused.field(),
                 message: format!("Phase with ID {id} already exists"),
                 phase_id: Some(id),
+                obstacle: None,
             });
             RouteFailure::Rules(Box::new(RuleViolations { refusal, new_phase_ids }))
         }

@@ -2,7 +2,7 @@
 
 mod request;
 
-use super::error::{ProblemError, field_errors};
+use super::error::{ProblemError, explained_errors};
 use super::headers::TimelineVersion;
 use super::money::MoneyText;
 use super::opening::preview_or_open;
@@ -175,7 +175,7 @@ impl PreviewResponse {
     fn of(preview: &phaseline_store::Preview, days: &AssignmentDays) -> Self {
         let (before, after) = (&preview.before.timeline, &preview.after);
         let broken = preview.events.as_ref().err().map(|refusal| refusal.violations()).unwrap_or_default();
-        let (errors, more_errors) = field_errors(broken, &BTreeSet::new());
+        let (errors, more_errors) = explained_errors(broken, &BTreeSet::new());
         Self {
             valid: broken.is_empty(),
             errors,

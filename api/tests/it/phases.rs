@@ -36,6 +36,20 @@ async fn a_new_phase_takes_its_days_from_its_neighbours() {
 }
 
 #[tokio::test]
+async fn a_refused_overlap_has_what_to_do_first() {
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let phase = &fixture.phases(&project).await[0];
+    let (start, end) = (day(&phase["start_date"], 1), day(&phase["end_date"], -1));
+    let body = json!({ "name": "Middle", "start_date": start, "end_date": end });
+    let problem = fixture.post(&format!("/projects/{project}/phases"), &body).send().await.is(422).json();
+    let detail = problem["detail"].as_str().unwrap();
+    let shorter = format!("first shorten it to {} to {end}", phase["start_date"].as_str().unwrap());
+    assert!(detail.contains("cannot be split; ") && detail.ends_with(&shorter), "{problem}");
+    assert_eq!(problem["errors"][0]["message"], problem["detail"]);
+}
+
+#[tokio::test]
 async fn money_is_text_on_our_own_routes() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;

@@ -1,5 +1,6 @@
 //! `phaseline adopt`: records rows of `project_phases` that other programs wrote.
 
+use crate::argument;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -34,7 +35,7 @@ Examples:
   phaseline adopt --repair                   projects without a phase get a \"Default Phase\" over their dates")]
 pub(crate) struct AdoptArgs {
     /// Only these projects (default: all without timeline)
-    #[arg(value_name = "PROJECT")]
+    #[arg(value_name = "PROJECT", value_parser = argument::id::<ProjectId>)]
     projects: Vec<ProjectId>,
     /// Give projects without phases a default phase over their dates, without budget
     #[arg(long)]
@@ -44,6 +45,13 @@ pub(crate) struct AdoptArgs {
     dry_run: bool,
     #[command(flatten)]
     reason: ReasonArgs,
+}
+
+impl AdoptArgs {
+    /// Whether it writes.
+    pub(crate) const fn writes(&self) -> bool {
+        !self.dry_run
+    }
 }
 
 /// The rows of an adoption.

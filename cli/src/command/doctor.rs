@@ -38,6 +38,13 @@ pub(crate) struct DoctorArgs {
     deep: bool,
 }
 
+impl DoctorArgs {
+    /// Whether it writes.
+    pub(crate) const fn writes(&self) -> bool {
+        self.repair
+    }
+}
+
 pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Failure> {
     let mut report = DoctorReport::new();
     let target = match Target::resolve(context).await {

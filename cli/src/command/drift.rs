@@ -1,5 +1,6 @@
 //! `phaseline drift`: differences between the planner's tables and the log, and their repair.
 
+use crate::argument;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -40,7 +41,7 @@ Examples:
   phaseline drift --repair all --yes")]
 pub(crate) struct DriftArgs {
     /// Only this project
-    #[arg(conflicts_with = "repair")]
+    #[arg(conflicts_with = "repair", value_parser = argument::id::<ProjectId>)]
     project: Option<ProjectId>,
     /// Repair the rows of this project, or of all
     #[arg(long, value_name = "PROJECT|all")]
@@ -78,7 +79,7 @@ impl FromStr for RepairTarget {
         if text == "all" {
             return Ok(Self::All);
         }
-        text.parse().map(Self::One).map_err(|error| format!("neither a project's id nor `all`: {error}"))
+        argument::id(text).map(Self::One).map_err(|error| format!("neither `all` nor a project: {error}"))
     }
 }
 

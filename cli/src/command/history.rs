@@ -1,5 +1,6 @@
 //! `phaseline history`: actor, change, time and reason of every event.
 
+use crate::argument;
 use crate::as_of::AsOfArgs;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -31,9 +32,10 @@ Examples:
   phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --output jsonl | jq -r 'select(.reason) | .words'")]
 pub(crate) struct HistoryArgs {
     /// The project's id
+    #[arg(value_parser = argument::id::<ProjectId>)]
     project: ProjectId,
     /// Only events about this phase
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = argument::id::<PhaseId>)]
     phase: Option<PhaseId>,
     /// Only events by this actor, or with this login
     // The id of the global option, which it replaces here.

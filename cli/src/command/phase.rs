@@ -1,5 +1,6 @@
 //! `phaseline phase`: commands about one phase.
 
+use crate::argument;
 use crate::context::Context;
 use crate::execute::execute;
 use crate::exit::Exit;
@@ -56,8 +57,10 @@ impl From<NeighboursArg> for Neighbours {
 #[derive(Args, Debug)]
 struct DatesArgs {
     /// The first date
+    #[arg(value_parser = argument::date)]
     start: NaiveDate,
     /// The last date, inclusive
+    #[arg(value_parser = argument::date)]
     end: NaiveDate,
 }
 
@@ -75,6 +78,7 @@ Example:
   phaseline phase create 6f9619ff-8b86-d011-b42d-00c04fc964ff 'Testing' 2026-05-01 2026-05-31 --expense 12000")]
 struct CreateArgs {
     /// The project's id
+    #[arg(value_parser = argument::id::<ProjectId>)]
     project: ProjectId,
     /// The name, at most 100 characters
     name: String,
@@ -84,13 +88,13 @@ struct CreateArgs {
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
     /// The capital budget
-    #[arg(long, value_name = "AMOUNT", default_value = "0", allow_negative_numbers = true)]
+    #[arg(long, value_name = "AMOUNT", default_value = "0", allow_negative_numbers = true, value_parser = argument::amount)]
     capital: Decimal,
     /// The expense budget
-    #[arg(long, value_name = "AMOUNT", default_value = "0", allow_negative_numbers = true)]
+    #[arg(long, value_name = "AMOUNT", default_value = "0", allow_negative_numbers = true, value_parser = argument::amount)]
     expense: Decimal,
     /// The phase's id (default: a random one)
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = argument::id::<PhaseId>)]
     id: Option<PhaseId>,
     #[command(flatten)]
     neighbours: NeighboursArgs,
@@ -105,6 +109,7 @@ Example:
   phaseline phase resize 1b4e28ba-2fa1-11d2-883f-0016d3cca427 2026-03-01 2026-04-30 --neighbours refuse")]
 struct ResizeArgs {
     /// The phase's id
+    #[arg(value_parser = argument::id::<PhaseId>)]
     phase: PhaseId,
     #[command(flatten)]
     dates: DatesArgs,
@@ -121,6 +126,7 @@ Example:
   phaseline phase rename 1b4e28ba-2fa1-11d2-883f-0016d3cca427 'Detailed design'")]
 struct RenameArgs {
     /// The phase's id
+    #[arg(value_parser = argument::id::<PhaseId>)]
     phase: PhaseId,
     /// The name, at most 100 characters
     name: String,
@@ -136,6 +142,7 @@ Examples:
   phaseline phase describe 1b4e28ba-2fa1-11d2-883f-0016d3cca427 --clear")]
 struct DescribeArgs {
     /// The phase's id
+    #[arg(value_parser = argument::id::<PhaseId>)]
     phase: PhaseId,
     /// The description, at most 500 characters
     #[arg(required_unless_present = "clear")]
@@ -154,12 +161,13 @@ Example:
   phaseline phase budget 1b4e28ba-2fa1-11d2-883f-0016d3cca427 50000 12500.50 --reason 'second offer'")]
 struct BudgetArgs {
     /// The phase's id
+    #[arg(value_parser = argument::id::<PhaseId>)]
     phase: PhaseId,
     /// The capital budget
-    #[arg(allow_negative_numbers = true)]
+    #[arg(allow_negative_numbers = true, value_parser = argument::amount)]
     capital: Decimal,
     /// The expense budget
-    #[arg(allow_negative_numbers = true)]
+    #[arg(allow_negative_numbers = true, value_parser = argument::amount)]
     expense: Decimal,
     #[command(flatten)]
     reason: ReasonArgs,
@@ -172,6 +180,7 @@ Example:
   phaseline phase remove 1b4e28ba-2fa1-11d2-883f-0016d3cca427 --reason 'merged into the design'")]
 struct RemoveArgs {
     /// The phase's id
+    #[arg(value_parser = argument::id::<PhaseId>)]
     phase: PhaseId,
     #[command(flatten)]
     neighbours: NeighboursArgs,
@@ -258,5 +267,9 @@ pub(crate) async fn run(context: &Context, args: &PhaseArgs) -> Result<Exit, Fai
 /// The project of an existing or a removed phase; the command on its timeline refuses a removed one.
 async fn project_of(connection: &mut PgConnection, phase: PhaseId) -> Result<ProjectId, Failure> {
     let found = planner_view::past_project_of(connection, phase, |_| true).await?;
-    found.ok_or_else(|| Failure::refused("not_found", format!("Phase with ID {phase} not found")))
+    found.ok_or_else(|| {
+        Failure::refused("not_found", format!("Phase with ID {phase} not found")).remedy(
+            "Check the id: `phaseline timeline show PROJECT` lists a project's phases with their ids.",
+        )
+    })
 }

@@ -1,5 +1,6 @@
 //! `phaseline quarantine`: lists unreadable events and leaves them out.
 
+use crate::argument;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -62,9 +63,11 @@ Examples:
   phaseline quarantine skip 6f9619ff-8b86-d011-b42d-00c04fc964ff --all --reason 'written by a test'")]
 struct SkipArgs {
     /// The project's id; for an event of a run, the run's id
+    #[arg(value_parser = argument::id::<Uuid>)]
     project: Uuid,
     /// The event's position in the log; may be given several times
-    #[arg(long, value_name = "N", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(long, value_name = "N", required_unless_present = "all", conflicts_with = "all",
+          value_parser = argument::position)]
     position: Vec<i64>,
     /// All events of the project that cannot be read
     #[arg(long)]

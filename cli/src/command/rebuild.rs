@@ -1,5 +1,6 @@
 //! `phaseline rebuild`: compares `project_phases` with the whole log, and repairs it.
 
+use crate::argument;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -42,16 +43,21 @@ pub(crate) struct RebuildArgs {
     #[arg(long)]
     check: bool,
     /// Only this project: reads its stream only
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = argument::id::<ProjectId>)]
     project: Option<ProjectId>,
     /// Number of connections that read the log [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_JOBS)), conflicts_with = "project")]
+    #[arg(long, value_name = "N", value_parser = jobs, conflicts_with = "project")]
     jobs: Option<u16>,
     /// Delete unknown rows of projects that have a timeline
     #[arg(long, conflicts_with = "check")]
     delete_unknown: bool,
     #[command(flatten)]
     reason: ReasonArgs,
+}
+
+/// Parses a number of connections.
+fn jobs(text: &str) -> Result<u16, String> {
+    argument::number_to(text, MOST_JOBS)
 }
 
 impl RebuildArgs {

@@ -1,5 +1,6 @@
 //! `phaseline rollback`: computes the legacy tables from the log.
 
+use crate::argument;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -42,10 +43,10 @@ pub(crate) struct RollbackArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Accept the loss of values that the legacy shape cannot hold: the digest that --dry-run shows
-    #[arg(long, value_name = "DIGEST", value_parser = crate::digest::digest)]
+    #[arg(long, value_name = "DIGEST", value_parser = argument::digest)]
     pub(crate) accept_loss: Option<String>,
     /// Total time to wait for the tables' locks; users can work between the attempts
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = argument::seconds)]
     pub(crate) lock_timeout: u64,
     #[command(flatten)]
     pub(crate) reason: ReasonArgs,

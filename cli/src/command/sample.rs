@@ -1,5 +1,6 @@
 //! `phaseline sample`: generates a legacy database.
 
+use crate::argument;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -22,13 +23,13 @@ Examples:
   phaseline sample --projects 10000 --assignments 1000000 --seed 7")]
 pub(crate) struct SampleArgs {
     /// Number of projects
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value = "100", value_parser = argument::count::<u32>)]
     pub(crate) projects: u32,
     /// Number of assignments over all projects
-    #[arg(long, value_name = "M", default_value_t = 2_000)]
+    #[arg(long, value_name = "M", default_value = "2000", value_parser = argument::count::<u64>)]
     pub(crate) assignments: u64,
     /// Seed of the random choices
-    #[arg(long, value_name = "S", default_value_t = 1)]
+    #[arg(long, value_name = "S", default_value = "1", value_parser = argument::count::<u64>)]
     pub(crate) seed: u64,
 }
 

@@ -118,7 +118,7 @@ fn files() -> Option<usize> {
 
 /// Binds the address. Without tokens it must be a loopback address.
 async fn listen(config: &Config, settings: &Settings) -> Result<TcpListener, Failure> {
-    let (text, value) = config.listen();
+    let (text, value) = config.listen()?;
     let addresses: Vec<SocketAddr> = match tokio::net::lookup_host(&text).await {
         Ok(addresses) => addresses.collect(),
         Err(error) => {

@@ -1,5 +1,6 @@
 //! `phaseline timeline`: shows, opens and reschedules a project's timeline.
 
+use crate::argument;
 use crate::as_of::AsOfArgs;
 use crate::context::Context;
 use crate::execute::execute;
@@ -54,6 +55,7 @@ Examples:
   phaseline timeline show 6f9619ff-8b86-d011-b42d-00c04fc964ff --at 4711")]
 struct TimelineShowArgs {
     /// The project's id
+    #[arg(value_parser = argument::id::<ProjectId>)]
     project: ProjectId,
     #[command(flatten)]
     moment: AsOfArgs,
@@ -66,6 +68,7 @@ Example:
   phaseline timeline open 6f9619ff-8b86-d011-b42d-00c04fc964ff --reason 'new project'")]
 struct OpenArgs {
     /// The project's id; its dates come from its row in public.projects
+    #[arg(value_parser = argument::id::<ProjectId>)]
     project: ProjectId,
     #[command(flatten)]
     reason: ReasonArgs,
@@ -79,12 +82,13 @@ Examples:
   phaseline timeline reschedule 6f9619ff-8b86-d011-b42d-00c04fc964ff --from-table  after another program changed public.projects")]
 struct RescheduleArgs {
     /// The project's id
+    #[arg(value_parser = argument::id::<ProjectId>)]
     project: ProjectId,
     /// The first date
-    #[arg(required_unless_present = "from_table", conflicts_with = "from_table")]
+    #[arg(required_unless_present = "from_table", conflicts_with = "from_table", value_parser = argument::date)]
     start: Option<NaiveDate>,
     /// The last date, inclusive
-    #[arg(required_unless_present = "from_table", conflicts_with = "from_table")]
+    #[arg(required_unless_present = "from_table", conflicts_with = "from_table", value_parser = argument::date)]
     end: Option<NaiveDate>,
     /// Use the current dates of the project's row in public.projects
     #[arg(long)]

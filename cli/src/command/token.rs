@@ -1,6 +1,7 @@
 //! `phaseline token`: signs a token for development.
 
-use crate::config::{Config, FileArgs, ServiceArgs, duration, unfit};
+use crate::argument;
+use crate::config::{Config, FileArgs, ServiceArgs, unfit};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -26,14 +27,14 @@ pub(crate) struct TokenArgs {
     subject: String,
     /// The scopes, of phases:read, phases:write and history:read (default: the service's default for tokens without
     /// scope)
-    #[arg(long, value_name = "SCOPES")]
-    scope: Option<String>,
+    #[arg(long, value_name = "SCOPES", value_parser = some_scopes)]
+    scope: Option<ScopeSet>,
     /// Limit the token to these projects
-    #[arg(long, value_name = "ID,ID", value_delimiter = ',')]
+    #[arg(long, value_name = "ID,ID", value_delimiter = ',', value_parser = argument::id::<ProjectId>)]
     projects: Option<Vec<ProjectId>>,
     /// Validity, such as 30m or 8h
-    #[arg(long, value_name = "TIME", default_value = "1h")]
-    expires: String,
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = expiry)]
+    expires: DateTime<Utc>,
     /// The audience (aud)
     #[arg(long, value_name = "NAME")]
     audience: Option<String>,
@@ -66,15 +67,11 @@ pub(crate) fn run(context: &Context, args: &TokenArgs) -> Result<Exit, Failure> 
     if args.subject.trim().is_empty() {
         return Err(Failure::usage("--subject: a token needs a subject"));
     }
-    let scopes: Option<ScopeSet> =
-        args.scope.as_deref().map(str::parse).transpose().map_err(
-            |error: phaseline_api::auth::UnknownScope| Failure::usage(format!("--scope: {error}")),
-        )?;
     let request = TokenRequest {
         subject: args.subject.clone(),
-        scopes,
+        scopes: args.scope,
         projects: args.projects.clone(),
-        expires_at: end(&args.expires)?,
+        expires_at: args.expires,
         audience: args.audience.clone(),
         issuer: args.issuer.clone(),
     };
@@ -100,8 +97,19 @@ pub(crate) fn run(context: &Context, args: &TokenArgs) -> Result<Exit, Failure> 
     Ok(Exit::Done)
 }
 
-fn end(expires: &str) -> Result<DateTime<Utc>, Failure> {
-    let time = duration(expires).map_err(|what| Failure::usage(format!("--expires: {what}")))?;
-    let end = TimeDelta::from_std(time).ok().and_then(|time| Utc::now().checked_add_signed(time));
-    end.ok_or_else(|| Failure::usage(format!("--expires: {expires:?} is too far away")))
+/// Parses the scopes of a token, which must have one: without --scope the service's default applies.
+fn some_scopes(text: &str) -> Result<ScopeSet, String> {
+    if text.trim().is_empty() {
+        return Err(
+            "a token without a scope may do nothing: expected a scope, such as phases:read".to_owned()
+        );
+    }
+    argument::scopes(text)
+}
+
+/// Parses a validity into the time at which it ends.
+fn expiry(text: &str) -> Result<DateTime<Utc>, String> {
+    let time = TimeDelta::from_std(argument::duration(text)?).ok();
+    let end = time.and_then(|time| Utc::now().checked_add_signed(time));
+    end.ok_or_else(|| format!("{text:?} is too far away: expected a time such as 8h"))
 }

@@ -30,6 +30,13 @@ pub(crate) struct UpgradeArgs {
     check: bool,
 }
 
+impl UpgradeArgs {
+    /// Whether it writes.
+    pub(crate) const fn writes(&self) -> bool {
+        !self.check
+    }
+}
+
 /// `phaseline.upgrade/1`
 #[derive(Serialize)]
 struct Upgrade {

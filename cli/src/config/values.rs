@@ -1,7 +1,8 @@
 //! The settings' values with their origins, and the service's settings parsed from them.
 
 use super::key::{self, KEYS, SettingKey};
-use super::{FILE_VARIABLE, ServiceArgs, file, units};
+use super::{FILE_VARIABLE, ServiceArgs, file};
+use crate::argument;
 use crate::failure::Failure;
 use crate::options::GlobalArgs;
 use crate::redact;
@@ -165,9 +166,9 @@ impl Config {
     }
 
     /// The address to listen on.
-    pub(crate) fn listen(&self) -> (String, Value) {
+    pub(crate) fn listen(&self) -> Result<(String, Value), Failure> {
         let value = self.get("listen");
-        (value.text.clone().unwrap_or_default(), value)
+        Ok((value.parsed(argument::address)?, value))
     }
 
     /// The format of log lines.
@@ -212,9 +213,9 @@ impl Config {
             "none" => Ok(None),
             role => Ok(Some(role.to_owned())),
         })?;
-        let number = |name: &str| self.get(name).parsed(number);
+        let number = |name: &str| self.get(name).parsed(|text| argument::number_to(text, u32::MAX));
         let count = |name: &str| number(name).map(|number| usize::try_from(number).unwrap_or(usize::MAX));
-        let duration = |name: &str| self.get(name).parsed(units::duration);
+        let duration = |name: &str| self.get(name).parsed(argument::duration);
         Ok(Settings {
             auth,
             role,
@@ -223,7 +224,7 @@ impl Config {
             max_connections: number("max_connections")?,
             max_clients: count("max_clients")?,
             max_phases: count("max_phases")?,
-            body_limit: self.get("body_limit").parsed(units::size)?,
+            body_limit: self.get("body_limit").parsed(argument::size)?,
             request_timeout: duration("request_timeout")?,
             idle_timeout: duration("idle_timeout")?,
             write_timeout: duration("write_timeout")?,
@@ -238,6 +239,7 @@ impl Config {
     pub(crate) fn check(&self) -> Result<(), Failure> {
         self.log_format()?;
         self.no_auth()?;
+        self.listen()?;
         let mut plain = self.clone();
         plain.replace("no_auth", Some("true".to_owned()), ValueOrigin::Default);
         plain.settings()?;
@@ -252,9 +254,7 @@ impl Config {
             audience: self.get("audience").text,
             issuer: self.get("issuer").text,
             subjects: self.get("subjects").parsed(|text| text.trim().parse())?,
-            default_scopes: scopes.parsed(|text| {
-                text.parse().map_err(|error: phaseline_api::auth::UnknownScope| error.to_string())
-            })?,
+            default_scopes: scopes.parsed(argument::scopes)?,
         })
     }
 
@@ -312,11 +312,6 @@ fn contents(value: &Value) -> Result<Option<String>, Failure> {
     std::fs::read_to_string(Path::new(path))
         .map(Some)
         .map_err(|error| value.wrong(format!("{path} cannot be read: {error}")))
-}
-
-fn number(text: &str) -> Result<u32, String> {
-    let parsed = text.trim().replace('_', "").parse().ok().filter(|number| *number > 0);
-    parsed.ok_or_else(|| format!("{text:?} is not a number from 1 to {}", u32::MAX))
 }
 
 /// The variable with the private server's folder.

@@ -3,6 +3,7 @@
 use super::Failure;
 use crate::exit::Exit;
 use crate::render;
+use phaseline_domain::Obstacle;
 use phaseline_store::{ExcessRights, ExecuteError, Quarantine, Relation, SqlState, StoreError};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
@@ -218,6 +219,17 @@ impl From<StoreError> for Failure {
     }
 }
 
+/// The command that lets a phase make room.
+fn first_command(obstacle: &Obstacle) -> Option<String> {
+    match obstacle {
+        Obstacle::Split { phase_id, shortened: Some((start, end)), .. } => {
+            Some(format!("phaseline phase resize {phase_id} {start} {end}"))
+        }
+        Obstacle::Swallowed { phase_id, .. } => Some(format!("phaseline phase remove {phase_id}")),
+        Obstacle::Split { shortened: None, .. } | Obstacle::NotBeside { .. } => None,
+    }
+}
+
 impl From<ExecuteError> for Failure {
     fn from(error: ExecuteError) -> Self {
         match error {
@@ -226,13 +238,22 @@ impl From<ExecuteError> for Failure {
                 .remedy("Check what changed, then run the command again."),
             ExecuteError::Refused(refusal) => {
                 let message = match refusal.violations() {
-                    [only] => format!("refused by rule {}: {}", only.rule, only.message),
+                    [only] => format!("refused by rule {}: {}", only.rule, only.explained()),
                     several => format!("refused by {} rules", several.len()),
                 };
                 let several = refusal.violations().len() > 1;
                 let details = refusal.violations().iter().filter(|_| several);
-                Self::refused("rule", message)
-                    .detail(details.map(|violation| format!("{}: {}", violation.rule, violation.message)))
+                let failure = Self::refused("rule", message).detail(
+                    details.map(|violation| format!("{}: {}", violation.rule, violation.explained())),
+                );
+                match refusal
+                    .violations()
+                    .iter()
+                    .find_map(|violation| first_command(violation.obstacle.as_ref()?))
+                {
+                    Some(command) => failure.remedy(format!("First run: {command}")),
+                    None => failure,
+                }
             }
         }
     }

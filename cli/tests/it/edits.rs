@@ -225,3 +225,35 @@ fn an_actor_is_a_claim_and_the_login_is_shown_beside_it() {
     // A claim does not change the login.
     assert_eq!(database.psql("SELECT DISTINCT login FROM phaseline.events").trim(), "postgres");
 }
+
+#[test]
+fn a_phase_that_would_be_split_or_swallowed_is_named_with_the_command_that_helps() {
+    let database = migrated();
+    let (project, phase) = project_and_phase(&database);
+    let (start, end) = dates(&database, &phase);
+    let create = ["phase", "create", &project, "Middle", &start.1, &end.0];
+    let ran = on(&database, &create).exits_with(3);
+    let shorten = format!("phaseline phase resize {phase} {} {}", start.0, end.0);
+    assert!(ran.stderr.contains("cannot be split; first shorten it"), "{}", ran.stderr);
+    assert!(ran.stderr.contains(&format!("First run: {shorten}")), "{}", ran.stderr);
+    on(&database, &shorten.split(' ').skip(1).collect::<Vec<_>>()).exits_with(0);
+    on(&database, &create).exits_with(0);
+
+    let other = database
+        .psql(&format!("SELECT id FROM project_phases WHERE project_id = '{project}' AND name = 'Middle'"));
+    let resize = ["phase", "resize", &phase, &start.0, &end.0];
+    let ran = on(&database, &resize).exits_with(3);
+    assert!(ran.stderr.contains("'Middle' would keep no dates"), "{}", ran.stderr);
+    let remove = format!("phaseline phase remove {}", other.trim());
+    assert!(ran.stderr.contains(&format!("First run: {remove}")), "{}", ran.stderr);
+    on(&database, &remove.split(' ').skip(1).collect::<Vec<_>>()).exits_with(0);
+}
+
+/// The first two dates of a phase, and the last but one with the last one.
+fn dates(database: &TestDatabase, phase: &str) -> ((String, String), (String, String)) {
+    let dates = database.psql(&format!(
+        "SELECT start_date, start_date + 1, end_date - 1, end_date FROM project_phases WHERE id = '{phase}'"
+    ));
+    let dates: Vec<String> = dates.trim().split('|').map(str::to_owned).collect();
+    ((dates[0].clone(), dates[1].clone()), (dates[2].clone(), dates[3].clone()))
+}

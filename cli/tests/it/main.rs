@@ -8,6 +8,7 @@
 
 mod adopt;
 mod after_a_rollback;
+mod arguments;
 mod boundaries;
 mod boundary_fit;
 mod completions;

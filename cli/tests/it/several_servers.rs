@@ -1,6 +1,6 @@
 //! URLs with several servers: a primary and its standby.
 
-use crate::program::{ProgramOutput, run};
+use crate::program::{ProgramOutput, eventually, project_and_phase, run};
 use phaseline_embedded::testing::{TestCluster, TestDatabase, TestOptions};
 
 /// A migrated sample on a primary that has a standby.
@@ -85,4 +85,58 @@ fn commands_find_the_primary_before_and_after_a_promotion() {
     servers.run("", &["verify"]).exits_with(0);
     let ran = servers.run("?target_session_attrs=writer", &["verify"]).exits_with(2);
     assert!(ran.stderr.contains("it must be one of any, read-write"), "{}", ran.stderr);
+}
+
+#[test]
+fn each_command_that_writes_is_refused_on_a_standby_and_names_the_primary() {
+    let servers = Servers::start();
+    let database = &servers.database;
+    let (project, phase) = project_and_phase(database);
+    let primary = format!("127.0.0.1:{}", servers.primary().port());
+    let standby = servers.standby.url(database.name());
+    for command in [
+        &["migrate"][..],
+        &["migrate", "--yes"],
+        &["rollback", "--yes"],
+        &["phase", "rename", &phase, "Other"],
+        &["timeline", "open", &project],
+        &["adopt"],
+        &["drift", "--repair", "all", "--yes"],
+        &["rebuild"],
+        &["quarantine", "skip", &project, "--all", "--reason", "test"],
+        &["sample"],
+        &["rehearse"],
+        &["upgrade"],
+        &["doctor", "--repair"],
+    ] {
+        let ran = run(&[command, &["--database-url", &standby]].concat());
+        if command == ["migrate"] {
+            ran.exits_with(2);
+            continue;
+        }
+        let ran = ran.exits_with(9);
+        let shown = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(shown.contains("is a standby, which accepts no writes"), "{command:?}: {shown}");
+        assert!(shown.contains(&format!("Connect to its primary, {primary}.")), "{command:?}: {shown}");
+    }
+    let error = run(&["migrate", "--yes", "--json", "--database-url", &standby]).exits_with(9);
+    assert_eq!(error.object("phaseline.error/1")["code"], "standby");
+    for command in [&["status"][..], &["verify"], &["plan"], &["drift"], &["rollback", "--dry-run"]] {
+        let ran = run(&[command, &["--database-url", &standby]].concat());
+        assert_ne!(ran.code, Some(9), "{command:?}: {ran:?}");
+    }
+    // A role that may read neither statistics nor settings.
+    let (role, password) = ("standby_reader", "pw-of-standby-reader");
+    database.psql(&format!("CREATE ROLE {role} LOGIN PASSWORD '{password}'"));
+    let url =
+        format!("postgres://{role}:{password}@127.0.0.1:{}/{}", servers.standby.port(), database.name());
+    eventually("the role is on the standby", || {
+        run(&["upgrade", "--database-url", &url]).stderr.contains("is a standby")
+    });
+    let ran = run(&["upgrade", "--database-url", &url]).exits_with(9);
+    assert!(
+        ran.stderr.contains("Connect to the primary.") && !ran.stderr.contains(&primary),
+        "{}",
+        ran.stderr
+    );
 }

@@ -4,7 +4,12 @@
 //! No phase may lose all its dates that way (be swallowed), nor dates in its middle (be split), nor its place in the
 //! order.
 
+<<<<<<< HEAD
 use super::phase_events::{created, resized};
+=======
+use super::room::{Beside, gives_first_days, gives_last_days, overlap_violation};
+use super::{created, resized};
+>>>>>>> 0a91bf23aa85e34ee87cb47c7a67374d41afd70e
 use crate::event::PhaseRemoved;
 use crate::rule::{self, Draft, phase, request, set};
 use crate::{Neighbours, PhaseDraft, PhaseId, Refusal, Timeline, TimelineEvent, Violation};
@@ -27,9 +32,21 @@ pub(super) fn create(
     let mut drafts: Vec<Draft<'_>> = timeline.phases().iter().map(Draft::from).collect();
     if neighbours == Neighbours::Adjust {
         let mut broken = Vec::new();
+<<<<<<< HEAD
         let dates_are_valid = phase::of_dates(project, &new).is_empty();
         if dates_are_valid {
             broken.extend(drafts.iter().filter_map(|other| overlap_violation(&new, other, true, true)));
+=======
+        let days_are_good = phase::of_days(project, &new).is_empty();
+        if days_are_good {
+            let last = drafts.len().saturating_sub(1);
+            broken.extend(
+                drafts
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(i, other)| overlap_violation(&new, other, Beside::of_new(i, last))),
+            );
+>>>>>>> 0a91bf23aa85e34ee87cb47c7a67374d41afd70e
         }
         if !dates_are_valid || !broken.is_empty() {
             broken.extend(phase::violations(project, &new));
@@ -81,10 +98,10 @@ pub(super) fn resize(
         let own = phase::of_dates(project, &requested);
         if own.is_empty() {
             let others = drafts.iter().enumerate().filter(|(i, _)| *i != at);
-            broken.extend(
-                others
-                    .filter_map(|(i, other)| overlap_violation(&requested, other, i + 1 == at, i == at + 1)),
-            );
+            broken
+                .extend(others.filter_map(|(i, other)| {
+                    overlap_violation(&requested, other, Beside::of_resized(i, at))
+                }));
         }
         broken.extend(own);
         Refusal::unless_empty(broken)?;
@@ -154,6 +171,7 @@ pub(super) fn reorder(timeline: &Timeline, order: &[PhaseId]) -> Result<Vec<Time
     resized(timeline.phases(), &drafts)
 }
 
+<<<<<<< HEAD
 /// V5, if the other phase cannot make room by giving up dates at one of the permitted edges.
 fn overlap_violation(
     requested: &Draft<'_>,
@@ -184,6 +202,8 @@ fn gives_first_dates(other: &Draft<'_>, requested: &Draft<'_>) -> bool {
         && requested.end_date < other.end_date
 }
 
+=======
+>>>>>>> 0a91bf23aa85e34ee87cb47c7a67374d41afd70e
 fn position(timeline: &Timeline, id: PhaseId) -> usize {
     timeline.phases().iter().take_while(|phase| phase.id != id).count()
 }

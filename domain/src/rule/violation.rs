@@ -1,5 +1,6 @@
 //! The rules by name, and what a broken one is: a violation, and the refusal with all of them.
 
+use super::obstacle::Obstacle;
 use crate::{InvalidValue, PhaseId};
 use std::fmt;
 
@@ -110,11 +111,25 @@ pub struct Violation {
     pub message: String,
     /// The phase that breaks the rule, if it is one phase and the phase has an id.
     pub phase_id: Option<PhaseId>,
+    /// Why a phase cannot make room, if the rule is V5 and the neighbours were to adjust.
+    pub obstacle: Option<Obstacle>,
 }
 
 impl Violation {
     pub(crate) fn new(rule: Rule, phase_id: Option<PhaseId>, message: String) -> Self {
-        Self { rule, field: rule.field(), message, phase_id }
+        Self { rule, field: rule.field(), message, phase_id, obstacle: None }
+    }
+
+    pub(crate) fn with_obstacle(self, obstacle: Obstacle) -> Self {
+        Self { obstacle: Some(obstacle), ..self }
+    }
+
+    /// The message with the obstacle, if there is one. The message alone is the planner's.
+    pub fn explained(&self) -> String {
+        match &self.obstacle {
+            Some(obstacle) => format!("{}: {obstacle}", self.message),
+            None => self.message.clone(),
+        }
     }
 
     /// The rule that an invalid value breaks. The rules are checked first, so this matters only where a rule and the value's own

@@ -2,7 +2,7 @@
 
 use crate::fixture::*;
 use phaseline_domain::Neighbours::{self, Adjust, Refuse};
-use phaseline_domain::{Refusal, Rule, TimelineCommand, TimelineEvent};
+use phaseline_domain::{Refusal, Rule, TimelineCommand, TimelineEvent, Violation};
 
 fn create(name: &str, start: &str, end: &str, neighbours: Neighbours) -> TimelineCommand {
     TimelineCommand::CreatePhase { phase: draft(9, name, start, end), neighbours }
@@ -72,6 +72,43 @@ fn a_refused_phase_names_each_overlap_and_other_violation() {
         broken_rules(&refusal),
         [(Rule::NoOverlap, Some(1)), (Rule::NoOverlap, Some(9)), (Rule::NameNotEmpty, Some(9))]
     );
+}
+
+/// What the refusal advises to do first.
+fn explained(refusal: &Refusal) -> Vec<String> {
+    refusal.violations().iter().map(Violation::explained).collect()
+}
+
+#[test]
+fn a_refused_overlap_names_what_to_do_first_and_it_helps() {
+    let split = refusal(three_phases(), create("New", "05-01", "05-31", Adjust));
+    let advice = "Overlap detected between 'Build' and 'New': 'Build' cannot be split; \
+                  first shorten it to 2024-04-01 to 2024-05-31";
+    assert_eq!(explained(&split), [advice]);
+    given(three_phases())
+        .when(resize(2, "04-01", "05-31", Adjust))
+        .then_expect_events(vec![resized(2, "04-01", "05-31"), resized(3, "06-01", "12-31")]);
+    let first = vec![resized(2, "04-01", "05-31"), resized(3, "06-01", "12-31")];
+    given([three_phases(), first].concat())
+        .when(create("New", "05-01", "05-31", Adjust))
+        .then_expect_events(vec![resized(2, "04-01", "04-30"), created(9, "New", "05-01", "05-31")]);
+
+    let last = refusal(three_phases(), create("New", "11-01", "11-30", Adjust));
+    assert!(explained(&last)[0].ends_with("first shorten it to 2024-11-01 to 2024-12-31"), "{last}");
+    let after = refusal(three_phases(), resize(1, "05-01", "05-31", Adjust));
+    assert!(after.breaks(Rule::StartsWithProject));
+    let middle = refusal(three_phases(), resize(2, "11-01", "11-30", Adjust));
+    assert!(explained(&middle)[0].ends_with("first shorten it to 2024-11-01 to 2024-12-31"), "{middle}");
+    let before = refusal(three_phases(), resize(2, "02-01", "02-10", Adjust));
+    assert!(explained(&before)[0].ends_with("first shorten it to 2024-01-01 to 2024-02-10"), "{before}");
+
+    let swallowed = refusal(three_phases(), resize(2, "01-01", "09-30", Adjust));
+    assert!(
+        explained(&swallowed)[0]
+            .ends_with(": 'Discovery' would keep no dates; leave it some, or first remove it")
+    );
+    let passed = refusal(three_phases(), resize(1, "01-01", "10-31", Adjust));
+    assert!(explained(&passed)[1].contains("only the phases beside make room"), "{:?}", explained(&passed));
 }
 
 #[test]

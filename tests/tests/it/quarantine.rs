@@ -237,7 +237,11 @@ async fn every_reader_ignores_a_skipped_event() {
         let entry = entries.iter().find(|entry| entry.position == position).unwrap();
         let mark = entry.skipped.as_ref().unwrap();
         assert_eq!((mark.actor.as_deref(), mark.reason.as_deref()), (Some("admin"), Some("planted")));
-        assert!(entry.words.contains("left out of the timeline by admin, login postgres (planted)"), "{}", entry.words);
+        assert!(
+            entry.words.contains("left out of the timeline by admin, login postgres (planted)"),
+            "{}",
+            entry.words
+        );
         assert_eq!(entry.event_type, bad.named()[0]);
     }
 }

@@ -1,5 +1,6 @@
 //! The arguments of `phaseline rehearse`.
 
+use crate::argument;
 use crate::options::{BoundaryArgs, newest_server};
 use clap::{Args, ValueEnum};
 use phaseline_migrator::plan::PlanOptions;
@@ -39,7 +40,7 @@ pub(crate) struct RehearseArgs {
     #[command(flatten)]
     pub(super) shared: BoundaryArgs,
     /// Total time to wait for the tables' locks, as in migrate and rollback
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = argument::seconds)]
     pub(super) lock_timeout: u64,
     /// Only drop this copy, which must have a rehearsal's mark and no connections
     #[arg(long, value_name = "NAME", conflicts_with_all = ["method", "keep", "repair", "boundary", "lock_timeout"])]
