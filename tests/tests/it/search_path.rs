@@ -48,9 +48,10 @@ fn every_file_that_connects_sets_the_search_path() {
         containing(&connects),
         [
             "migrator/src/database.rs",
-            "store/src/servers.rs",
             "store/src/pooler.rs",
+            "store/src/servers.rs",
             "store/src/sessions.rs",
+            "store/src/sessions/follow.rs",
             "store/src/sessions/server.rs"
         ]
     );
