@@ -186,20 +186,11 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-<<<<<<< HEAD
-=======
-/// The text after the host's colon; an IPv6 address has colons too, and is in brackets.
-fn port_of(host: &str) -> Option<&str> {
-    let after = host.rfind(']').map_or(host, |end| &host[end + 1..]);
-    after.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.is_empty())
-}
-
 /// The parameters of a keyword string; none if it is not one.
 pub(crate) fn parameters(text: &str) -> Option<std::collections::BTreeMap<String, String>> {
     keywords::of_string(text).ok()
 }
 
->>>>>>> 0a91bf23aa85e34ee87cb47c7a67374d41afd70e
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,12 +4,8 @@
 //! No phase may lose all its dates that way (be swallowed), nor dates in its middle (be split), nor its place in the
 //! order.
 
-<<<<<<< HEAD
 use super::phase_events::{created, resized};
-=======
-use super::room::{Beside, gives_first_days, gives_last_days, overlap_violation};
-use super::{created, resized};
->>>>>>> 0a91bf23aa85e34ee87cb47c7a67374d41afd70e
+use super::room::{Beside, gives_first_dates, gives_last_dates, overlap_violation};
 use crate::event::PhaseRemoved;
 use crate::rule::{self, Draft, phase, request, set};
 use crate::{Neighbours, PhaseDraft, PhaseId, Refusal, Timeline, TimelineEvent, Violation};
@@ -32,13 +28,8 @@ pub(super) fn create(
     let mut drafts: Vec<Draft<'_>> = timeline.phases().iter().map(Draft::from).collect();
     if neighbours == Neighbours::Adjust {
         let mut broken = Vec::new();
-<<<<<<< HEAD
         let dates_are_valid = phase::of_dates(project, &new).is_empty();
         if dates_are_valid {
-            broken.extend(drafts.iter().filter_map(|other| overlap_violation(&new, other, true, true)));
-=======
-        let days_are_good = phase::of_days(project, &new).is_empty();
-        if days_are_good {
             let last = drafts.len().saturating_sub(1);
             broken.extend(
                 drafts
@@ -46,7 +37,6 @@ pub(super) fn create(
                     .enumerate()
                     .filter_map(|(i, other)| overlap_violation(&new, other, Beside::of_new(i, last))),
             );
->>>>>>> 0a91bf23aa85e34ee87cb47c7a67374d41afd70e
         }
         if !dates_are_valid || !broken.is_empty() {
             broken.extend(phase::violations(project, &new));
@@ -171,39 +161,6 @@ pub(super) fn reorder(timeline: &Timeline, order: &[PhaseId]) -> Result<Vec<Time
     resized(timeline.phases(), &drafts)
 }
 
-<<<<<<< HEAD
-/// V5, if the other phase cannot make room by giving up dates at one of the permitted edges.
-fn overlap_violation(
-    requested: &Draft<'_>,
-    other: &Draft<'_>,
-    may_give_last: bool,
-    may_give_first: bool,
-) -> Option<Violation> {
-    if (may_give_last && gives_last_dates(other, requested))
-        || (may_give_first && gives_first_dates(other, requested))
-    {
-        return None;
-    }
-    let (a, b) = if other.place() <= requested.place() { (other, requested) } else { (requested, other) };
-    set::no_overlap(a, b)
-}
-
-/// Whether the other phase makes room by ending earlier.
-fn gives_last_dates(other: &Draft<'_>, requested: &Draft<'_>) -> bool {
-    other.start_date < requested.start_date
-        && requested.start_date <= other.end_date
-        && other.end_date <= requested.end_date
-}
-
-/// Whether the other phase makes room by starting later.
-fn gives_first_dates(other: &Draft<'_>, requested: &Draft<'_>) -> bool {
-    requested.start_date <= other.start_date
-        && other.start_date <= requested.end_date
-        && requested.end_date < other.end_date
-}
-
-=======
->>>>>>> 0a91bf23aa85e34ee87cb47c7a67374d41afd70e
 fn position(timeline: &Timeline, id: PhaseId) -> usize {
     timeline.phases().iter().take_while(|phase| phase.id != id).count()
 }

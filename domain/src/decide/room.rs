@@ -33,8 +33,8 @@ pub(super) fn overlap_violation(
     other: &Draft<'_>,
     beside: Beside,
 ) -> Option<Violation> {
-    if (beside.may_give_last && gives_last_days(other, requested))
-        || (beside.may_give_first && gives_first_days(other, requested))
+    if (beside.may_give_last && gives_last_dates(other, requested))
+        || (beside.may_give_first && gives_first_dates(other, requested))
     {
         return None;
     }
@@ -65,14 +65,14 @@ fn obstacle(requested: &Draft<'_>, other: &Draft<'_>, beside: Beside) -> Option<
 }
 
 /// Whether the other phase makes room by ending earlier.
-pub(super) fn gives_last_days(other: &Draft<'_>, requested: &Draft<'_>) -> bool {
+pub(super) fn gives_last_dates(other: &Draft<'_>, requested: &Draft<'_>) -> bool {
     other.start_date < requested.start_date
         && requested.start_date <= other.end_date
         && other.end_date <= requested.end_date
 }
 
 /// Whether the other phase makes room by starting later.
-pub(super) fn gives_first_days(other: &Draft<'_>, requested: &Draft<'_>) -> bool {
+pub(super) fn gives_first_dates(other: &Draft<'_>, requested: &Draft<'_>) -> bool {
     requested.start_date <= other.start_date
         && other.start_date <= requested.end_date
         && requested.end_date < other.end_date
