@@ -4,13 +4,13 @@
 //! does not stop at the first broken rule: a refusal has all violations.
 
 mod draft;
-mod obstacle;
+mod no_room;
 pub(crate) mod phase;
 pub(crate) mod request;
 pub(crate) mod set;
 
 pub use draft::{Draft, DraftBudget};
-pub use obstacle::Obstacle;
+pub use no_room::NoRoom;
 
 use crate::{DateRange, InvalidValue, PhaseId};
 use std::fmt;
@@ -123,7 +123,7 @@ pub struct Violation {
     /// The phase that breaks the rule, if it is one phase and the phase has an id.
     pub phase_id: Option<PhaseId>,
     /// Why a phase cannot make room, if the rule is V5 and the neighbours were to adjust.
-    pub obstacle: Option<Obstacle>,
+    pub obstacle: Option<NoRoom>,
 }
 
 impl Violation {
@@ -131,7 +131,7 @@ impl Violation {
         Self { rule, field: rule.field(), message, phase_id, obstacle: None }
     }
 
-    pub(crate) fn with_obstacle(self, obstacle: Obstacle) -> Self {
+    pub(crate) fn with_obstacle(self, obstacle: NoRoom) -> Self {
         Self { obstacle: Some(obstacle), ..self }
     }
 
