@@ -21,27 +21,25 @@ Exit codes:
   0  done, or already in the wanted shape
   1  unexpected error
   2  usage: the command line is wrong, or --yes is missing without a terminal
-  3  not migratable, or refused by a rule; also: the requested object does not exist, or the log's
-     schema is newer than the program (for commands, repairs and upgrade --check: or older)
+  3  not migratable, or refused by a rule; also: the requested object does not exist, or the log's schema is newer than the program (for commands, repairs and upgrade --check: or older)
   4  the plan is stale
   5  another run holds the lock
   6  verification failed, drift, or an event cannot be read
   7  the rollback would lose data
-  8  interrupted, or the tables could not be locked in time: run it again
+  8  interrupted, not confirmed, or the tables could not be locked in time: run it again
   9  no database, or a standby for a command that writes
 
 JSON: with --json each command prints exactly one object on stdout, versioned by its \"format\":
-  phaseline.plan/1, phaseline.migrate/1, phaseline.verify/1, phaseline.rollback/1, phaseline.status/1,
-  phaseline.history/1, phaseline.timeline/1, phaseline.command/1, phaseline.adopt/1, phaseline.drift/1,
-  phaseline.rebuild/1, phaseline.quarantine/1, phaseline.quarantine.skip/1, phaseline.sample/1,
-  phaseline.demo/1, phaseline.rehearse/1, phaseline.dropped/1,
-  phaseline.doctor/1, phaseline.upgrade/1, phaseline.completions/1, phaseline.man/1,
-  phaseline.serve/1, phaseline.token/1, phaseline.config/1, and phaseline.error/1 for errors
+  phaseline.plan/1, phaseline.migrate/1, phaseline.verify/1, phaseline.rollback/1, phaseline.status/1, \
+phaseline.history/1, phaseline.timeline/1, phaseline.command/1, phaseline.adopt/1, phaseline.drift/1, \
+phaseline.rebuild/1, phaseline.quarantine/1, phaseline.quarantine.skip/1, phaseline.sample/1, \
+phaseline.demo/1, phaseline.rehearse/1, phaseline.dropped/1, \
+phaseline.doctor/1, phaseline.upgrade/1, phaseline.completions/1, phaseline.man/1, \
+phaseline.serve/1, phaseline.token/1, phaseline.config/1, and phaseline.error/1 for errors
 
 JSON lines: --output jsonl prints one object a line, for jq and grep over large results.
-  First the rows of history, timeline show, plan, verify, drift, rebuild, quarantine, adopt, rollback and status, then
-  the object without them, with \"kind\":\"end\" and the number of \"rows\". Without an end the result
-  is incomplete.
+  First the rows of history, timeline show, plan, verify, drift, rebuild, quarantine, adopt, rollback and status, then \
+the object without them, with \"kind\":\"end\" and the number of \"rows\". Without an end the result is incomplete.
 
 Environment:
   DATABASE_URL         used without --database-url
@@ -52,15 +50,13 @@ Environment:
   PHASELINE_CONFIG     serve, token, config: used without --config
   PHASELINE_JWT_SECRET
                        serve, token: the secret of HS256 tokens
-  PHASELINE_LISTEN, PHASELINE_ROLE, PHASELINE_JWT_SECRET_FILE, PHASELINE_JWT_PUBLIC_KEY_FILE,
-  PHASELINE_JWKS_FILE, PHASELINE_JWKS_URL, PHASELINE_AUDIENCE, PHASELINE_ISSUER,
-  PHASELINE_DEFAULT_SCOPES, PHASELINE_SUBJECTS, PHASELINE_CORS_ORIGINS,
-  PHASELINE_NO_AUTH, PHASELINE_MAX_CONNECTIONS, PHASELINE_MAX_CLIENTS, PHASELINE_BODY_LIMIT,
-  PHASELINE_MAX_PHASES, PHASELINE_REQUEST_TIMEOUT, PHASELINE_IDLE_TIMEOUT, PHASELINE_WRITE_TIMEOUT,
-  PHASELINE_SHUTDOWN_TIMEOUT, PHASELINE_LOG_FORMAT, PHASELINE_CACHE_TIMELINES,
-  PHASELINE_SWEEP_INTERVAL
-                       serve: used without the flag of that name; phaseline config show
-                       shows the effective values
+  PHASELINE_LISTEN, PHASELINE_ROLE, PHASELINE_JWT_SECRET_FILE, PHASELINE_JWT_PUBLIC_KEY_FILE, \
+PHASELINE_JWKS_FILE, PHASELINE_JWKS_URL, PHASELINE_AUDIENCE, PHASELINE_ISSUER, \
+PHASELINE_DEFAULT_SCOPES, PHASELINE_SUBJECTS, PHASELINE_CORS_ORIGINS, PHASELINE_NO_AUTH, \
+PHASELINE_MAX_CONNECTIONS, PHASELINE_MAX_CLIENTS, PHASELINE_BODY_LIMIT, PHASELINE_MAX_PHASES, \
+PHASELINE_REQUEST_TIMEOUT, PHASELINE_IDLE_TIMEOUT, PHASELINE_WRITE_TIMEOUT, PHASELINE_SHUTDOWN_TIMEOUT, \
+PHASELINE_LOG_FORMAT, PHASELINE_CACHE_TIMELINES, PHASELINE_SWEEP_INTERVAL
+                       serve: used without the flag of that name; phaseline config show shows the effective values
   NO_COLOR, CLICOLOR, CLICOLOR_FORCE   colours";
 
 /// An event-sourced engine for project timelines on PostgreSQL.

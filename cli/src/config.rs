@@ -25,7 +25,7 @@ pub(crate) struct FileArgs {
 /// Flags for the service's settings. Values are parsed together with those of the environment and the file, so that
 /// errors read the same.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Service options (or PHASELINE_ and the name in capitals, or the file)")]
+#[command(next_help_heading = "Service options")]
 pub(crate) struct ServiceArgs {
     #[command(flatten)]
     pub(crate) file: FileArgs,

@@ -15,14 +15,20 @@ const DATABASE: [(&str, &str); 5] = [
     ("allow_superuser", "--allow-superuser"),
 ];
 
+/// How often `-v` has an effect.
+const MOST_VERBOSE: u8 = 2;
+
 /// Refuses global options without an effect on this command.
-pub(crate) fn refuse_ineffective(cli: &mut Cli, matches: &ArgMatches) -> Result<(), Failure> {
+pub(crate) fn refuse_ineffective(cli: &Cli, matches: &ArgMatches) -> Result<(), Failure> {
     let (name, leaf) = leaf(matches);
     let given = |id: &str| leaf.value_source(id) == Some(ValueSource::CommandLine);
     let ineffective = |option: &str, why: &str| {
         Failure::usage(format!("{option} has no effect on `phaseline {name}`, which {why}"))
             .remedy(format!("Run it without {option}."))
     };
+    if cli.global.verbose > MOST_VERBOSE {
+        return Err(Failure::usage("-v may be given at most twice: -vv logs everything that there is"));
+    }
     if !uses_database(&cli.command)
         && let Some((_, option)) = DATABASE.iter().find(|(id, _)| given(id))
     {
@@ -35,8 +41,6 @@ pub(crate) fn refuse_ineffective(cli: &mut Cli, matches: &ArgMatches) -> Result<
         if !takes_actor(&cli.command) {
             return Err(ineffective("--actor", "records nothing in the name of an actor"));
         }
-    } else if let Command::History(args) = &mut cli.command {
-        args.ignore_default_actor();
     }
     match &cli.command {
         Command::Drift(args) if args.has_idle_reason() => {

@@ -25,7 +25,7 @@ pub(crate) enum Exit {
     VerificationFailed = 6,
     /// The rollback would lose values that the legacy shape cannot hold.
     WouldLose = 7,
-    /// Interrupted, and can be run again: a signal, a lost connection, or tables that could not be locked in time (users
+    /// Interrupted, and can be run again: a signal, a lost connection, a question without a yes, or tables that could not be locked in time (users
     /// hold them, not a run, so waiting and running again is the remedy).
     Interrupted = 8,
     /// No database: it cannot be reached, PostgreSQL is not installed, or the server is a standby and the command writes.

@@ -27,7 +27,8 @@ pub(crate) struct Logging {
     _sending: Option<phaseline_api::otel::Sending>,
 }
 
-/// Starts logging, inside the runtime. Default level: warnings; with `--quiet` errors.
+/// Starts logging, inside the runtime. Default level: warnings; with `--quiet` errors. The driver logs the server's notices as warnings, and
+/// its own errors beside the failures that name them: only `-vv` shows these lines.
 pub(crate) fn start(global: &GlobalArgs, style: Style) -> Result<Logging, Failure> {
     let filter = match std::env::var(VARIABLE) {
         Ok(filter) if !filter.trim().is_empty() => EnvFilter::try_new(&filter).map_err(|error| {
@@ -35,12 +36,11 @@ pub(crate) fn start(global: &GlobalArgs, style: Style) -> Result<Logging, Failur
                 .remedy(format!("For example: {VARIABLE}=phaseline=debug"))
         })?,
         _ => EnvFilter::new(match (global.verbose, global.quiet) {
-            (0, true) => "error",
-            (0, false) if style.verbose => "warn,phaseline=info,phaseline_api=info",
-            (0, false) => "warn",
-            (1, _) => "info",
-            (2, _) => "debug",
-            _ => "trace",
+            (0, true) => "error,sqlx=off",
+            (0, false) if style.verbose => "warn,sqlx=off,phaseline=info,phaseline_api=info",
+            (0, false) => "warn,sqlx=off",
+            (1, _) => "info,sqlx=off",
+            _ => "debug",
         }),
     };
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);

@@ -4,6 +4,7 @@
 //! - [`execute`] runs one command on a timeline, [`log_reads`] has the reads of the log that several commands need.
 //! - [`effect`] refuses global options that a command does not use.
 //! - [`exit`] has the exit codes; [`failure`] maps every error to one of them, with a remedy.
+//! - [`help`] wraps help texts for the terminal, whose [`width`] pages use, too.
 //! - [`output`] writes to stdout and stderr, [`progress`] shows a run, [`interrupt`] handles signals.
 //! - [`config`] has the HTTP service's settings and their origins.
 //! - [`target`] resolves the database: the given one, or a private server's.
@@ -20,6 +21,7 @@ mod effect;
 mod execute;
 mod exit;
 mod failure;
+mod help;
 mod interrupt;
 mod log_reads;
 mod logging;
@@ -35,6 +37,7 @@ mod render;
 mod report;
 mod style;
 mod target;
+mod width;
 
 use args::Cli;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, ValueEnum};
@@ -57,7 +60,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const LAST_WORK: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
-    let parsed = Cli::command().try_get_matches();
+    let parsed = help::fitted(Cli::command()).try_get_matches();
     let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     match parsed {
         Ok((cli, matches)) => start(cli, &matches).into(),
@@ -103,7 +106,11 @@ fn wanted_form() -> OutputFormat {
 
 fn start(mut cli: Cli, matches: &ArgMatches) -> Exit {
     let output = Arc::new(Output::new(cli.global.form(), cli.global.quiet));
-    let style = effect::refuse_ineffective(&mut cli, matches).and_then(|()| command::log_style(&cli));
+    let style = cli
+        .global
+        .add_environment()
+        .and_then(|()| effect::refuse_ineffective(&cli, matches))
+        .and_then(|()| command::log_style(&cli));
     let done = style.and_then(|style| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(workers())

@@ -1,12 +1,15 @@
 //! Options that several commands share.
 
 use crate::argument;
+use crate::failure::Failure;
 use crate::output::OutputFormat;
 use clap::{Args, ValueEnum};
 use phaseline_domain::legacy::Boundary;
 use phaseline_migrator::definition::NEWEST_MAJOR_VERSION;
 use phaseline_migrator::plan::PlanOptions;
 use std::path::PathBuf;
+
+const ALLOW_SUPERUSER: &str = "PHASELINE_ALLOW_SUPERUSER";
 
 /// Options of every command.
 #[derive(Args, Clone, Debug)]
@@ -51,19 +54,32 @@ pub(crate) struct GlobalArgs {
     /// Print no progress and no remarks, only the result and errors
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
-    /// Log more to stderr: -v, -vv, -vvv
+    /// Log more to stderr: -v, or -vv for steps, statements of runs and the server's notices, too
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// The name recorded in the log, unchecked, beside the database's login (default: user@host)
-    #[arg(long, global = true, value_name = "NAME", env = "PHASELINE_ACTOR", hide_env_values = true)]
+    /// The name recorded in the log, unchecked, beside the database's login [env: `PHASELINE_ACTOR`] [default: user@host]
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) actor: Option<String>,
     /// Work with a superuser's rights even if roles without them own tables; code of these roles could then run with those rights
-    #[arg(long, global = true, env = "PHASELINE_ALLOW_SUPERUSER", hide_env_values = true,
-          value_parser = argument::boolean)]
+    /// [env: `PHASELINE_ALLOW_SUPERUSER`]
+    #[arg(long, global = true)]
     pub(crate) allow_superuser: bool,
 }
 
 impl GlobalArgs {
+    /// Adds what the environment has. The parser would take an option from there for one of the command line, and show it in `Usage`.
+    pub(crate) fn add_environment(&mut self) -> Result<(), Failure> {
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        if self.actor.is_none() {
+            self.actor = set("PHASELINE_ACTOR");
+        }
+        if let Some(allows) = set(ALLOW_SUPERUSER).filter(|_| !self.allow_superuser) {
+            self.allow_superuser = argument::boolean(&allows)
+                .map_err(|what| Failure::usage(format!("{ALLOW_SUPERUSER}: {allows:?}: {what}")))?;
+        }
+        Ok(())
+    }
+
     /// The output format.
     pub(crate) fn form(&self) -> OutputFormat {
         if self.json { OutputFormat::Json } else { self.output.unwrap_or_default() }
@@ -84,9 +100,6 @@ pub(crate) struct RunArgs {
     /// The digest of the expected plan; exits with 4 if data or options differ
     #[arg(long, value_name = "DIGEST", value_parser = argument::digest)]
     pub(crate) plan: Option<String>,
-    /// First back up the whole database to this file with `pg_dump` (custom format, for `pg_restore`)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) backup: Option<PathBuf>,
     /// Total time to wait for the tables' locks; users can work between the attempts
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = argument::seconds)]
     pub(crate) lock_timeout: u64,

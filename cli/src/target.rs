@@ -20,6 +20,7 @@ use phaseline_store::{Begin, Pooler, Pooling, SessionSettings, Sessions};
 pub(crate) use private::start;
 use private::{private_server, refuse_pooler_options};
 use sqlx::{PgConnection, postgres::PgPoolOptions};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -120,6 +121,17 @@ impl Target {
             }
         }
         Ok(None)
+    }
+
+    /// The private server's folder, if no database is given outside a settings file.
+    pub(crate) fn private_folder(global: &GlobalArgs) -> Result<Option<PathBuf>, Failure> {
+        if global.data_dir.is_none()
+            && variable("PHASELINE_DATA_DIR").is_none()
+            && DatabaseUrl::of_environment()?.is_some()
+        {
+            return Ok(None);
+        }
+        private_server(global).map(|(folder, _)| Some(folder))
     }
 
     /// The setting `pooler`, and the server's own URL.

@@ -20,6 +20,6 @@ pub use command::{Neighbours, PhaseChanges, PhaseDraft, ReplacementPhase, Timeli
 pub use decide::{Following, decide, decide_following};
 pub use event::{StoredEventError, TimelineEvent};
 pub use id::{AssignmentId, PhaseId, ProjectId};
-pub use rule::{Draft, DraftBudget, Obstacle, Refusal, Rule, Violation, validate};
+pub use rule::{Draft, DraftBudget, NoRoom, Refusal, Rule, Violation, validate};
 pub use timeline::{LegacyOrigin, Phase, Timeline};
 pub use value::{Budget, DateRange, Description, InvalidValue, Money, PhaseName};

@@ -4,14 +4,14 @@
 //! does not stop at the first broken rule: a refusal has all violations.
 
 mod draft;
-mod obstacle;
+mod no_room;
 pub(crate) mod phase;
 pub(crate) mod request;
 pub(crate) mod set;
 mod violation;
 
 pub use draft::{Draft, DraftBudget};
-pub use obstacle::Obstacle;
+pub use no_room::NoRoom;
 pub use violation::{Refusal, Rule, Violation};
 
 use crate::DateRange;

@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::Page;
 use crate::render::table::{Align, lines};
+use crate::target::Target;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -53,6 +54,9 @@ struct ShownValue {
     key: &'static str,
     /// None if it is not set and has no default. Secrets are `(set)`.
     value: Option<String>,
+    /// For people, what applies without a value.
+    #[serde(skip)]
+    stands_for: Option<String>,
     /// `flag`, `env NAME`, `file PATH` or `default`.
     origin: String,
 }
@@ -61,7 +65,10 @@ pub(crate) fn run(context: &Context, args: &ConfigArgs) -> Result<Exit, Failure>
     let ConfigCommand::Show(args) = &args.command;
     let config = Config::resolve(&context.global, &args.service)?;
     config.check()?;
+    let private = Target::private_folder(&context.global)?
+        .map(|folder| format!("(private server in {})", folder.display()));
     let values = config.values.iter().map(|value| ShownValue {
+        stands_for: private.clone().filter(|_| value.key.name == "database_url" && value.text.is_none()),
         key: value.key.name,
         value: value.shown(),
         origin: value.origin.to_string(),
@@ -79,7 +86,7 @@ fn page(shown: &ConfigReport) -> String {
         .iter()
         .map(|value| {
             let text = match value.value.as_deref() {
-                None => "-",
+                None => value.stands_for.as_deref().unwrap_or("-"),
                 Some("") => "(empty)",
                 Some(text) => text,
             };

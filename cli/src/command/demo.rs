@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::operator;
+use crate::output::OutputFormat;
 use crate::render::format::{bytes, millis, plural};
 use crate::render::{self, Page, plan::PlanContext};
 use crate::report::elapsed_ms;
@@ -95,6 +96,9 @@ pub(crate) async fn run(context: &Context, _: &DemoArgs) -> Result<Exit, Failure
         took_ms: elapsed_ms(begun),
         steps: reporter.steps.into_inner().unwrap_or_default(),
     };
+    if context.output.form() == OutputFormat::Text && context.output.quiet() {
+        return Ok(Exit::Done);
+    }
     context.output.result(&demo, || {
         format!(
             "\n{GOOD}DONE{GOOD:#} in {}: migrated and rolled back; the tables are byte for byte as before ({}).",
@@ -260,7 +264,10 @@ struct DemoReporter<'a> {
 impl DemoReporter<'_> {
     fn step(&self, name: &str, explanation: &str) {
         let began_ms = elapsed_ms(self.begun);
-        self.print(&format!("\n{BOLD}▶ {name}{BOLD:#}  {explanation}  {DIM}({}){DIM:#}\n", millis(began_ms)));
+        self.print(&format!(
+            "\n{BOLD}▶ {name}{BOLD:#}  {explanation}  {DIM}(at {}){DIM:#}\n",
+            millis(began_ms)
+        ));
         if let Ok(mut steps) = self.steps.lock() {
             steps.push(DemoStep { name: name.to_owned(), began_ms });
         }

@@ -46,11 +46,6 @@ pub(crate) struct HistoryArgs {
 }
 
 impl HistoryArgs {
-    /// `PHASELINE_ACTOR` names the user, and is not meant as a filter.
-    pub(crate) fn ignore_default_actor(&mut self) {
-        self.actor = None;
-    }
-
     /// Whether the event is by the wanted actor.
     fn wants(&self, entry: &HistoryEntry) -> bool {
         let Some(wanted) = &self.actor else { return true };

@@ -13,6 +13,7 @@ use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::migrate::{MigrateOptions, Migrated, migrate};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Move the legacy phases into the log and show them as timelines
@@ -33,6 +34,9 @@ pub(crate) struct MigrateArgs {
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+    /// First back up the whole database to this file with `pg_dump` (custom format, for `pg_restore`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backup: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reason: ReasonArgs,
 }
@@ -47,13 +51,13 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
             ),
         ));
     }
-    if let Some(file) = &args.run.backup {
+    if let Some(file) = &args.backup {
         backup::refuse_existing(file)?;
     }
     let target = Target::resolve(context).await?;
     let mut expected = args.run.plan.clone();
     // Without question and backup the migration's own plan is enough.
-    if ask || args.run.backup.is_some() {
+    if ask || args.backup.is_some() {
         let plan = plan::make(context, &target, &args.run.options(None)).await?;
         if let Some(expected) = &expected {
             plan::ensure_expected(&plan, expected)?;
@@ -71,7 +75,7 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
                 // Only the confirmed plan is executed.
                 expected = expected.or(plan.digest);
             }
-            if let Some(file) = &args.run.backup {
+            if let Some(file) = &args.backup {
                 backup::write(context, &target, file).await?;
             }
         }

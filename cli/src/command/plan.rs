@@ -1,13 +1,12 @@
 //! `phaseline plan`: shows the plan of a migration.
 
-use crate::backup;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::options::RunArgs;
 use crate::output::Rows;
 use crate::render::{self, plan::PlanContext};
-use crate::target::{Target, quoted};
+use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::plan::{Plan, PlanOptions, plan};
@@ -48,9 +47,6 @@ pub(crate) struct PlanArgs {
 }
 
 pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Failure> {
-    if let Some(file) = &args.run.backup {
-        backup::refuse_existing(file)?;
-    }
     let target = Target::resolve(context).await?;
     let options = args.run.options(args.role.clone());
     let plan = make(context, &target, &options).await?;
@@ -91,9 +87,6 @@ pub(super) fn ensure_expected(plan: &Plan, expected: &str) -> Result<(), Failure
 fn next(target: &Target, plan: &Plan, args: &RunArgs) -> Option<String> {
     let digest = plan.digest.as_ref()?;
     let mut command = format!("{} migrate --plan {digest}", target.program());
-    if let Some(file) = &args.backup {
-        command.push_str(&format!(" --backup {}", quoted(&file.to_string_lossy())));
-    }
     for (given, flag) in [
         (args.repair, " --repair"),
         (args.adopt_migrated, " --adopt-migrated"),

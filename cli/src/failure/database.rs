@@ -3,7 +3,7 @@
 use super::Failure;
 use crate::exit::Exit;
 use crate::render;
-use phaseline_domain::Obstacle;
+use phaseline_domain::NoRoom;
 use phaseline_store::{ExcessRights, ExecuteError, Quarantine, Relation, SqlState, StoreError};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
@@ -220,13 +220,13 @@ impl From<StoreError> for Failure {
 }
 
 /// The command that lets a phase make room.
-fn first_command(obstacle: &Obstacle) -> Option<String> {
+fn first_command(obstacle: &NoRoom) -> Option<String> {
     match obstacle {
-        Obstacle::Split { phase_id, shortened: Some((start, end)), .. } => {
+        NoRoom::Split { phase_id, shortened: Some((start, end)), .. } => {
             Some(format!("phaseline phase resize {phase_id} {start} {end}"))
         }
-        Obstacle::Swallowed { phase_id, .. } => Some(format!("phaseline phase remove {phase_id}")),
-        Obstacle::Split { shortened: None, .. } | Obstacle::NotBeside { .. } => None,
+        NoRoom::Swallowed { phase_id, .. } => Some(format!("phaseline phase remove {phase_id}")),
+        NoRoom::Split { shortened: None, .. } | NoRoom::NotBeside { .. } => None,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::program::{ProgramOutput, phaseline, run};
 const ID: &str = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
 
 #[test]
-fn a_wrong_value_of_any_kind_is_answered_with_what_is_expected_and_an_example() {
+fn a_wrong_value_is_answered_with_the_expected_form_and_an_example() {
     for (arguments, named, expected) in [
         (
             &["phase", "resize", ID, "15.10.2024", "2026-01-31"][..],

@@ -60,6 +60,20 @@ fn a_flag_overrides_the_environment_the_file_and_the_default() {
 }
 
 #[test]
+fn the_private_server_is_named_in_the_place_of_a_url() {
+    let shown = show(&[], &[("PHASELINE_DATA_DIR", "/srv/phaseline")]).exits_with(0).stdout;
+    let line = shown.lines().find(|line| line.trim_start().starts_with("database_url")).unwrap();
+    assert!(
+        line.contains("(private server in /srv/phaseline)") && line.ends_with("env PHASELINE_DATA_DIR"),
+        "{line}"
+    );
+    let object = show(&["--json"], &[("PHASELINE_DATA_DIR", "/srv/phaseline")]).object("phaseline.config/1");
+    assert_eq!(value_and_origin(&object, "database_url").0, None);
+    let elsewhere = show(&[], &[("PGHOST", "db.example")]).exits_with(0).stdout;
+    assert!(!elsewhere.contains("private server"), "{elsewhere}");
+}
+
+#[test]
 fn secrets_are_shown_as_set_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), "database_url = \"postgres://me:hidden-1@db.example/planner\"");

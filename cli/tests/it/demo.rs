@@ -54,6 +54,8 @@ fn the_demo_runs_every_step_and_leaves_nothing() {
         .exits_with(0)
         .object("phaseline.demo/1");
     assert_eq!(object["identical"], true);
+    let quiet = ProgramOutput::of(demo(folder.path(), &["--quiet"]).output().unwrap()).exits_with(0);
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
 }
 
 #[test]

@@ -227,7 +227,7 @@ fn an_actor_is_a_claim_and_the_login_is_shown_beside_it() {
 }
 
 #[test]
-fn a_phase_that_would_be_split_or_swallowed_is_named_with_the_command_that_helps() {
+fn a_split_or_swallowed_phase_is_named_with_the_command_that_helps() {
     let database = migrated();
     let (project, phase) = project_and_phase(&database);
     let (start, end) = dates(&database, &phase);

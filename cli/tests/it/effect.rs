@@ -1,6 +1,6 @@
 //! Options without an effect are refused, and nothing is done.
 
-use crate::program::{ProgramOutput, migrated, on, phaseline, project_and_phase, run};
+use crate::program::{ProgramOutput, legacy, migrated, on, phaseline, project_and_phase, run};
 use serde_json::Value;
 
 const PROJECT: &str = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
@@ -72,13 +72,6 @@ fn a_database_is_refused_by_commands_that_use_none() {
     }
 }
 
-#[test]
-fn a_quiet_demo_prints_its_result_only() {
-    let shown = run(&["demo", "--quiet"]).exits_with(0);
-    assert_eq!(shown.stdout.trim().lines().count(), 1, "{}", shown.stdout);
-    assert!(shown.stdout.contains("byte for byte as before") && shown.stderr.is_empty(), "{shown:?}");
-}
-
 /// Variables are set once for all commands.
 #[test]
 fn variables_are_no_reason_to_refuse_and_no_filter() {
@@ -117,4 +110,31 @@ fn a_history_shows_the_events_of_one_actor() {
     assert!(text.contains(" by grace: 1 event") && !text.contains("by ada"), "{text}");
     let none = on(&database, &["history", &project, "--actor", "mallory"]).exits_with(3);
     assert!(none.stderr.contains("no event by mallory"), "{}", none.stderr);
+}
+
+#[test]
+fn notices_of_the_server_show_with_vv_only_and_more_v_is_refused() {
+    let database = legacy();
+    // A trigger that runs in a migration, and raises what psql would show.
+    database.psql(
+        "CREATE FUNCTION noisy() RETURNS event_trigger LANGUAGE plpgsql
+             AS $$ BEGIN RAISE WARNING 'a notice of the server'; END $$;
+         CREATE EVENT TRIGGER noisy ON ddl_command_end EXECUTE FUNCTION noisy();",
+    );
+    let ran = |verbose: &[&str]| {
+        let ran = on(&database, &[&["migrate", "--yes"], verbose].concat()).exits_with(0);
+        on(&database, &["rollback", "--yes", "--quiet"]).exits_with(0);
+        ran.stderr
+    };
+    for silent in [&[][..], &["-v"], &["--quiet"]] {
+        let stderr = ran(silent);
+        assert!(
+            !stderr.contains("sqlx") && !stderr.contains("a notice of the server"),
+            "{silent:?}: {stderr}"
+        );
+    }
+    let stderr = ran(&["-vv"]);
+    assert!(stderr.contains("a notice of the server"), "{stderr}");
+    let refused = run(&["status", "-vvv"]).exits_with(2);
+    assert!(refused.stderr.contains("at most twice"), "{}", refused.stderr);
 }

@@ -1,6 +1,6 @@
 //! Help: every command has an example.
 
-use crate::program::run;
+use crate::program::{ProgramOutput, phaseline, run};
 
 /// The commands that a help text lists.
 pub(crate) fn commands(help: &str) -> Vec<String> {
@@ -32,6 +32,19 @@ fn every_command_shows_an_example_of_itself() {
     assert_eq!(
         seen, 35,
         "the program, 22 commands, 3 of timeline, 6 of phase, 2 of quarantine and 1 of config"
+    );
+}
+
+#[test]
+fn what_the_environment_sets_is_no_requirement_of_the_usage() {
+    let mut program = phaseline(&["timeline", "show"]);
+    program.env("PHASELINE_ACTOR", "grace").env("PHASELINE_ALLOW_SUPERUSER", "true");
+    let ran = ProgramOutput::of(program.output().unwrap()).exits_with(2);
+    assert!(
+        ran.stderr.contains("Usage: phaseline timeline show [OPTIONS] <PROJECT>")
+            || ran.stderr.contains("Usage: phaseline timeline show <PROJECT>"),
+        "{}",
+        ran.stderr
     );
 }
 

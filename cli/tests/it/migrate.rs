@@ -95,10 +95,11 @@ fn a_backup_never_overwrites_and_a_failed_one_stops_the_migration() {
     let before = database.dump(&[]);
     let file = folder.path().join("before.dump");
     fs::write(&file, "precious").unwrap();
-    for command in [&["migrate", "--yes"][..], &["plan"]] {
-        let arguments = [command, &["--backup", file.to_str().unwrap()]].concat();
-        assert!(on(&database, &arguments).exits_with(2).stderr.contains("exists and is not overwritten"));
-    }
+    let arguments = ["migrate", "--yes", "--backup", file.to_str().unwrap()];
+    assert!(on(&database, &arguments).exits_with(2).stderr.contains("exists and is not overwritten"));
+    // A plan writes no file.
+    let refused = on(&database, &["plan", "--backup", file.to_str().unwrap()]).exits_with(2);
+    assert!(refused.stderr.contains("unexpected argument '--backup'"), "{}", refused.stderr);
     assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
     let nowhere = folder.path().join("none/before.dump");
     on(&database, &["migrate", "--yes", "--backup", nowhere.to_str().unwrap()]).exits_with(2);

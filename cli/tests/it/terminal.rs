@@ -21,6 +21,45 @@ fn on_a_terminal(database: &TestDatabase, command: &str, answer: &str) -> (Optio
     (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// Runs the program on a terminal of this width. Returns its lines.
+fn lines_at(width: u16, database: &TestDatabase, command: &str) -> Vec<String> {
+    let program = phaseline(&[]).get_program().to_str().unwrap().to_owned();
+    let script = format!("stty cols {width} rows 50; {program} {command}");
+    let mut on_terminal = Command::new("script");
+    on_terminal.args(["-q", "-e", "-c", &script, "/dev/null"]).stdin(Stdio::null());
+    let shown =
+        on_terminal.env("DATABASE_URL", database.url()).env("TERM", "xterm").env("NO_COLOR", "1").output();
+    let shown = String::from_utf8_lossy(&shown.unwrap().stdout).into_owned();
+    let shown = anstream::adapter::strip_str(&shown).to_string();
+    shown.lines().map(|line| line.trim_end_matches('\r').to_owned()).collect()
+}
+
+#[test]
+fn help_fits_the_terminal_and_is_wrapped_once() {
+    let database = legacy();
+    for width in [80, 44] {
+        for command in ["--help", "phase create --help", "drift --help", "completions --help", "serve --help"]
+        {
+            let lines = lines_at(width, &database, command);
+            let wide: Vec<&String> = lines
+                .iter()
+                .filter(|line| line.chars().count() > usize::from(width) && !line.starts_with("Usage: "))
+                .collect();
+            let breakable =
+                |line: &&&String| line.trim_start().trim_end_matches('\\').trim_end().contains(' ');
+            assert!(!wide.iter().any(|line| breakable(&line)), "{command} at {width}: {wide:#?}");
+        }
+    }
+    let shown = lines_at(80, &database, "--help").join("\n");
+    assert!(shown.contains("\n  3  not migratable, or refused by a rule; also: "), "{shown}");
+    // Wrapped twice, a short line follows a full one.
+    let json = shown.split_once("JSON: ").unwrap().1.split_once("JSON lines").unwrap().0;
+    assert!(json.trim().lines().rev().skip(1).all(|line| line.len() > 50 || line.ends_with(':')), "{json}");
+    assert!(!shown.contains("[env: `") && shown.contains("[env: PHASELINE_ACTOR]"), "{shown}");
+    let create = lines_at(80, &database, "phase create --help").join("\n");
+    assert!(create.contains("'Testing' \\\n      2026-05-01 2026-05-31 --expense 12000"), "{create}");
+}
+
 #[test]
 fn a_migration_shows_its_plan_and_only_yes_confirms_it() {
     let database = legacy();

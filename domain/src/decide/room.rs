@@ -1,7 +1,7 @@
 //! Whether a phase makes room for another one, and why it does not.
 
 use crate::Violation;
-use crate::rule::{Draft, Obstacle, set};
+use crate::rule::{Draft, NoRoom, set};
 
 /// Where a phase is, from the requested one.
 #[derive(Clone, Copy)]
@@ -46,21 +46,21 @@ pub(super) fn overlap_violation(
     })
 }
 
-fn obstacle(requested: &Draft<'_>, other: &Draft<'_>, beside: Beside) -> Option<Obstacle> {
+fn obstacle(requested: &Draft<'_>, other: &Draft<'_>, beside: Beside) -> Option<NoRoom> {
     let (phase_id, name) = (other.id?, other.name.to_owned());
     let keeps_start = other.start_date < requested.start_date;
     let keeps_end = requested.end_date < other.end_date;
     Some(match (keeps_start, keeps_end) {
-        (false, false) => Obstacle::Swallowed { phase_id, name },
+        (false, false) => NoRoom::Swallowed { phase_id, name },
         (true, true) if beside.may_give_last || beside.may_give_first => {
             let shortened = if beside.has_next {
                 Some((other.start_date, requested.end_date))
             } else {
                 beside.has_previous.then_some((requested.start_date, other.end_date))
             };
-            Obstacle::Split { phase_id, name, shortened }
+            NoRoom::Split { phase_id, name, shortened }
         }
-        _ => Obstacle::NotBeside { name },
+        _ => NoRoom::NotBeside { name },
     })
 }
 

@@ -1,6 +1,6 @@
 //! The rules by name, and what a broken one is: a violation, and the refusal with all of them.
 
-use super::obstacle::Obstacle;
+use super::no_room::NoRoom;
 use crate::{InvalidValue, PhaseId};
 use std::fmt;
 
@@ -112,7 +112,7 @@ pub struct Violation {
     /// The phase that breaks the rule, if it is one phase and the phase has an id.
     pub phase_id: Option<PhaseId>,
     /// Why a phase cannot make room, if the rule is V5 and the neighbours were to adjust.
-    pub obstacle: Option<Obstacle>,
+    pub obstacle: Option<NoRoom>,
 }
 
 impl Violation {
@@ -120,7 +120,7 @@ impl Violation {
         Self { rule, field: rule.field(), message, phase_id, obstacle: None }
     }
 
-    pub(crate) fn with_obstacle(self, obstacle: Obstacle) -> Self {
+    pub(crate) fn with_obstacle(self, obstacle: NoRoom) -> Self {
         Self { obstacle: Some(obstacle), ..self }
     }
 

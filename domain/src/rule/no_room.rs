@@ -6,7 +6,7 @@ use std::fmt;
 
 /// Why a phase cannot make room, and what to do first. Its text continues the message of V5, which is the planner's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Obstacle {
+pub enum NoRoom {
     /// The phase would lose dates in its middle.
     Split {
         /// The phase.
@@ -30,7 +30,7 @@ pub enum Obstacle {
     },
 }
 
-impl fmt::Display for Obstacle {
+impl fmt::Display for NoRoom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Split { name, shortened: Some((start, end)), .. } => {
