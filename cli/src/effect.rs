@@ -1,5 +1,5 @@
-//! What a command does with the database and with global options. Refuses global options, given on the command line, that the command has no use for. The environment is for all commands, and its
-//! variables are ignored by those that do not need them.
+//! What a command does with the database, and which global options it uses. One without an effect is refused on the command line; a
+//! variable of the environment is for all commands, and is ignored.
 
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
@@ -38,7 +38,7 @@ pub(crate) fn refuse_ineffective(cli: &Cli, matches: &ArgMatches) -> Result<(), 
         if cli.global.actor.as_deref().is_some_and(|actor| actor.trim().is_empty()) {
             return Err(Failure::usage("--actor: the name is empty"));
         }
-        if !takes_actor(&cli.command) {
+        if !Effect::of(&cli.command).takes_actor {
             return Err(ineffective("--actor", "records nothing in the name of an actor"));
         }
     }
@@ -67,55 +67,48 @@ const fn uses_database(command: &Command) -> bool {
     !matches!(command, Command::Token(_) | Command::Demo(_) | Command::Completions(_) | Command::Man(_))
 }
 
-/// Whether the command writes to the given database.
-pub(crate) const fn writes(command: &Command) -> bool {
-    match command {
-        Command::Migrate(_) | Command::Phase(_) | Command::Sample(_) | Command::Rehearse(_) => true,
-        Command::Rollback(args) => !args.dry_run,
-        Command::Timeline(args) => args.writes(),
-        Command::Adopt(args) => args.writes(),
-        Command::Drift(args) => args.writes(),
-        Command::Rebuild(args) => args.writes(),
-        Command::Quarantine(args) => args.writes(),
-        Command::Doctor(args) => args.writes(),
-        Command::Upgrade(args) => args.writes(),
-        Command::Plan(_)
-        | Command::Verify(_)
-        | Command::Status(_)
-        | Command::History(_)
-        | Command::Serve(_)
-        | Command::Token(_)
-        | Command::Config(_)
-        | Command::Demo(_)
-        | Command::Completions(_)
-        | Command::Man(_) => false,
+/// What a command does.
+struct Effect {
+    /// It writes to the given database.
+    writes: bool,
+    /// It records an actor, or would without `--dry-run`.
+    takes_actor: bool,
+}
+
+impl Effect {
+    const READS: Self = Self { writes: false, takes_actor: false };
+    const WRITES: Self = Self { writes: true, takes_actor: false };
+    const WRITES_AS_ACTOR: Self = Self { writes: true, takes_actor: true };
+    /// Has the options of a command that writes, or shows one actor's events.
+    const READS_FOR_ACTOR: Self = Self { writes: false, takes_actor: true };
+
+    const fn of(command: &Command) -> Self {
+        let writes_as_actor = match command {
+            Command::Migrate(_) | Command::Phase(_) | Command::Rehearse(_) => return Self::WRITES_AS_ACTOR,
+            Command::Plan(_) | Command::History(_) | Command::Demo(_) => return Self::READS_FOR_ACTOR,
+            Command::Rollback(args) if args.dry_run => return Self::READS_FOR_ACTOR,
+            Command::Adopt(args) if !args.writes() => return Self::READS_FOR_ACTOR,
+            Command::Rollback(_) | Command::Adopt(_) => true,
+            Command::Timeline(args) => args.writes(),
+            Command::Drift(args) => args.writes(),
+            Command::Rebuild(args) => args.writes(),
+            Command::Quarantine(args) => args.writes(),
+            Command::Sample(_) => return Self::WRITES,
+            Command::Doctor(args) => return if args.writes() { Self::WRITES } else { Self::READS },
+            Command::Upgrade(args) => return if args.writes() { Self::WRITES } else { Self::READS },
+            Command::Verify(_)
+            | Command::Status(_)
+            | Command::Serve(_)
+            | Command::Token(_)
+            | Command::Config(_)
+            | Command::Completions(_)
+            | Command::Man(_) => false,
+        };
+        if writes_as_actor { Self::WRITES_AS_ACTOR } else { Self::READS }
     }
 }
 
-/// Whether the command records an actor, or would without `--dry-run`; `history` shows one actor's events.
-const fn takes_actor(command: &Command) -> bool {
-    match command {
-        Command::Plan(_)
-        | Command::Rehearse(_)
-        | Command::Migrate(_)
-        | Command::Rollback(_)
-        | Command::History(_)
-        | Command::Phase(_)
-        | Command::Adopt(_)
-        | Command::Demo(_) => true,
-        Command::Timeline(args) => args.writes(),
-        Command::Drift(args) => args.writes(),
-        Command::Rebuild(args) => args.writes(),
-        Command::Quarantine(args) => args.writes(),
-        Command::Verify(_)
-        | Command::Status(_)
-        | Command::Serve(_)
-        | Command::Token(_)
-        | Command::Config(_)
-        | Command::Sample(_)
-        | Command::Doctor(_)
-        | Command::Upgrade(_)
-        | Command::Completions(_)
-        | Command::Man(_) => false,
-    }
+/// Whether the command writes to the given database.
+pub(crate) const fn writes(command: &Command) -> bool {
+    Effect::of(command).writes
 }

@@ -17,7 +17,7 @@ pub(crate) use snapshots::OldSnapshotMonitor;
 use crate::append::{AppendBatch, BatchResult, Verdict};
 use crate::batcher::{Batcher, Jobs, TaskEnded};
 use crate::cache::TimelineCache;
-use crate::sessions::{Message, server_left};
+use crate::sessions::Message;
 use crate::sqlstate::{is_held_up, is_lost_connection};
 use crate::stream::stream_of;
 use crate::{FoldedTimeline, Session, Sessions, SqlState, StoreError, schema};
@@ -313,21 +313,13 @@ impl Committer {
     ) -> Result<BatchResult, StoreError> {
         let batch = AppendBatch::new(prepared)?;
         let statement = batch.statement().within(deadline.limit(self.patience));
-        let mut session = match route {
+        let session = match route {
             AppendRoute::Message(message) => return batch.result(&message.send(&statement).await?),
             AppendRoute::Session(session) => session,
         };
-        let sessions = self.sessions.clone();
-        let server = session.server();
-        let appending = tokio::select! {
-            biased;
-            rows = session.execute_directly(&statement) => rows.map_err(StoreError::from).and_then(|rows| batch.result(&rows)),
-            // A server that failed may never answer, not even a rollback.
-            () = sessions.left(server) => {
-                session.discard();
-                return Err(StoreError::Database(server_left()));
-            }
-        };
+        let (session, rows) = self.sessions.execute_on(session, &statement).await;
+        let appending = rows.map_err(StoreError::from).and_then(|rows| batch.result(&rows));
+        let Some(session) = session else { return appending };
         match &appending {
             Err(StoreError::Database(error)) if is_lost_connection(error) => {}
             // The server has become a standby.

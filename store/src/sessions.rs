@@ -11,12 +11,11 @@ mod message;
 mod server;
 
 pub(crate) use message::Message;
-pub(crate) use server::server_left;
 
 use crate::pooler::{Pooler, Pooling};
 use crate::read;
 use crate::servers::{ServerState, Servers};
-use kept::PermittedConnection;
+use kept::{IDLE, PermittedConnection};
 use server::CurrentServer;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, Database, Executor, PgConnection, PgPool, Postgres, TransactionManager};
@@ -26,9 +25,6 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
-
-/// After how much idle time a connection is tested before use.
-const IDLE: Duration = Duration::from_secs(1);
 
 type Transactions = <Postgres as Database>::TransactionManager;
 

@@ -107,7 +107,7 @@ pub(crate) fn field_errors(
     (first, violations.len().saturating_sub(MOST_FAULTS))
 }
 
-/// The same with the obstacles, which the planner's own messages lack.
+/// The same with what to do where a phase cannot make room, which the planner's own messages lack.
 pub(crate) fn explained_errors(
     violations: &[Violation],
     new_phase_ids: &BTreeSet<PhaseId>,

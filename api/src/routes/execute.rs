@@ -174,7 +174,7 @@ pub(crate) fn store_failure(
                 field: Rule::PhaseIdUnused.field(),
                 message: format!("Phase with ID {id} already exists"),
                 phase_id: Some(id),
-                obstacle: None,
+                no_room: None,
             });
             RouteFailure::Rules(Box::new(RuleViolations { refusal, new_phase_ids }))
         }

@@ -89,7 +89,7 @@ fn range(NewDates { start_date: start, end_date: end }: NewDates) -> Result<Date
             field: Rule::ProjectDatesInOrder.field(),
             message: format!("Project end date ({end}) must be after project start date ({start})"),
             phase_id: None,
-            obstacle: None,
+            no_room: None,
         });
         RouteFailure::Rules(Box::new(RuleViolations { refusal, new_phase_ids: BTreeSet::new() }))
     })

@@ -220,8 +220,8 @@ impl From<StoreError> for Failure {
 }
 
 /// The command that lets a phase make room.
-fn first_command(obstacle: &NoRoom) -> Option<String> {
-    match obstacle {
+fn first_command(no_room: &NoRoom) -> Option<String> {
+    match no_room {
         NoRoom::Split { phase_id, shortened: Some((start, end)), .. } => {
             Some(format!("phaseline phase resize {phase_id} {start} {end}"))
         }
@@ -249,7 +249,7 @@ impl From<ExecuteError> for Failure {
                 match refusal
                     .violations()
                     .iter()
-                    .find_map(|violation| first_command(violation.obstacle.as_ref()?))
+                    .find_map(|violation| first_command(violation.no_room.as_ref()?))
                 {
                     Some(command) => failure.remedy(format!("First run: {command}")),
                     None => failure,

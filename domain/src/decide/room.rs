@@ -27,7 +27,7 @@ impl Beside {
     }
 }
 
-/// V5, if the other phase cannot make room by giving up days at one of the permitted edges.
+/// V5, if the other phase cannot make room by giving up dates at one of the permitted edges.
 pub(super) fn overlap_violation(
     requested: &Draft<'_>,
     other: &Draft<'_>,
@@ -40,13 +40,13 @@ pub(super) fn overlap_violation(
     }
     let (a, b) = if other.place() <= requested.place() { (other, requested) } else { (requested, other) };
     let violation = set::no_overlap(a, b)?;
-    Some(match obstacle(requested, other, beside) {
-        Some(obstacle) => violation.with_obstacle(obstacle),
+    Some(match no_room(requested, other, beside) {
+        Some(no_room) => violation.with_no_room(no_room),
         None => violation,
     })
 }
 
-fn obstacle(requested: &Draft<'_>, other: &Draft<'_>, beside: Beside) -> Option<NoRoom> {
+fn no_room(requested: &Draft<'_>, other: &Draft<'_>, beside: Beside) -> Option<NoRoom> {
     let (phase_id, name) = (other.id?, other.name.to_owned());
     let keeps_start = other.start_date < requested.start_date;
     let keeps_end = requested.end_date < other.end_date;

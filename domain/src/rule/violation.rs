@@ -112,22 +112,22 @@ pub struct Violation {
     /// The phase that breaks the rule, if it is one phase and the phase has an id.
     pub phase_id: Option<PhaseId>,
     /// Why a phase cannot make room, if the rule is V5 and the neighbours were to adjust.
-    pub obstacle: Option<NoRoom>,
+    pub no_room: Option<NoRoom>,
 }
 
 impl Violation {
     pub(crate) fn new(rule: Rule, phase_id: Option<PhaseId>, message: String) -> Self {
-        Self { rule, field: rule.field(), message, phase_id, obstacle: None }
+        Self { rule, field: rule.field(), message, phase_id, no_room: None }
     }
 
-    pub(crate) fn with_obstacle(self, obstacle: NoRoom) -> Self {
-        Self { obstacle: Some(obstacle), ..self }
+    pub(crate) fn with_no_room(self, no_room: NoRoom) -> Self {
+        Self { no_room: Some(no_room), ..self }
     }
 
-    /// The message with the obstacle, if there is one. The message alone is the planner's.
+    /// The message with why a phase has no room, if that is known. The message alone is the planner's.
     pub fn explained(&self) -> String {
-        match &self.obstacle {
-            Some(obstacle) => format!("{}: {obstacle}", self.message),
+        match &self.no_room {
+            Some(no_room) => format!("{}: {no_room}", self.message),
             None => self.message.clone(),
         }
     }

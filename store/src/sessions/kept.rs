@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// After this idle time a kept connection goes back to the pool, which tests it.
-const IDLE: Duration = Duration::from_secs(1);
+/// After this idle time a connection is tested before use; a kept one goes back to the pool, which tests it.
+pub(super) const IDLE: Duration = Duration::from_secs(1);
 
 /// The kept connections, the last used one last.
 #[derive(Debug)]

@@ -30,17 +30,30 @@ impl Sessions {
         if let Some(message) = self.message().await? {
             return message.send(statement).await;
         }
-        let mut session = self.begin().await?;
+        let session = self.begin().await?;
+        let (session, executed) = self.execute_on(session, statement).await;
+        match session {
+            Some(session) => session.end(executed),
+            None => executed,
+        }
+    }
+
+    /// Executes one statement on a connection that keeps its state. If the sessions go to another server meanwhile, the session is closed:
+    /// a server that failed may never answer, not even a rollback.
+    pub(crate) async fn execute_on(
+        &self,
+        mut session: Session,
+        statement: &Statement<'_>,
+    ) -> (Option<Session>, Result<Vec<PgRow>, sqlx::Error>) {
         let server = session.server();
-        let executed = tokio::select! {
+        tokio::select! {
             biased;
-            executed = session.execute_directly(statement) => executed,
+            executed = session.execute_directly(statement) => (Some(session), executed),
             () = self.left(server) => {
                 session.discard();
-                return Err(server_left());
+                (None, Err(server_left()))
             }
-        };
-        session.end(executed)
+        }
     }
 
     /// A connection for one statement; none if connections keep their state.
@@ -123,10 +136,7 @@ impl Session {
     ///
     /// # Errors
     /// The database's.
-    pub(crate) async fn execute_directly(
-        &mut self,
-        statement: &Statement<'_>,
-    ) -> Result<Vec<PgRow>, sqlx::Error> {
+    async fn execute_directly(&mut self, statement: &Statement<'_>) -> Result<Vec<PgRow>, sqlx::Error> {
         if !statement.is_limited() {
             return statement.fetch(self, true).await;
         }

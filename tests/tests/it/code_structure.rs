@@ -175,6 +175,15 @@ fn links_in_the_documents_lead_somewhere() {
     assert_eq!(broken, Vec::<String>::new());
 }
 
+/// A page that is not read to its end is no documentation.
+#[test]
+fn the_first_pages_stay_short() {
+    for page in ["README.md", "docs/architecture.md"] {
+        let lines = fs::read_to_string(root().join(page)).unwrap().lines().count();
+        assert!(lines <= 150, "{page} has {lines} lines: move a part to a page of its own");
+    }
+}
+
 #[test]
 fn modules_name_each_other_in_one_direction() {
     for crate_name in ["domain", "store", "projections", "migrator", "api", "embedded", "cli", "bench"] {
