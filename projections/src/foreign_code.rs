@@ -78,7 +78,7 @@ pub async fn refuse_foreign_code_for_commands(connection: &mut PgConnection) -> 
            FROM pg_catalog.pg_class c
            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
           WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname IN ('projects', 'project_phases', 'resource_assignments')
-            AND {}",
+            AND {} ORDER BY 1",
         is_powerful("c.relowner")
     ))
     .fetch_all(&mut *connection)

@@ -28,3 +28,4 @@ SELECT 'table phaseline.events is not Phaseline''s: it has other columns'
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'login')
        IS DISTINCT FROM ARRAY['position', 'stream_type', 'stream_id', 'version', 'event_id', 'event_type',
                               'schema_version', 'payload', 'metadata', 'salt', 'recorded_at', 'hash']
+ ORDER BY 1

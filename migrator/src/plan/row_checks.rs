@@ -33,7 +33,8 @@ pub(super) async fn note_orphans(
         let unreadable: Vec<MissingPrivilege> = sqlx::query_as(
             "SELECT pg_catalog.format('%I may not read %s, so foreign key %I cannot be checked for orphans', current_user, t.name, $2) AS reason,
                     pg_catalog.format('GRANT SELECT ON %s TO %I', t.name, current_user) AS statement
-               FROM pg_catalog.unnest($1::pg_catalog.text[]) t(name) WHERE NOT pg_catalog.has_table_privilege(t.name, 'SELECT')",
+               FROM pg_catalog.unnest($1::pg_catalog.text[]) t(name) WHERE NOT pg_catalog.has_table_privilege(t.name, 'SELECT')
+              ORDER BY 1",
         )
         .bind(vec![key.table.to_sql(), key.references.to_sql()])
         .bind(&key.name)

@@ -318,7 +318,8 @@ async fn others(connection: &mut PgConnection) -> Result<Vec<String>, StoreError
          UNION ALL
          SELECT pg_catalog.format('table %s inherits from phaseline.%I', i.inhrelid::pg_catalog.regclass, c.relname)
            FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhparent
-           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'phaseline'",
+           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'phaseline'
+          ORDER BY 1",
     )
     .fetch_all(connection)
     .await?)

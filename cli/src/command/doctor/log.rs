@@ -201,8 +201,10 @@ fn restored_over(report: &mut DoctorReport, last: &Run) {
 
 async fn missing_roles(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar(
-        "SELECT wanted.name FROM (VALUES ('phaseline_writer'), ('phaseline_reader'), ('phaseline_auditor')) AS wanted (name)
-          WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = wanted.name)",
+        "SELECT wanted.name
+           FROM (VALUES (1, 'phaseline_writer'), (2, 'phaseline_reader'), (3, 'phaseline_auditor')) AS wanted (place, name)
+          WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = wanted.name)
+          ORDER BY wanted.place",
     )
     .fetch_all(connection)
     .await
