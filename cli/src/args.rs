@@ -15,7 +15,7 @@ Examples:
   phaseline rehearse                 migrate a copy and roll it back
   phaseline migrate --plan sha256:…  carry out exactly that plan
   phaseline verify                   check tables and log
-  phaseline rollback --dry-run       show what a rollback would do
+  phaseline rollback --dry-run       show what a rollback would do; every command that writes has --dry-run
 
 Exit codes:
   0  done, or already in the wanted shape
@@ -31,9 +31,9 @@ Exit codes:
 
 JSON: with --json each command prints exactly one object on stdout, versioned by its \"format\":
   phaseline.plan/1, phaseline.migrate/1, phaseline.verify/1, phaseline.rollback/1, phaseline.status/1, \
-phaseline.history/1, phaseline.timeline/1, phaseline.command/1, phaseline.adopt/1, phaseline.drift/1, \
-phaseline.rebuild/1, phaseline.quarantine/1, phaseline.quarantine.skip/1, phaseline.sample/1, \
-phaseline.demo/1, phaseline.rehearse/1, phaseline.dropped/1, \
+phaseline.history/1, phaseline.timeline/1, phaseline.command/1, phaseline.command.preview/1, phaseline.adopt/1, phaseline.drift/1, \
+phaseline.rebuild/1, phaseline.quarantine/1, phaseline.quarantine.skip/1, phaseline.quarantine.preview/1, phaseline.sample/1, phaseline.sample.preview/1, \
+phaseline.demo/1, phaseline.rehearse/1, phaseline.rehearse.preview/1, phaseline.dropped/1, \
 phaseline.doctor/1, phaseline.upgrade/1, phaseline.completions/1, phaseline.man/1, \
 phaseline.serve/1, phaseline.token/1, phaseline.config/1, and phaseline.error/1 for errors
 

@@ -76,39 +76,90 @@ struct Effect {
 }
 
 impl Effect {
-    const READS: Self = Self { writes: false, takes_actor: false };
-    const WRITES: Self = Self { writes: true, takes_actor: false };
-    const WRITES_AS_ACTOR: Self = Self { writes: true, takes_actor: true };
-    /// Has the options of a command that writes, or shows one actor's events.
-    const READS_FOR_ACTOR: Self = Self { writes: false, takes_actor: true };
+    /// A command that records an actor, and writes unless it is a dry run.
+    const fn as_actor(writes: bool) -> Self {
+        Self { writes, takes_actor: true }
+    }
 
-    const fn of(command: &Command) -> Self {
-        let writes_as_actor = match command {
-            Command::Migrate(_) | Command::Phase(_) | Command::Rehearse(_) => return Self::WRITES_AS_ACTOR,
-            Command::Plan(_) | Command::History(_) | Command::Demo(_) => return Self::READS_FOR_ACTOR,
-            Command::Rollback(args) if args.dry_run => return Self::READS_FOR_ACTOR,
-            Command::Adopt(args) if !args.writes() => return Self::READS_FOR_ACTOR,
-            Command::Rollback(_) | Command::Adopt(_) => true,
-            Command::Timeline(args) => args.writes(),
-            Command::Drift(args) => args.writes(),
-            Command::Rebuild(args) => args.writes(),
-            Command::Quarantine(args) => args.writes(),
-            Command::Sample(_) => return Self::WRITES,
-            Command::Doctor(args) => return if args.writes() { Self::WRITES } else { Self::READS },
-            Command::Upgrade(args) => return if args.writes() { Self::WRITES } else { Self::READS },
-            Command::Verify(_)
+    fn of(command: &Command) -> Self {
+        match command {
+            Command::Plan(_) | Command::History(_) | Command::Demo(_) => Self::as_actor(false),
+            Command::Migrate(args) => Self::as_actor(!args.dry_run),
+            Command::Rehearse(args) => Self::as_actor(!args.dry_run),
+            Command::Rollback(args) => Self::as_actor(!args.dry_run),
+            Command::Phase(args) => Self::as_actor(args.writes()),
+            Command::Adopt(args) => Self::as_actor(args.writes()),
+            Command::Timeline(args) if args.is_command() => Self::as_actor(args.writes()),
+            Command::Drift(args) if args.is_repair() => Self::as_actor(args.writes()),
+            Command::Rebuild(args) if !args.check => Self::as_actor(args.writes()),
+            Command::Quarantine(args) if args.is_skip() => Self::as_actor(args.writes()),
+            Command::Sample(args) => Self { writes: !args.dry_run, takes_actor: false },
+            Command::Doctor(args) => Self { writes: args.writes(), takes_actor: false },
+            Command::Upgrade(args) => Self { writes: args.writes(), takes_actor: false },
+            Command::Timeline(_)
+            | Command::Drift(_)
+            | Command::Rebuild(_)
+            | Command::Quarantine(_)
+            | Command::Verify(_)
             | Command::Status(_)
             | Command::Serve(_)
             | Command::Token(_)
             | Command::Config(_)
             | Command::Completions(_)
-            | Command::Man(_) => false,
-        };
-        if writes_as_actor { Self::WRITES_AS_ACTOR } else { Self::READS }
+            | Command::Man(_) => Self { writes: false, takes_actor: false },
+        }
     }
 }
 
 /// Whether the command writes to the given database.
-pub(crate) const fn writes(command: &Command) -> bool {
+pub(crate) fn writes(command: &Command) -> bool {
     Effect::of(command).writes
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::args::Cli;
+    use clap::CommandFactory;
+
+    /// Commands that never write to a given database, and the service, which writes what its clients request.
+    const WITHOUT_DRY_RUN: [&str; 12] = [
+        "plan",
+        "verify",
+        "status",
+        "history",
+        "timeline show",
+        "quarantine list",
+        "serve",
+        "token",
+        "config show",
+        "demo",
+        "completions",
+        "man",
+    ];
+
+    /// The words of each command without commands below it, and whether it has `--dry-run`.
+    fn leaves(command: &clap::Command, words: &str, found: &mut Vec<(String, bool)>) {
+        let below: Vec<&clap::Command> = command.get_subcommands().collect();
+        if below.is_empty() {
+            let has = command.get_arguments().any(|argument| {
+                argument.get_long_and_visible_aliases().is_some_and(|names| names.contains(&"dry-run"))
+            });
+            found.push((words.trim().to_owned(), has));
+        }
+        for command in below {
+            leaves(command, &format!("{words} {}", command.get_name()), found);
+        }
+    }
+
+    #[test]
+    fn every_command_that_writes_has_a_dry_run() {
+        let mut found = Vec::new();
+        leaves(&Cli::command(), "", &mut found);
+        let without: Vec<&str> =
+            found.iter().filter(|(_, has)| !has).map(|(words, _)| words.as_str()).collect();
+        let unlisted: Vec<&&str> = without.iter().filter(|words| !WITHOUT_DRY_RUN.contains(words)).collect();
+        assert!(unlisted.is_empty(), "without --dry-run: {unlisted:?}");
+        assert!(WITHOUT_DRY_RUN.iter().all(|words| without.contains(words)), "{without:?}");
+        assert!(found.len() > WITHOUT_DRY_RUN.len());
+    }
 }

@@ -1,16 +1,18 @@
-//! Executes one command on one timeline and prints the result.
+//! Executes one command on one timeline, or previews it, and prints the result.
 
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::metadata;
-use crate::render::{self, Page};
+use crate::options::ChangeArgs;
+use crate::preview::preview;
+use crate::render::{self, Page, clean};
 use crate::style::GOOD;
 use crate::target::Target;
 use chrono::NaiveDateTime;
 use phaseline_domain::{ProjectId, TimelineCommand};
 use phaseline_projections::{FoldedTimeline, HistoryEntry, PhaseRow, ProjectPhases, history, project_phases};
-use phaseline_store::{TimelineStore, stream};
+use phaseline_store::{Request, TimelineStore, stream};
 use serde::Serialize;
 
 /// The result of a command.
@@ -26,17 +28,36 @@ struct Commanded {
     phases: Vec<PhaseRow>,
 }
 
-/// Executes the command and prints its events and the resulting timeline.
+/// Executes the command and prints its events and the resulting timeline. Previews it first with `--dry-run`, which ends there, and on a
+/// terminal, where it asks if the project gives up dates or money.
 pub(crate) async fn execute(
     context: &Context,
     target: &Target,
     project: ProjectId,
     command: &TimelineCommand,
-    reason: Option<&str>,
+    options: &ChangeArgs,
 ) -> Result<Exit, Failure> {
     let sessions = target.sessions().await?;
     let store = TimelineStore::new(sessions.clone(), ProjectPhases);
-    let committed = store.execute(project, command, metadata(&context.global, reason)).await?;
+    let mut request =
+        Request::new(project, command.clone(), metadata(&context.global, options.reason.reason.as_deref()));
+    if options.dry_run || !options.yes && context.can_ask() {
+        let preview = preview(&store, &sessions, project, command).await?;
+        if options.dry_run {
+            sessions.close().await;
+            context.output.result(&preview, || preview.page());
+            return Ok(Exit::Done);
+        }
+        if let Some(question) = preview.question(&clean(&context.place())) {
+            context.output.beside(&preview.text());
+            if !context.ask(&question).await {
+                return Err(Failure::declined());
+            }
+            // Only the confirmed change is executed.
+            request.expected = Some(preview.version());
+        }
+    }
+    let committed = store.submit(request).await?;
     // Read from the log, so that the text equals that of `history`.
     let mut session = sessions.begin().await?;
     let recorded = stream::history(&mut session, project, Some(committed.position)).await;

@@ -29,6 +29,7 @@ mod operator;
 mod options;
 mod output;
 mod place;
+mod preview;
 mod progress;
 mod reading;
 mod redact;

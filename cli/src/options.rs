@@ -94,6 +94,19 @@ pub(crate) struct ReasonArgs {
     pub(crate) reason: Option<String>,
 }
 
+/// Options of a command on a timeline.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ChangeArgs {
+    /// Only show what would change, and write nothing; exits as the command would
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask. On a terminal the command asks first if dates or money would go: a phase, days of another phase, a budget
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) reason: ReasonArgs,
+}
+
 /// Options of `migrate`; `plan` accepts them too, and exits as `migrate` would.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunArgs {

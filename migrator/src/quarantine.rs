@@ -84,6 +84,41 @@ pub async fn skip(
     let connection = &mut *transaction;
     sqlx::raw_sql("SET LOCAL lock_timeout = '30s'").execute(&mut *connection).await?;
     schema::lock_head(connection).await?;
+    let chosen = match choose(connection, id, selection).await? {
+        Ok(chosen) => chosen,
+        Err(reasons) => return Ok(SkipResult::Refused(reasons)),
+    };
+    skip::mark(connection, &chosen, metadata).await?;
+    let marks = skip::of_stream(connection, id).await?;
+    transaction.commit().await?;
+    let is_chosen = |mark: &SkippedEvent| chosen.iter().any(|event| event.position == mark.position);
+    Ok(SkipResult::Done(marks.into_iter().filter(is_chosen).collect()))
+}
+
+/// The events that [`skip`] would mark, or the reasons why it would refuse. Writes and locks nothing.
+///
+/// # Errors
+/// [`StoreError::NotInstalled`] without a log; the database's own.
+pub async fn preview_skip(
+    connection: &mut PgConnection,
+    id: Uuid,
+    selection: &EventSelection,
+) -> Result<Result<Vec<UnreadableEvent>, Vec<String>>, MigratorError> {
+    if !schema::installed(connection).await? {
+        return Err(StoreError::NotInstalled.into());
+    }
+    let mut transaction = read::snapshot(connection).await?;
+    let chosen = choose(&mut transaction, id, selection).await?;
+    transaction.rollback().await?;
+    Ok(chosen)
+}
+
+/// The selected events, at least one, if each can be left out; otherwise every reason.
+async fn choose(
+    connection: &mut PgConnection,
+    id: Uuid,
+    selection: &EventSelection,
+) -> Result<Result<Vec<UnreadableEvent>, Vec<String>>, StoreError> {
     let found = unreadable_of(connection, id).await?;
     let chosen = match selection {
         EventSelection::All => found,
@@ -96,23 +131,16 @@ pub async fn skip(
                 }
             }
             if !refused.is_empty() {
-                return Ok(SkipResult::Refused(refused));
+                return Ok(Err(refused));
             }
             chosen
         }
     };
     if chosen.is_empty() {
-        return Ok(SkipResult::Refused(vec![format!("{id} has no event that cannot be read")]));
+        return Ok(Err(vec![format!("{id} has no event that cannot be read")]));
     }
     let damaged: Vec<String> = chosen.iter().filter(|event| event.damage).map(ToString::to_string).collect();
-    if !damaged.is_empty() {
-        return Ok(SkipResult::Refused(damaged));
-    }
-    skip::mark(connection, &chosen, metadata).await?;
-    let marks = skip::of_stream(connection, id).await?;
-    transaction.commit().await?;
-    let is_chosen = |mark: &SkippedEvent| chosen.iter().any(|event| event.position == mark.position);
-    Ok(SkipResult::Done(marks.into_iter().filter(is_chosen).collect()))
+    Ok(if damaged.is_empty() { Ok(chosen) } else { Err(damaged) })
 }
 
 /// Every event with this stream id that cannot be read and is not left out, in order of position.

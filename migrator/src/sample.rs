@@ -85,6 +85,22 @@ pub enum SampleError {
     Database(#[from] sqlx::Error),
 }
 
+/// Whether a sample can be created in this database. Writes nothing.
+///
+/// # Errors
+/// [`SampleError`], as [`create`] would return it before it writes.
+pub async fn check(conn: &mut PgConnection, options: &SampleOptions) -> Result<(), SampleError> {
+    let &SampleOptions { projects, assignments, .. } = options;
+    if projects == 0 && assignments > 0 {
+        return Err(SampleError::NoProjects { assignments });
+    }
+    if i64::try_from(assignments).is_err() {
+        return Err(SampleError::TooMany { assignments });
+    }
+    let found: Vec<String> = sqlx::query_scalar(USER_OBJECTS).fetch_all(conn).await?;
+    if found.is_empty() { Ok(()) } else { Err(SampleError::NotEmpty { found }) }
+}
+
 /// Makes an empty database a legacy database, in one transaction.
 ///
 /// Three projects of four have both phases, the others EXECUTION or PLANNING alone, or two EXECUTION. Assignments are
@@ -95,17 +111,8 @@ pub enum SampleError {
 /// [`SampleError`]; nothing is left behind.
 pub async fn create(conn: &mut PgConnection, options: &SampleOptions) -> Result<SampleCounts, SampleError> {
     let &SampleOptions { projects, assignments, seed } = options;
-    if projects == 0 && assignments > 0 {
-        return Err(SampleError::NoProjects { assignments });
-    }
-    if i64::try_from(assignments).is_err() {
-        return Err(SampleError::TooMany { assignments });
-    }
     let mut transaction = conn.begin().await?;
-    let found: Vec<String> = sqlx::query_scalar(USER_OBJECTS).fetch_all(&mut *transaction).await?;
-    if !found.is_empty() {
-        return Err(SampleError::NotEmpty { found });
-    }
+    check(&mut transaction, options).await?;
     for (setting, value) in [
         // PostgreSQL has no unsigned integers: the upper half of the seeds are its negative numbers.
         ("phaseline_sample.seed", seed.cast_signed().to_string()),

@@ -2,6 +2,7 @@
 //!
 //! - [`adopt`] finds rows of other programs that the log does not have, and adopts them.
 //! - [`deleted`] finds projects that the planner deleted, and closes their timelines.
+//! - [`effects`] are those of a command on phases, budgets and assignments.
 //! - [`fold`] folds the log into timelines with their timestamps.
 //! - [`project_phases`] is the table that the users' backend reads, in its timeline shape.
 //! - [`legacy_phases`] is the same table in its legacy shape.
@@ -17,6 +18,7 @@
 pub mod adopt;
 pub mod deleted;
 pub mod drift;
+pub mod effects;
 mod excess_rights;
 pub mod fold;
 mod foreign_code;

@@ -152,7 +152,7 @@ pub async fn rebuild(
     let projects: BTreeSet<ProjectId> = rebuilt
         .differences
         .iter()
-        .filter(|drift| is_ours(drift, options))
+        .filter(|drift| is_ours(drift, options.delete_unknown))
         .map(|drift| drift.project_id)
         .collect();
     if !options.check && !projects.is_empty() {
@@ -161,7 +161,7 @@ pub async fn rebuild(
         let found: BTreeSet<PhaseId> = rebuilt.differences.iter().map(|drift| drift.phase_id).collect();
         // Of another project only the row that is under the requested one.
         let concerns = |drift: &Drift| requested(&drift.project_id) || found.contains(&drift.phase_id);
-        let ours = |finding: &Finding| matches!(finding, Finding::Row(drift) if concerns(drift) && is_ours(drift, options));
+        let ours = |finding: &Finding| matches!(finding, Finding::Row(drift) if concerns(drift) && is_ours(drift, options.delete_unknown));
         let repaired = repair_where(connection, &mut log, &projects, &options.metadata, ours).await?;
         rebuilt.add(repaired, concerns);
         rebuilt.quarantine = quarantine(&log, options.project);
@@ -227,6 +227,11 @@ impl Rebuilt {
     pub fn is_right(&self) -> bool {
         self.left.is_empty() && self.gone.is_empty() && self.quarantine.is_empty()
     }
+
+    /// Whether a rebuild would write rows, or delete them, according to this check.
+    pub fn would_write(&self, delete_unknown: bool) -> bool {
+        self.left.iter().any(|drift| is_ours(drift, delete_unknown))
+    }
 }
 
 /// The events for which timelines are in quarantine; of one project only, if requested.
@@ -258,11 +263,11 @@ fn gone(findings: &[Finding]) -> Vec<ProjectId> {
 }
 
 /// Whether the rebuild repairs it.
-fn is_ours(drift: &Drift, options: &RebuildOptions) -> bool {
+fn is_ours(drift: &Drift, delete_unknown: bool) -> bool {
     match drift.kind {
         DriftKind::Missing | DriftKind::Field { .. } | DriftKind::Duplicate => true,
         // Rows without an id cannot be distinguished.
-        DriftKind::Unknown => options.delete_unknown && !drift.phase_id.uuid().is_nil(),
+        DriftKind::Unknown => delete_unknown && !drift.phase_id.uuid().is_nil(),
         DriftKind::UnknownProject | DriftKind::SavedLater { .. } => false,
     }
 }

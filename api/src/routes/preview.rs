@@ -17,11 +17,12 @@ use crate::problem::{FieldError, is_zero};
 use crate::state::AppState;
 use crate::work::{MANY, aside_if};
 use axum::extract::State;
-use phaseline_domain::{DateRange, Phase, PhaseId, Timeline};
+use phaseline_domain::{Phase, PhaseId, Timeline};
+use phaseline_projections::effects::{AssignmentEffects, AssignmentMove, PhaseEffect, phase_effects};
 use phaseline_projections::planner_view::AssignmentDays;
 use request::{PreviewCommand, PreviewRequest};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -184,7 +185,7 @@ impl PreviewResponse {
             before: phases(before, days),
             after: phases(after, days),
             moved: moved(before, after),
-            assignments: assignments(before, after, days),
+            assignments: AssignmentEffects::of(before, after, days).into(),
         }
     }
 }
@@ -204,66 +205,44 @@ fn phases(timeline: &Timeline, days: &AssignmentDays) -> Vec<PreviewPhase> {
     phases.collect()
 }
 
-/// Existing phases by their current start date, then new ones.
+/// The phases whose dates differ.
 fn moved(before: &Timeline, after: &Timeline) -> Vec<Moved> {
-    let dates = |range: DateRange| DateRangeResponse {
-        start_date: range.start().to_string(),
-        end_date: range.end().to_string(),
+    let dates = |phase: &Phase| DateRangeResponse {
+        start_date: phase.range.start().to_string(),
+        end_date: phase.range.end().to_string(),
     };
-    let change = |phase: &Phase, from: Option<DateRange>, to: Option<DateRange>| Moved {
-        phase_id: phase.id,
-        name: phase.name.as_str().to_owned(),
-        from: from.map(dates),
-        to: to.map(dates),
-    };
-    let mut all = Vec::new();
-    let ids = |timeline: &Timeline| -> HashMap<PhaseId, DateRange> {
-        timeline.phases().iter().map(|phase| (phase.id, phase.range)).collect()
-    };
-    let (had, has) = (ids(before), ids(after));
-    for phase in before.phases() {
-        let to = has.get(&phase.id).copied();
-        if to != Some(phase.range) {
-            all.push(change(phase, Some(phase.range), to));
-        }
-    }
-    let new = after.phases().iter().filter(|phase| !had.contains_key(&phase.id));
-    all.extend(new.map(|phase| change(phase, None, Some(phase.range))));
-    all
+    let range = |phase: Option<&Phase>| phase.map(|phase| phase.range);
+    let effects = phase_effects(before, after);
+    let moved = effects.into_iter().filter(|effect| range(effect.before) != range(effect.after));
+    let moved = moved.filter_map(|PhaseEffect { before, after }| {
+        let named = before.or(after)?;
+        Some(Moved {
+            phase_id: named.id,
+            name: named.name.as_str().to_owned(),
+            from: before.map(dates),
+            to: after.map(dates),
+        })
+    });
+    moved.collect()
 }
 
-fn assignments(before: &Timeline, after: &Timeline, days: &AssignmentDays) -> Assignments {
-    let mut sums = Assignments {
-        total: days.total(),
-        outside_before: days.odd(),
-        outside_after: days.odd(),
-        changed: 0,
-        moves: Vec::new(),
-    };
-    let mut moves: BTreeMap<(Option<PhaseId>, Option<PhaseId>), Move> = BTreeMap::new();
-    for (day, count) in days.each() {
-        let from_phase = before.phase_on(day).map(|phase| phase.id);
-        let to_phase = after.phase_on(day).map(|phase| phase.id);
-        sums.outside_before += if from_phase.is_none() { count } else { 0 };
-        sums.outside_after += if to_phase.is_none() { count } else { 0 };
-        if from_phase == to_phase {
-            continue;
-        }
-        sums.changed += count;
-        let day = day.to_string();
-        let so_far = moves.entry((from_phase, to_phase)).or_insert_with(|| Move {
+impl From<AssignmentEffects> for Assignments {
+    fn from(effects: AssignmentEffects) -> Self {
+        let AssignmentEffects { total, outside_before, outside_after, changed, moves } = effects;
+        let moves = moves.into_iter().map(Move::from).collect();
+        Self { total, outside_before, outside_after, changed, moves }
+    }
+}
+
+impl From<AssignmentMove> for Move {
+    fn from(found: AssignmentMove) -> Self {
+        let AssignmentMove { from_phase, to_phase, count, first_date, last_date } = found;
+        Self {
             from_phase,
             to_phase,
-            count: 0,
-            first_date: day.clone(),
-            last_date: day.clone(),
-        });
-        so_far.count += count;
-        so_far.last_date = day;
+            count,
+            first_date: first_date.to_string(),
+            last_date: last_date.to_string(),
+        }
     }
-    sums.moves = moves.into_values().collect();
-    sums.moves.sort_by(|a, b| {
-        (&a.first_date, a.from_phase, a.to_phase).cmp(&(&b.first_date, b.from_phase, b.to_phase))
-    });
-    sums
 }

@@ -33,6 +33,9 @@ pub(crate) struct DoctorArgs {
     /// Rebuild everything in schema phaseline but the events, which must exist
     #[arg(long)]
     repair: bool,
+    /// Only show what --repair would find: the same as without it
+    #[arg(long, requires = "repair")]
+    dry_run: bool,
     /// Read all events rather than the last 10000
     #[arg(long)]
     deep: bool,
@@ -41,7 +44,7 @@ pub(crate) struct DoctorArgs {
 impl DoctorArgs {
     /// Whether it writes.
     pub(crate) const fn writes(&self) -> bool {
-        self.repair
+        self.repair && !self.dry_run
     }
 }
 
@@ -54,7 +57,7 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
         Err(failure) => return Ok(without_database(context, report, &failure).await),
     };
     let connected = match target.service_pooling().await {
-        Ok(pooling) => connect(&target, pooling, args.repair).await.map(|connection| (connection, pooling)),
+        Ok(pooling) => connect(&target, pooling, args.writes()).await.map(|connection| (connection, pooling)),
         Err(failure) => Err(failure),
     };
     let (mut connection, pooling) = match connected {
@@ -63,10 +66,10 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
         Err(failure) => return Ok(without_database(context, report, &failure).await),
     };
     let planted = foreign_code(&mut connection, None, Access::Read).await?;
-    if args.repair && !planted.is_empty() {
+    if args.writes() && !planted.is_empty() {
         return Err(StoreError::ForeignCode(planted.join("; ")).into());
     }
-    if args.repair {
+    if args.writes() {
         repair(&mut connection).await?;
         context.output.remark("schema phaseline was rebuilt from its events");
     }

@@ -37,6 +37,7 @@ const ROWS: Rows = Rows::of("drift", "phaseline.drift.finding/1");
 Examples:
   phaseline drift
   phaseline drift 6f9619ff-8b86-d011-b42d-00c04fc964ff
+  phaseline drift --repair all --dry-run
   phaseline drift --repair 6f9619ff-8b86-d011-b42d-00c04fc964ff --reason 'edited by hand'
   phaseline drift --repair all --yes")]
 pub(crate) struct DriftArgs {
@@ -49,19 +50,27 @@ pub(crate) struct DriftArgs {
     /// Confirm without asking; needed with --repair without a terminal
     #[arg(long, short, requires = "repair")]
     yes: bool,
+    /// Only show what --repair would write: the same as without it, for these projects
+    #[arg(long, requires = "repair")]
+    dry_run: bool,
     #[command(flatten)]
     reason: ReasonArgs,
 }
 
 impl DriftArgs {
-    /// Whether it repairs.
-    pub(crate) const fn writes(&self) -> bool {
+    /// Whether it repairs, or shows what a repair would write.
+    pub(crate) const fn is_repair(&self) -> bool {
         self.repair.is_some()
+    }
+
+    /// Whether it writes.
+    pub(crate) const fn writes(&self) -> bool {
+        self.is_repair() && !self.dry_run
     }
 
     /// Whether a reason is given, and nothing is done.
     pub(crate) const fn has_idle_reason(&self) -> bool {
-        self.reason.reason.is_some() && !self.writes()
+        self.reason.reason.is_some() && !self.is_repair()
     }
 }
 
@@ -84,7 +93,7 @@ impl FromStr for RepairTarget {
 }
 
 pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Failure> {
-    let ask = args.repair.is_some() && !args.yes;
+    let ask = args.writes() && !args.yes;
     if ask && !context.can_ask() {
         return Err(Failure::usage("without a terminal --yes is needed to repair").remedy(
             "Read the output of `phaseline drift` first, then run: phaseline drift --repair PROJECT --yes",
@@ -119,7 +128,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         notes: notes(&findings),
         quarantine: quarantine(&log, project_id),
     };
-    if args.repair.is_some() {
+    if args.writes() {
         let projects: BTreeSet<ProjectId> = findings
             .iter()
             .filter(|found| matches!(found.remedy(), Remedy::Repair | Remedy::Close))

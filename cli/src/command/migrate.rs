@@ -25,6 +25,7 @@ use std::time::Duration;
 #[command(after_help = "\
 Examples:
   phaseline migrate                          show the plan and ask
+  phaseline migrate --dry-run                show the plan only
   phaseline migrate --yes --backup before.dump --reason 'change 4711'
   phaseline migrate --yes --plan sha256:…    exactly the plan that `phaseline plan` showed, or exit 4
   phaseline migrate --boundary fit           phases meet where the fewest assignments change")]
@@ -32,6 +33,9 @@ pub(crate) struct MigrateArgs {
     /// Confirm without asking; needed without a terminal
     #[arg(long, short)]
     pub(crate) yes: bool,
+    /// Only show the plan, as `phaseline plan`; writes nothing, not even the backup
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) run: RunArgs,
     /// First back up the whole database to this file with `pg_dump` (custom format, for `pg_restore`)
@@ -42,6 +46,9 @@ pub(crate) struct MigrateArgs {
 }
 
 pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, Failure> {
+    if args.dry_run {
+        return plan::show(context, &args.run, None).await;
+    }
     let ask = !args.yes;
     if ask && !context.can_ask() {
         return Err(Failure::usage("without a terminal --yes is needed to migrate").remedy(

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::execute::execute;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::options::ReasonArgs;
+use crate::options::ChangeArgs;
 use crate::target::Target;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
@@ -99,7 +99,7 @@ struct CreateArgs {
     #[command(flatten)]
     neighbours: NeighboursArgs,
     #[command(flatten)]
-    reason: ReasonArgs,
+    change: ChangeArgs,
 }
 
 /// Change a phase's dates; its neighbours follow
@@ -116,7 +116,7 @@ struct ResizeArgs {
     #[command(flatten)]
     neighbours: NeighboursArgs,
     #[command(flatten)]
-    reason: ReasonArgs,
+    change: ChangeArgs,
 }
 
 /// Rename a phase
@@ -131,7 +131,7 @@ struct RenameArgs {
     /// The name, at most 100 characters
     name: String,
     #[command(flatten)]
-    reason: ReasonArgs,
+    change: ChangeArgs,
 }
 
 /// Set or clear a phase's description
@@ -151,7 +151,7 @@ struct DescribeArgs {
     #[arg(long, conflicts_with = "text")]
     clear: bool,
     #[command(flatten)]
-    reason: ReasonArgs,
+    change: ChangeArgs,
 }
 
 /// Set a phase's budget; the total is the sum of both parts
@@ -170,13 +170,14 @@ struct BudgetArgs {
     #[arg(allow_negative_numbers = true, value_parser = argument::amount)]
     expense: Decimal,
     #[command(flatten)]
-    reason: ReasonArgs,
+    change: ChangeArgs,
 }
 
 /// Remove a phase; the phase before it gets its dates, else the phase after it
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Example:
+Examples:
+  phaseline phase remove 1b4e28ba-2fa1-11d2-883f-0016d3cca427 --dry-run
   phaseline phase remove 1b4e28ba-2fa1-11d2-883f-0016d3cca427 --reason 'merged into the design'")]
 struct RemoveArgs {
     /// The phase's id
@@ -185,12 +186,19 @@ struct RemoveArgs {
     #[command(flatten)]
     neighbours: NeighboursArgs,
     #[command(flatten)]
-    reason: ReasonArgs,
+    change: ChangeArgs,
+}
+
+impl PhaseArgs {
+    /// Whether it writes events.
+    pub(crate) fn writes(&self) -> bool {
+        !self.action.parts().2.dry_run
+    }
 }
 
 impl Action {
-    /// The subject, the command and the reason.
-    fn parts(&self) -> (Subject, TimelineCommand, Option<&str>) {
+    /// The subject, the command and its options.
+    fn parts(&self) -> (Subject, TimelineCommand, &ChangeArgs) {
         match self {
             Self::Create(args) => {
                 let phase = PhaseDraft {
@@ -207,7 +215,7 @@ impl Action {
                 (
                     Subject::Project(args.project),
                     TimelineCommand::CreatePhase { phase, neighbours },
-                    args.reason.reason.as_deref(),
+                    &args.change,
                 )
             }
             Self::Resize(args) => {
@@ -217,16 +225,16 @@ impl Action {
                     end_date: args.dates.end,
                     neighbours: args.neighbours.neighbours.into(),
                 };
-                (Subject::Phase(args.phase), command, args.reason.reason.as_deref())
+                (Subject::Phase(args.phase), command, &args.change)
             }
             Self::Rename(args) => {
                 let command = TimelineCommand::RenamePhase { phase_id: args.phase, name: args.name.clone() };
-                (Subject::Phase(args.phase), command, args.reason.reason.as_deref())
+                (Subject::Phase(args.phase), command, &args.change)
             }
             Self::Describe(args) => {
                 let command =
                     TimelineCommand::DescribePhase { phase_id: args.phase, description: args.text.clone() };
-                (Subject::Phase(args.phase), command, args.reason.reason.as_deref())
+                (Subject::Phase(args.phase), command, &args.change)
             }
             Self::Budget(args) => {
                 let command = TimelineCommand::BudgetPhase {
@@ -235,12 +243,12 @@ impl Action {
                     expense_budget: args.expense,
                     total_budget: None,
                 };
-                (Subject::Phase(args.phase), command, args.reason.reason.as_deref())
+                (Subject::Phase(args.phase), command, &args.change)
             }
             Self::Remove(args) => {
                 let neighbours = args.neighbours.neighbours.into();
                 let command = TimelineCommand::RemovePhase { phase_id: args.phase, neighbours };
-                (Subject::Phase(args.phase), command, args.reason.reason.as_deref())
+                (Subject::Phase(args.phase), command, &args.change)
             }
         }
     }
@@ -255,13 +263,13 @@ pub(crate) async fn run(context: &Context, args: &PhaseArgs) -> Result<Exit, Fai
     let target = Target::resolve(context).await?;
     let mut connection = target.read("command").await?;
     need_commands(&mut connection).await?;
-    let (about, command, reason) = args.action.parts();
+    let (about, command, options) = args.action.parts();
     let project = match about {
         Subject::Project(project) => project,
         Subject::Phase(phase) => project_of(&mut connection, phase).await?,
     };
     drop(connection);
-    execute(context, &target, project, &command, reason).await
+    execute(context, &target, project, &command, options).await
 }
 
 /// The project of an existing or a removed phase; the command on its timeline refuses a removed one.

@@ -47,14 +47,18 @@ pub(crate) struct PlanArgs {
 }
 
 pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Failure> {
+    show(context, &args.run, args.role.clone()).await
+}
+
+/// Makes a plan and prints it. `role` is the role whose privileges are checked; none for the connected one.
+pub(super) async fn show(context: &Context, args: &RunArgs, role: Option<String>) -> Result<Exit, Failure> {
     let target = Target::resolve(context).await?;
-    let options = args.run.options(args.role.clone());
-    let plan = make(context, &target, &options).await?;
-    if let Some(expected) = &args.run.plan {
+    let plan = make(context, &target, &args.options(role)).await?;
+    if let Some(expected) = &args.plan {
         ensure_expected(&plan, expected)?;
     }
     context.output.result_with_rows(&plan, &ROWS, || {
-        let next = next(&target, &plan, &args.run);
+        let next = next(&target, &plan, args);
         render::plan::page(
             &plan,
             &PlanContext { place: Some(context.place()), next, ..PlanContext::default() },

@@ -7,11 +7,12 @@ use crate::failure::Failure;
 use crate::operator::metadata;
 use crate::output::Rows;
 use crate::render;
-use crate::report::quarantine::Skipped;
+use crate::report::quarantine::{SkipPreview, Skipped};
 use crate::target::Target;
 use clap::{Args, Subcommand};
 use phaseline_migrator::progress::Progress;
-use phaseline_migrator::quarantine::{EventSelection, SkipResult, list, skip};
+use phaseline_migrator::quarantine::{EventSelection, SkipResult, list, preview_skip, skip};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// List events that cannot be read, and leave them out permanently
@@ -29,9 +30,14 @@ pub(crate) struct QuarantineArgs {
 }
 
 impl QuarantineArgs {
+    /// Whether it leaves events out, or shows which.
+    pub(crate) const fn is_skip(&self) -> bool {
+        matches!(self.action, QuarantineAction::Skip(_))
+    }
+
     /// Whether it writes events.
     pub(crate) const fn writes(&self) -> bool {
-        matches!(self.action, QuarantineAction::Skip(_))
+        matches!(&self.action, QuarantineAction::Skip(args) if !args.dry_run)
     }
 }
 
@@ -60,7 +66,7 @@ struct ListArgs {}
 #[command(after_help = "\
 Examples:
   phaseline quarantine skip 6f9619ff-8b86-d011-b42d-00c04fc964ff --position 4711 --reason 'written by a test'
-  phaseline quarantine skip 6f9619ff-8b86-d011-b42d-00c04fc964ff --all --reason 'written by a test'")]
+  phaseline quarantine skip 6f9619ff-8b86-d011-b42d-00c04fc964ff --all --reason 'written by a test' --dry-run")]
 struct SkipArgs {
     /// The project's id; for an event of a run, the run's id
     #[arg(value_parser = argument::id::<Uuid>)]
@@ -75,6 +81,12 @@ struct SkipArgs {
     /// The reason, recorded in the log with actor and time
     #[arg(long, value_name = "TEXT", value_parser = non_empty)]
     reason: String,
+    /// Only show which events would be left out, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask; on a terminal the command asks first, since a mark cannot be removed
+    #[arg(long, short)]
+    yes: bool,
 }
 
 /// Parses a reason.
@@ -99,23 +111,46 @@ pub(crate) async fn run(context: &Context, args: &QuarantineArgs) -> Result<Exit
             context.output.result_with_rows(&found, &ROWS, || render::quarantine::list(&found));
             Ok(if found.unreadable_count == 0 { Exit::Done } else { Exit::VerificationFailed })
         }
-        QuarantineAction::Skip(args) => {
-            let selection =
-                if args.all { EventSelection::All } else { EventSelection::At(args.position.clone()) };
-            let metadata = metadata(&context.global, Some(&args.reason));
-            match skip(&mut connection, args.project, &selection, &metadata).await? {
-                SkipResult::Done(skipped) => {
-                    let done = Skipped { format: "phaseline.quarantine.skip/1", skipped };
-                    context.output.result(&done, || render::quarantine::skip(&done));
-                    Ok(Exit::Done)
-                }
-                SkipResult::Refused(reasons) => Err(Failure::refused(
-                    "not_skippable",
-                    "these events are not left out; nothing was written",
-                )
-                .detail(reasons)
-                .remedy("List the events that cannot be read: phaseline quarantine list")),
-            }
-        }
+        QuarantineAction::Skip(args) => leave_out(context, &mut connection, args).await,
     }
+}
+
+async fn leave_out(
+    context: &Context,
+    connection: &mut PgConnection,
+    args: &SkipArgs,
+) -> Result<Exit, Failure> {
+    let mut selected = if args.all { EventSelection::All } else { EventSelection::At(args.position.clone()) };
+    let ask = !args.yes && context.can_ask();
+    if args.dry_run || ask {
+        let events = preview_skip(connection, args.project, &selected).await?.map_err(not_skippable)?;
+        if args.dry_run {
+            let preview = SkipPreview { format: "phaseline.quarantine.preview/1", events };
+            context.output.result(&preview, || render::quarantine::preview(&preview.events));
+            return Ok(Exit::Done);
+        }
+        context.output.beside(&render::quarantine::unreadable(&events));
+        let place = context.place();
+        let question = format!("Leave these events out for ever, in {}?", render::clean(&place));
+        if !context.ask(&question).await {
+            return Err(Failure::declined());
+        }
+        // Only the confirmed events are left out.
+        selected = EventSelection::At(events.iter().map(|event| event.position).collect());
+    }
+    let metadata = metadata(&context.global, Some(&args.reason));
+    match skip(connection, args.project, &selected, &metadata).await? {
+        SkipResult::Done(skipped) => {
+            let done = Skipped { format: "phaseline.quarantine.skip/1", skipped };
+            context.output.result(&done, || render::quarantine::skip(&done));
+            Ok(Exit::Done)
+        }
+        SkipResult::Refused(reasons) => Err(not_skippable(reasons)),
+    }
+}
+
+fn not_skippable(reasons: Vec<String>) -> Failure {
+    Failure::refused("not_skippable", "these events are not left out; nothing was written")
+        .detail(reasons)
+        .remedy("List the events that cannot be read: phaseline quarantine list")
 }

@@ -15,6 +15,7 @@ use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
 use phaseline_projections::adopt::need_commands;
 use phaseline_projections::rebuild::{RebuildOptions, rebuild};
+use sqlx::PgConnection;
 use std::time::Instant;
 
 /// A larger number of connections is probably a typing error.
@@ -39,9 +40,12 @@ Examples:
   phaseline rebuild --jobs 8           with eight connections
   phaseline rebuild --project 6f9619ff-8b86-d011-b42d-00c04fc964ff")]
 pub(crate) struct RebuildArgs {
-    /// Only compare, and write nothing
-    #[arg(long)]
-    check: bool,
+    /// Only compare, and write nothing; exits with 6 if a row differs
+    #[arg(long, visible_alias = "dry-run")]
+    pub(crate) check: bool,
+    /// Do not ask. On a terminal the command asks before it overwrites or deletes rows
+    #[arg(long, short, conflicts_with = "check")]
+    yes: bool,
     /// Only this project: reads its stream only
     #[arg(long, value_name = "ID", value_parser = argument::id::<ProjectId>)]
     project: Option<ProjectId>,
@@ -80,37 +84,74 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
     let target = Target::resolve(context).await?;
     let mut connection = target.connect("rebuild").await?;
     need_commands(&mut connection).await?;
-    let jobs = if args.project.is_some() { 1 } else { args.jobs.unwrap_or_else(cores) };
-    let mut readers = Vec::new();
-    if args.project.is_none() {
-        for _ in 0..jobs {
-            readers.push(target.connect("rebuild reader").await?);
+    let mut run = RebuildRun { context, args, target: &target, connection };
+    let mut report = None;
+    if !args.check && !args.yes && context.can_ask() {
+        let compared = run.rebuild(true).await?;
+        if !compared.rebuilt.would_write(args.delete_unknown) {
+            // Nothing is left to do: it is the result of the rebuild, too.
+            report = Some(RebuildReport { check: false, ..compared });
+        } else {
+            context.output.beside(&render::rebuild::page(&compared));
+            let place = context.place();
+            if !context.ask(&format!("Write these rows from the log to {}?", render::clean(&place))).await {
+                return Err(Failure::declined());
+            }
         }
     }
-    let options = RebuildOptions {
-        check: args.check,
-        project: args.project,
-        delete_unknown: args.delete_unknown,
-        metadata: metadata(&context.global, args.reason.reason.as_deref()),
-    };
-    let watcher = context.watcher();
-    let begun = Instant::now();
-    let rebuilt = rebuild(&mut connection, readers, &options, &watcher as &dyn Progress).await?;
-    if let Some(project) = args.project.filter(|_| rebuilt.events == 0 && rebuilt.left.is_empty()) {
-        return Err(Failure::refused("not_found", format!("the log has no timeline of project {project}"))
-            .remedy("To record the rows of a project without timeline, run: phaseline adopt"));
-    }
-    watcher.finish();
-    let report = RebuildReport {
-        format: "phaseline.rebuild/1",
-        check: args.check,
-        project_id: args.project,
-        jobs,
-        rebuilt,
-        took_ms: elapsed_ms(begun),
+    let report = match report {
+        Some(report) => report,
+        None => run.rebuild(args.check).await?,
     };
     context.output.result_with_rows(&report, &ROWS, || render::rebuild::page(&report));
     Ok(if report.rebuilt.is_right() { Exit::Done } else { Exit::VerificationFailed })
+}
+
+/// A rebuild on its connections.
+struct RebuildRun<'a> {
+    context: &'a Context,
+    args: &'a RebuildArgs,
+    target: &'a Target,
+    connection: PgConnection,
+}
+
+impl RebuildRun<'_> {
+    /// Compares, and writes unless it is a check.
+    async fn rebuild(&mut self, check: bool) -> Result<RebuildReport, Failure> {
+        let Self { context, args, target, connection } = self;
+        let jobs = if args.project.is_some() { 1 } else { args.jobs.unwrap_or_else(cores) };
+        let mut readers = Vec::new();
+        if args.project.is_none() {
+            for _ in 0..jobs {
+                readers.push(target.connect("rebuild reader").await?);
+            }
+        }
+        let options = RebuildOptions {
+            check,
+            project: args.project,
+            delete_unknown: args.delete_unknown,
+            metadata: metadata(&context.global, args.reason.reason.as_deref()),
+        };
+        let watcher = context.watcher();
+        let begun = Instant::now();
+        let rebuilt = rebuild(connection, readers, &options, &watcher as &dyn Progress).await?;
+        if let Some(project) = args.project.filter(|_| rebuilt.events == 0 && rebuilt.left.is_empty()) {
+            return Err(Failure::refused(
+                "not_found",
+                format!("the log has no timeline of project {project}"),
+            )
+            .remedy("To record the rows of a project without timeline, run: phaseline adopt"));
+        }
+        watcher.finish();
+        Ok(RebuildReport {
+            format: "phaseline.rebuild/1",
+            check,
+            project_id: args.project,
+            jobs,
+            rebuilt,
+            took_ms: elapsed_ms(begun),
+        })
+    }
 }
 
 fn cores() -> u16 {

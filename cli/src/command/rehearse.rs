@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::rehearsal_copies;
 use crate::render::{self, format::bytes};
 use crate::report::elapsed_ms;
-use crate::report::rehearse::{Rehearsal, RehearsalStepName};
+use crate::report::rehearse::{Rehearsal, RehearsalPreview, RehearsalStepName};
 use crate::style::BAD;
 use crate::target::Target;
 use admin::Admin;
@@ -34,7 +34,7 @@ pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, 
     let target = Target::resolve(context).await?;
     let admin = Admin::of(&target).await?;
     if let Some(name) = &args.drop {
-        return leftovers::drop(context, &admin, name).await;
+        return leftovers::drop(context, &admin, name, args.dry_run).await;
     }
     let begun = Instant::now();
     let source = source::inspect(context, &target, &admin, &args.plan_options()).await?;
@@ -53,6 +53,9 @@ pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, 
         target.url().place(),
         bytes(source.bytes)
     ));
+    if args.dry_run {
+        return Ok(preview(context, &source, leftovers));
+    }
     // From here on there is a copy to clean up.
     context.interrupt.tidy_up_first();
     let copying = Instant::now();
@@ -77,6 +80,20 @@ pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, 
         Ok(()) => Ok(finish(context, args, target.program(), &copy, report, &left, begun)),
         Err(failure) => Err(failure.detail(whereabouts(&source, &copy, &report, &left))),
     }
+}
+
+/// Prints what would be copied.
+fn preview(context: &Context, source: &RehearsalSource, leftovers: Vec<String>) -> Exit {
+    let preview = RehearsalPreview {
+        format: "phaseline.rehearse.preview/1",
+        database: source.name.clone(),
+        database_bytes: source.bytes,
+        migration_bytes: source.migration_space(),
+        first: source.first,
+        notes: leftovers,
+    };
+    context.output.result(&preview, || render::rehearse::preview(&preview));
+    Exit::Done
 }
 
 /// Completes and prints the report.

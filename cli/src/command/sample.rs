@@ -10,7 +10,7 @@ use crate::style::{BOLD, GOOD};
 use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::progress::Progress;
-use phaseline_migrator::sample::{SampleCounts, SampleOptions, create};
+use phaseline_migrator::sample::{SampleCounts, SampleOptions, check, create};
 use serde::Serialize;
 
 /// Fill an empty database with a sample legacy database, for trials and rehearsals
@@ -31,6 +31,18 @@ pub(crate) struct SampleArgs {
     /// Seed of the random choices
     #[arg(long, value_name = "S", default_value = "1", value_parser = argument::count::<u64>)]
     pub(crate) seed: u64,
+    /// Only check that the database is empty, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// `phaseline.sample.preview/1`
+#[derive(Serialize)]
+struct SamplePreview {
+    format: &'static str,
+    seed: u64,
+    projects: u32,
+    assignments: u64,
 }
 
 /// The generated rows.
@@ -65,6 +77,9 @@ impl Sample {
 pub(crate) async fn run(context: &Context, args: &SampleArgs) -> Result<Exit, Failure> {
     let target = Target::resolve(context).await?;
     let options = SampleOptions { projects: args.projects, assignments: args.assignments, seed: args.seed };
+    if args.dry_run {
+        return preview(context, &target, &options).await;
+    }
     let sample = make(context, &target, &options).await?;
     context.output.result(&sample, || {
         let mut page = Page::default();
@@ -73,6 +88,21 @@ pub(crate) async fn run(context: &Context, args: &SampleArgs) -> Result<Exit, Fa
         page.entry("resources", count(sample.resources));
         page.entry("assignments", count(sample.assignments));
         page.gap().line(format_args!("{GOOD}DONE{GOOD:#}. Next: {BOLD}{} plan{BOLD:#}", target.program()));
+        page.into_text()
+    });
+    Ok(Exit::Done)
+}
+
+/// Checks that the database is empty, and shows what would be generated.
+async fn preview(context: &Context, target: &Target, options: &SampleOptions) -> Result<Exit, Failure> {
+    check(&mut target.connect("sample").await?, options).await?;
+    let &SampleOptions { projects, assignments, seed } = options;
+    let preview = SamplePreview { format: "phaseline.sample.preview/1", seed, projects, assignments };
+    context.output.result(&preview, || {
+        let mut page = Page::default();
+        page.entry("projects", count(projects.into()));
+        page.entry("assignments", count(assignments));
+        page.gap().line(format_args!("{GOOD}DRY RUN{GOOD:#}. The database is empty; nothing was written."));
         page.into_text()
     });
     Ok(Exit::Done)

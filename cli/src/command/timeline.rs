@@ -7,7 +7,7 @@ use crate::execute::execute;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::log_reads::recorded;
-use crate::options::ReasonArgs;
+use crate::options::ChangeArgs;
 use crate::output::Rows;
 use crate::render::{self, Page};
 use crate::target::Target;
@@ -35,6 +35,15 @@ pub(crate) struct TimelineArgs {
 impl TimelineArgs {
     /// Whether it writes events.
     pub(crate) const fn writes(&self) -> bool {
+        match &self.action {
+            TimelineAction::Show(_) => false,
+            TimelineAction::Open(args) => !args.change.dry_run,
+            TimelineAction::Reschedule(args) => !args.change.dry_run,
+        }
+    }
+
+    /// Whether it is a command on a timeline, or a dry run of one.
+    pub(crate) const fn is_command(&self) -> bool {
         !matches!(self.action, TimelineAction::Show(_))
     }
 }
@@ -71,7 +80,7 @@ struct OpenArgs {
     #[arg(value_parser = argument::id::<ProjectId>)]
     project: ProjectId,
     #[command(flatten)]
-    reason: ReasonArgs,
+    change: ChangeArgs,
 }
 
 /// Move a project's dates; the first phase's start and the last phase's end follow
@@ -94,7 +103,7 @@ struct RescheduleArgs {
     #[arg(long)]
     from_table: bool,
     #[command(flatten)]
-    reason: ReasonArgs,
+    change: ChangeArgs,
 }
 
 pub(crate) async fn run(context: &Context, args: &TimelineArgs) -> Result<Exit, Failure> {
@@ -165,7 +174,7 @@ async fn reschedule(context: &Context, target: &Target, args: &RescheduleArgs) -
     };
     drop(connection);
     let command = TimelineCommand::Reschedule { start_date, end_date };
-    execute(context, target, args.project, &command, args.reason.reason.as_deref()).await
+    execute(context, target, args.project, &command, &args.change).await
 }
 
 async fn open(context: &Context, target: &Target, args: &OpenArgs) -> Result<Exit, Failure> {
@@ -175,7 +184,7 @@ async fn open(context: &Context, target: &Target, args: &OpenArgs) -> Result<Exi
     let range = dates(&in_tables(&mut connection, project_id).await?)?;
     drop(connection);
     let command = TimelineCommand::Open { project_id, range, default_phase_id: PhaseId::random() };
-    execute(context, target, project_id, &command, args.reason.reason.as_deref()).await
+    execute(context, target, project_id, &command, &args.change).await
 }
 
 /// The rows of an existing project in the planner's tables.

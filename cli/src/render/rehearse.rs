@@ -2,9 +2,30 @@
 
 use super::format::{bytes, millis};
 use super::{Page, clean, verify};
-use crate::report::rehearse::{DumpDifference, FailedCheck, Method, Rehearsal};
+use crate::report::rehearse::{DumpDifference, FailedCheck, Method, Rehearsal, RehearsalPreview};
 use crate::style::{BAD, BOLD, GOOD};
 use phaseline_migrator::log::events::Direction;
+
+/// The result of a dry run.
+pub(crate) fn preview(preview: &RehearsalPreview) -> String {
+    let mut page = Page::default();
+    page.entry("database", format_args!("{}, {}", clean(&preview.database), bytes(preview.database_bytes)));
+    if let Some(more) = preview.migration_bytes {
+        page.entry("needed by the migration", format_args!("about {} more", bytes(more)));
+    }
+    page.entry(
+        "first step on the copy",
+        match preview.first {
+            Direction::Migrate => "migrate",
+            Direction::Rollback => "roll back",
+        },
+    );
+    for note in &preview.notes {
+        page.line(format_args!("  {}", clean(note)));
+    }
+    page.gap().line(format_args!("{GOOD}DRY RUN{GOOD:#}. The rehearsal can begin; nothing was copied."));
+    page.into_text()
+}
 
 /// The report as text, the verdict first and last. `place` is the database, `program` begins the next command, and `flags` are its options.
 pub(crate) fn page(report: &Rehearsal, place: &str, program: &str, flags: &str) -> String {

@@ -49,6 +49,21 @@ pub(crate) struct Rehearsal {
     pub(crate) notes: Vec<String>,
 }
 
+/// `phaseline.rehearse.preview/1`
+#[derive(Serialize)]
+pub(crate) struct RehearsalPreview {
+    pub(crate) format: &'static str,
+    /// The database that would be copied.
+    pub(crate) database: String,
+    /// Its size, and about that of the copy.
+    pub(crate) database_bytes: u64,
+    /// The space that the migration needs beyond it; none if the database is migrated.
+    pub(crate) migration_bytes: Option<u64>,
+    /// The direction that would be tried first.
+    pub(crate) first: Direction,
+    pub(crate) notes: Vec<String>,
+}
+
 /// The failed check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -102,12 +102,15 @@ fn the_document_lists_the_fields_of_every_format() {
     let empty = TestCluster::shared().database();
     let rehearsal =
         on(&database, &["rehearse", "--keep", "--json"]).exits_with(0).object("phaseline.rehearse/1");
+    let rehearsal_preview =
+        on(&database, &["rehearse", "--dry-run", "--json"]).object("phaseline.rehearse.preview/1");
     let dropped = on(&database, &["rehearse", "--drop", rehearsal["copy"].as_str().unwrap(), "--json"]);
     let token = phaseline(&["token", "--subject", "ada", "--json"])
         .env("PHASELINE_JWT_SECRET", crate::token::SECRET)
         .output()
         .unwrap();
     let token = ProgramOutput::of(token).object("phaseline.token/1");
+    let preview;
     let objects = [
         rehearsal,
         dropped.exits_with(0).object("phaseline.dropped/1"),
@@ -119,6 +122,9 @@ fn the_document_lists_the_fields_of_every_format() {
         on(&database, &["history", &project, "--json"]).object("phaseline.history/1"),
         on(&database, &["timeline", "show", &project, "--json"]).object("phaseline.timeline/1"),
         on(&database, &["phase", "rename", &phase, "Design", "--json"]).object("phaseline.command/1"),
+        on(&database, &["phase", "remove", &phase, "--dry-run", "--json"])
+            .object("phaseline.command.preview/1"),
+        rehearsal_preview,
         on(&database, &["adopt", "--json"]).object("phaseline.adopt/1"),
         on(&database, &["drift", "--json"]).object("phaseline.drift/1"),
         on(&database, &["rebuild", "--json"]).object("phaseline.rebuild/1"),
@@ -129,9 +135,13 @@ fn the_document_lists_the_fields_of_every_format() {
                     .to_string();
             let skip =
                 ["quarantine", "skip", &project, "--position", &position, "--reason", "test", "--json"];
+            preview =
+                on(&database, &[&skip[..], &["--dry-run"]].concat()).object("phaseline.quarantine.preview/1");
             on(&database, &skip).object("phaseline.quarantine.skip/1")
         },
+        preview,
         on(&database, &["doctor", "--json"]).object("phaseline.doctor/1"),
+        on(&empty, &["sample", "--dry-run", "--json"]).object("phaseline.sample.preview/1"),
         on(&empty, &["sample", "--projects", "2", "--assignments", "9", "--json"])
             .object("phaseline.sample/1"),
         run(&["demo", "--json"]).object("phaseline.demo/1"),

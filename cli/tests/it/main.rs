@@ -20,6 +20,7 @@ mod demo;
 mod deploy;
 mod doctor;
 mod drift;
+mod dry_run;
 mod edits;
 mod effect;
 mod exit_codes;

@@ -82,6 +82,70 @@ fn a_migration_shows_its_plan_and_only_yes_confirms_it() {
     on(&database, &["verify"]).exits_with(0);
 }
 
+#[test]
+fn a_command_asks_where_dates_or_money_go() {
+    let database = migrated();
+    let (project, phase) = project_and_phase(&database);
+    let of = |select: &str| {
+        database.psql(&format!("SELECT {select} FROM project_phases WHERE id = '{phase}'")).trim().to_owned()
+    };
+    let (start, end) = (of("start_date"), of("end_date"));
+    let longer = of("end_date + 1");
+    let last =
+        database.psql(&format!("SELECT max(end_date) FROM project_phases WHERE project_id = '{project}'"));
+    let sooner = database.psql(&format!("SELECT '{}'::date - 10", last.trim()));
+    let events = || database.psql("SELECT count(*) FROM phaseline.events");
+    for (command, clause) in [
+        (format!("phase remove {phase}"), "  - phase 'Planning', "),
+        (format!("phase resize {phase} {start} {longer}"), "  - phase 'Execution' loses 1 day"),
+        (format!("phase budget {phase} 1 1"), "  - the project's capital budget falls from "),
+        (format!("timeline reschedule {project} {start} {}", sooner.trim()), "loses 10 days"),
+        (
+            format!("phase create {project} Testing {} {}", last.trim(), last.trim()),
+            "'Execution' loses 1 day",
+        ),
+    ] {
+        let before = events();
+        let (code, shown) = on_a_terminal(&database, &command, "n\n");
+        assert_eq!(code, Some(8), "{command}: {shown}");
+        let (changes, question) = shown.split_once("This gives up dates or money:").unwrap();
+        assert!(changes.contains("Changes"), "{shown}");
+        assert!(question.contains(clause), "{clause}: {question}");
+        let place = format!("Carry it out in database {} at 127.0.0.1:", database.name());
+        assert!(question.contains(&place) && question.contains("[y/N]"), "{question}");
+        assert!(shown.contains("nothing was written") && events() == before, "{shown}");
+        let (code, shown) = on_a_terminal(&database, &format!("{command} --dry-run"), "");
+        assert!(code == Some(0) && !shown.contains("[y/N]") && events() == before, "{shown}");
+    }
+    let shorter = database.psql(&format!("SELECT '{end}'::date - 1"));
+    for command in [
+        format!("phase rename {phase} Design"),
+        format!("phase budget {phase} 99999999 99999999"),
+        // The next phase gets the date.
+        format!("phase resize {phase} {start} {}", shorter.trim()),
+        format!("phase resize {phase} {start} {end} --yes"),
+    ] {
+        let (code, shown) = on_a_terminal(&database, &command, "");
+        assert!(code == Some(0) && !shown.contains("[y/N]"), "{command}: {shown}");
+    }
+    let (code, shown) = on_a_terminal(&database, &format!("phase remove {phase}"), "y\n");
+    assert!(code == Some(0) && shown.contains("DONE"), "{shown}");
+}
+
+#[test]
+fn a_rebuild_asks_before_it_writes_and_only_then() {
+    let database = migrated();
+    let (_, phase) = project_and_phase(&database);
+    let (code, shown) = on_a_terminal(&database, "rebuild", "");
+    assert!(code == Some(0) && !shown.contains("[y/N]") && shown.contains("UP TO DATE"), "{shown}");
+    database.psql(&format!("UPDATE project_phases SET name = 'By hand' WHERE id = '{phase}'"));
+    let differs = || on(&database, &["rebuild", "--check"]).code == Some(6);
+    let (code, shown) = on_a_terminal(&database, "rebuild", "n\n");
+    assert!(code == Some(8) && shown.contains("Rows that differ") && differs(), "{shown}");
+    let (code, shown) = on_a_terminal(&database, "rebuild", "y\n");
+    assert!(code == Some(0) && shown.contains("REBUILT") && !differs(), "{shown}");
+}
+
 /// The legacy table has one phase and its budget less than before the migration; another phase is new.
 #[test]
 fn a_rollback_names_the_phases_that_go_come_and_stay_and_the_budgets() {

@@ -1,7 +1,6 @@
-//! Sums over assignments and budgets.
+//! Assignments counted by the phase of their date.
 
-use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Assignments by the effect of assigning them to the phase of their date.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -12,23 +11,4 @@ pub struct ByDate {
     pub changed: u64,
     /// They lie outside every phase of their project.
     pub outside: u64,
-}
-
-/// Sums of budgets, as `numeric` adds them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BudgetSums {
-    /// Capital parts.
-    pub capital: Decimal,
-    /// Expense parts.
-    pub expense: Decimal,
-    /// Totals.
-    pub total: Decimal,
-}
-
-impl BudgetSums {
-    pub(crate) fn add(&mut self, [capital, expense, total]: [Decimal; 3]) {
-        self.capital += capital;
-        self.expense += expense;
-        self.total += total;
-    }
 }

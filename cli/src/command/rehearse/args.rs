@@ -42,6 +42,9 @@ pub(crate) struct RehearseArgs {
     /// Total time to wait for the tables' locks, as in migrate and rollback
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = argument::seconds)]
     pub(super) lock_timeout: u64,
+    /// Only check that the rehearsal can begin, and show what it would copy
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Only drop this copy, which must have a rehearsal's mark and no connections
     #[arg(long, value_name = "NAME", conflicts_with_all = ["method", "keep", "repair", "boundary", "lock_timeout"])]
     pub(super) drop: Option<String>,

@@ -29,10 +29,17 @@ pub(super) fn mark(context: &Context, source: &str) -> String {
 struct Dropped<'a> {
     format: &'static str,
     database: &'a str,
+    /// Whether it was only checked.
+    dry_run: bool,
 }
 
-/// Drops a copy without connections; refuses other databases.
-pub(super) async fn drop(context: &Context, admin: &Admin, name: &str) -> Result<Exit, Failure> {
+/// Drops a copy without connections; refuses other databases. A dry run only checks.
+pub(super) async fn drop(
+    context: &Context,
+    admin: &Admin,
+    name: &str,
+    dry_run: bool,
+) -> Result<Exit, Failure> {
     let mut connection = admin.connect().await?;
     let found = rehearsal_copies::all(&mut connection).await?;
     let Some(copy) = found.iter().find(|copy| copy.name == name) else {
@@ -50,10 +57,18 @@ pub(super) async fn drop(context: &Context, admin: &Admin, name: &str) -> Result
         .detail(copy.mark.clone())
         .remedy("Wait for that rehearsal, or end those connections."));
     }
-    // Not by force: a session may have connected just now.
-    sqlx::raw_sql(&format!("DROP DATABASE {}", identifier(name))).execute(&mut connection).await?;
-    context.output.result(&Dropped { format: "phaseline.dropped/1", database: name }, || {
-        format!("{GOOD}DROPPED{GOOD:#}: {}", crate::render::clean(name))
+    if !dry_run {
+        // Not by force: a session may have connected just now.
+        sqlx::raw_sql(&format!("DROP DATABASE {}", identifier(name))).execute(&mut connection).await?;
+    }
+    context.output.result(&Dropped { format: "phaseline.dropped/1", database: name, dry_run }, || {
+        let name = crate::render::clean(name);
+        match dry_run {
+            true => {
+                format!("{GOOD}DRY RUN{GOOD:#}. {name} is a copy without connections; nothing was dropped.")
+            }
+            false => format!("{GOOD}DROPPED{GOOD:#}: {name}"),
+        }
     });
     Ok(Exit::Done)
 }
