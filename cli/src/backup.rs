@@ -106,7 +106,7 @@ pub(crate) async fn prints_servers_own(binaries: &Binaries, url: &DatabaseUrl) -
     let (binaries, url) = (binaries.clone(), url.with_password());
     tokio::task::spawn_blocking(move || binaries.pg_dump_prints_servers_own(&url))
         .await
-        .map_err(|error| Failure::unexpected(format!("pg_dump: {error}")))?
+        .map_err(|error| Failure::unexpected(format!("pg_dump could not be run to its end: {error}")))?
         .map_err(Failure::from)
 }
 

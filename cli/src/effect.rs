@@ -36,7 +36,7 @@ pub(crate) fn refuse_ineffective(cli: &Cli, matches: &ArgMatches) -> Result<(), 
     }
     if given("actor") {
         if cli.global.actor.as_deref().is_some_and(|actor| actor.trim().is_empty()) {
-            return Err(Failure::usage("--actor: the name is empty"));
+            return Err(Failure::usage("--actor is empty: expected a name, such as ada"));
         }
         if !Effect::of(&cli.command).takes_actor {
             return Err(ineffective("--actor", "records nothing in the name of an actor"));

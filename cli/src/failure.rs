@@ -177,6 +177,6 @@ impl Failure {
 
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
-        Self::unexpected(format!("JSON: {error}"))
+        Self::unexpected(format!("the result cannot be written as JSON: {error}"))
     }
 }

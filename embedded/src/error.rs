@@ -8,7 +8,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum EmbeddedError {
     /// No usable PostgreSQL is installed.
-    #[error("no PostgreSQL {oldest} or later found (looked in {}); {remedy}", looked_in.join(", "))]
+    #[error("PostgreSQL {oldest} or later was not found (searched: {}); {remedy}", looked_in.join(", "))]
     NoBinaries {
         /// The oldest supported major version.
         oldest: u32,
@@ -18,7 +18,7 @@ pub enum EmbeddedError {
         remedy: String,
     },
     /// No client programs are installed.
-    #[error("no pg_dump that reads PostgreSQL {server} found (looked in {looked_in})")]
+    #[error("a pg_dump that reads PostgreSQL {server} was not found (searched: {looked_in})")]
     NoClients {
         /// The server's major version.
         server: u32,
@@ -61,7 +61,7 @@ pub enum EmbeddedError {
     /// The folder's name cannot be passed to `pg_ctl`, which puts it into a shell command unquoted.
     #[error(
         "the folder {} has a quote, a backslash, a dollar sign or a line break in its name, which pg_ctl \
-         cannot take; choose another name",
+         cannot read; choose another name",
         .0.display()
     )]
     FolderName(PathBuf),
@@ -88,7 +88,7 @@ pub enum EmbeddedError {
     )]
     NoAccount,
     /// The data exists, but its password is missing.
-    #[error("the cluster in {} is there, but its password file {} is not; put it back", cluster.display(), password.display())]
+    #[error("the cluster in {} exists, but its password file {} is missing; restore that file", cluster.display(), password.display())]
     PasswordLost {
         /// The cluster.
         cluster: PathBuf,

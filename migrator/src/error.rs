@@ -13,7 +13,7 @@ pub enum MigratorError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A COPY response that does not follow the format.
-    #[error("COPY: {0}")]
+    #[error("the result of COPY cannot be read: {0}")]
     Copy(#[from] CopyError),
     /// A table's definition could not be carried over.
     #[error(transparent)]
@@ -51,7 +51,7 @@ pub enum MigratorError {
     },
     /// The tables could not be locked in time.
     #[error(
-        "the tables could not be locked within {waited_seconds} s; nothing was written. Blocked by: {blockers}"
+        "the tables could not be locked within {waited_seconds} s, and are unchanged. Blocked by: {blockers}"
     )]
     LockTimeout {
         /// The whole time of waiting.
@@ -71,7 +71,7 @@ pub enum MigratorError {
     #[error("the database cannot be rolled back as it is; nothing was written")]
     RollbackRefused(Box<RollbackPlan>),
     /// The operator stopped the run.
-    #[error("interrupted; nothing was written, the same command can be run again")]
+    #[error("interrupted; the tables are unchanged")]
     Interrupted,
     /// Rows were not read in heap order.
     #[error("rows did not come in heap order, so their order cannot be kept; nothing was written")]
@@ -83,7 +83,7 @@ pub enum MigratorError {
     #[error("self-check failed, everything was undone: {0}")]
     SelfCheck(String),
     /// JSON of this program could not be written or read.
-    #[error("JSON: {0}")]
+    #[error("an event or a report cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 

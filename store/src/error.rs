@@ -194,7 +194,7 @@ pub enum StoreError {
         inserted: u64,
     },
     /// COPY data has an unexpected format.
-    #[error("COPY: {0}")]
+    #[error("the result of COPY cannot be read: {0}")]
     Copy(#[from] CopyError),
 }
 

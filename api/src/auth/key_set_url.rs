@@ -39,10 +39,10 @@ pub enum FetchError {
     #[error("{0}")]
     Io(#[from] std::io::Error),
     /// The other side does not speak TLS, or its certificate is not valid.
-    #[error("TLS: {0}")]
+    #[error("the TLS connection failed: {0}")]
     Tls(#[from] rustls::Error),
     /// The other side does not speak HTTP.
-    #[error("HTTP: {0}")]
+    #[error("the HTTP request failed: {0}")]
     Http(#[from] hyper::Error),
     /// The response is not the key set.
     #[error("the response has status {0}; redirects are not followed")]

@@ -71,10 +71,12 @@ pub(crate) async fn run(context: &Context, _: &DemoArgs) -> Result<Exit, Failure
         "start",
         "A private PostgreSQL server starts in a temporary folder; no other database is touched.",
     );
-    let folder = tempfile::Builder::new()
-        .prefix("phaseline-demo-")
-        .tempdir()
-        .map_err(|error| Failure::unexpected(format!("no temporary folder: {error}")))?;
+    let folder = tempfile::Builder::new().prefix("phaseline-demo-").tempdir().map_err(|error| {
+        Failure::unexpected(format!(
+            "cannot create a temporary folder in {}: {error}",
+            std::env::temp_dir().display()
+        ))
+    })?;
     let guard = CleanupGuard::watch(folder.path())
         .map_err(|error| Failure::unexpected(format!("/bin/sh cannot be run: {error}")))?;
     let done = match target::start(folder.path().to_owned()).await {
@@ -226,7 +228,7 @@ async fn verified(reporter: &DemoReporter<'_>, context: &Context, target: &Targe
         Err(Failure::new(
             Exit::VerificationFailed,
             "verification_failed",
-            "the verification failed, see above",
+            "a verification failed; the output above lists the checks",
         ))
     }
 }
@@ -241,7 +243,7 @@ async fn show_history(reporter: &DemoReporter<'_>, target: &Target) -> Result<()
     let Some((&project, _)) =
         log.timelines.iter().max_by_key(|(project, folded)| (names(folded), Reverse(**project)))
     else {
-        return Err(Failure::unexpected("the sample has no project"));
+        return Err(Failure::unexpected("the generated sample has no project"));
     };
     let recorded = stream::history(&mut connection, project, None).await?;
     let entries = history::entries(&recorded, &[], None);
@@ -291,7 +293,7 @@ impl Dumper {
         let (binaries, url) = (self.binaries.clone(), self.url.clone());
         tokio::task::spawn_blocking(move || binaries.pg_dump(&url, &["--schema=public"]))
             .await
-            .map_err(|error| Failure::unexpected(format!("pg_dump: {error}")))?
+            .map_err(|error| Failure::unexpected(format!("pg_dump could not be run to its end: {error}")))?
             .map_err(Failure::from)
     }
 }

@@ -61,8 +61,9 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Fai
     settings.allow_superuser = context.global.allow_superuser;
     leave_files(&mut settings);
     let listener = listen(&config, &settings).await?;
-    let address =
-        listener.local_addr().map_err(|error| Failure::unexpected(format!("the listener: {error}")))?;
+    let address = listener.local_addr().map_err(|error| {
+        Failure::unexpected(format!("the address that the service listens on is unknown: {error}"))
+    })?;
     let target = target(context, &config, settings.pooler).await?;
     settings.pooler = target.pooler();
     let sessions = pool::connect(target.service_url().servers(), &settings);

@@ -65,7 +65,9 @@ struct Token<'a> {
 
 pub(crate) fn run(context: &Context, args: &TokenArgs) -> Result<Exit, Failure> {
     if args.subject.trim().is_empty() {
-        return Err(Failure::usage("--subject: a token needs a subject"));
+        return Err(Failure::usage(
+            "--subject is empty: expected the id of a user or the name of a program, such as ada",
+        ));
     }
     let request = TokenRequest {
         subject: args.subject.clone(),

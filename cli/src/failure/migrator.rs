@@ -38,9 +38,9 @@ impl From<MigratorError> for Failure {
             MigratorError::StalePlan { expected, found } => Self::new(
                 Exit::StalePlan,
                 "stale_plan",
-                format!("the plan is stale: it was made for {expected}, data and options are now {found}; nothing was written"),
+                format!("the plan is stale: it was made for {expected}, data and options are now {found}; the tables are unchanged"),
             )
-            .remedy("Run: phaseline plan"),
+            .remedy("Rows, definitions or options changed since that plan. Read the new one: phaseline plan"),
             MigratorError::Locked { .. } => {
                 Self::new(Exit::Locked, "locked", text).remedy("Wait until that run ends; `phaseline status` shows it.")
             }
@@ -55,7 +55,9 @@ impl From<MigratorError> for Failure {
             | MigratorError::Definition(_)
             | MigratorError::HeapOrder
             | MigratorError::SelfCheck(_)
-            | MigratorError::Json(_) => Self::unexpected(text),
+            | MigratorError::Json(_) => Self::unexpected(text).remedy(
+                "The tables are unchanged. `phaseline plan` shows their current state; if it happens again, report this message.",
+            ),
         }
     }
 }
@@ -64,7 +66,9 @@ impl From<SampleError> for Failure {
     fn from(error: SampleError) -> Self {
         let text = error.to_string();
         match error {
-            SampleError::NotEmpty { .. } => Self::refused("not_empty", text),
+            SampleError::NotEmpty { .. } => {
+                Self::refused("not_empty", text).remedy("Create a database for the sample: createdb NAME")
+            }
             SampleError::NoProjects { .. } | SampleError::TooMany { .. } => Self::usage(text),
             SampleError::Database(error) => error.into(),
         }

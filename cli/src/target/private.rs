@@ -28,7 +28,9 @@ pub(crate) async fn start(data_dir: PathBuf) -> Result<Server, Failure> {
         server.create_database_if_missing(EMBEDDED_DATABASE)?;
         Ok::<_, Failure>(server)
     });
-    started.await.map_err(|error| Failure::unexpected(format!("the private server: {error}")))?
+    started
+        .await
+        .map_err(|error| Failure::unexpected(format!("the private server could not be started: {error}")))?
 }
 
 /// A server's own URL completes one that leads through a pooler. Alone it would be ignored, as all options about a pooler are by the private

@@ -46,7 +46,7 @@ fn a_missing_postgresql_is_reported_in_one_line_with_the_remedy() {
     let text = found_with("", Some(Path::new("/nowhere/bin")));
     assert!(!text.contains("\\n"), "{text}");
     let beginning =
-        "no PostgreSQL 15 or later found (looked in /nowhere/bin, which PHASELINE_PG_BINDIR names); ";
+        "PostgreSQL 15 or later was not found (searched: /nowhere/bin, which PHASELINE_PG_BINDIR names); ";
     let end = text.strip_prefix(beginning).unwrap_or_else(|| panic!("{text}"));
     assert!(end.contains("install") && end.ends_with("or give --database-url"), "{text}");
     if Path::new("/usr/bin/apt-get").exists() {

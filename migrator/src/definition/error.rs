@@ -11,7 +11,7 @@ pub enum DefinitionError {
     NotInTransaction,
     /// PostgreSQL printed an object in a form that cannot be moved to another schema safely.
     #[error(
-        "{table}: cannot make sense of the definition of {object}; this version of PostgreSQL prints it unlike 15 to 18"
+        "{table}: the definition of {object} cannot be read: this version of PostgreSQL prints it in another form than 15 to 18"
     )]
     Unexpected {
         /// The table, qualified.
@@ -39,7 +39,7 @@ pub enum DefinitionError {
     },
     /// The column cannot be reattached: other objects have its names now.
     #[error(
-        "{table}: cannot bring back column {column}, these names are taken: {names}; rename what bears them"
+        "{table}: column {column} cannot be restored, since other objects have these names: {names}; rename those objects"
     )]
     NameTaken {
         /// The table, qualified.

@@ -23,6 +23,7 @@ mod hostile_writer;
 mod hot_rows;
 mod locks;
 mod major_versions;
+mod messages;
 mod minor_versions;
 mod model_based;
 mod original_migration;

@@ -27,11 +27,10 @@ impl FirstDump {
     pub(super) async fn write(programs: &Programs, url: &DatabaseUrl) -> Result<Self, Failure> {
         let file = tempfile::tempfile().map_err(|error| no_room(&error))?;
         let into = file.try_clone().map_err(|error| no_room(&error))?;
-        let output = programs
-            .dump(url, Stdio::from(into))?
-            .wait_with_output()
-            .await
-            .map_err(|error| Failure::unexpected(format!("pg_dump: {error}")))?;
+        let output =
+            programs.dump(url, Stdio::from(into))?.wait_with_output().await.map_err(|error| {
+                Failure::unexpected(format!("pg_dump could not be run to its end: {error}"))
+            })?;
         ended(output.status, "pg_dump", &output.stderr)?;
         let bytes = file.metadata().map_err(|error| no_room(&error))?.len();
         Ok(Self { file, bytes })
@@ -47,7 +46,8 @@ impl FirstDump {
             compared(BufReader::with_capacity(1 << 18, file), BufReader::with_capacity(1 << 18, now))
         });
         let (output, compared) = tokio::join!(child.wait_with_output(), comparing);
-        let output = output.map_err(|error| Failure::unexpected(format!("pg_dump: {error}")))?;
+        let output = output
+            .map_err(|error| Failure::unexpected(format!("pg_dump could not be run to its end: {error}")))?;
         ended(output.status, "pg_dump", &output.stderr)?;
         compared
             .map_err(|error| Failure::unexpected(format!("the dumps could not be compared: {error}")))?
@@ -65,8 +65,12 @@ fn output_of(child: &mut Child) -> Result<File, Failure> {
 fn no_room(error: &io::Error) -> Failure {
     let folder = std::env::temp_dir();
     let code = if error.kind() == ErrorKind::StorageFull { "out_of_space" } else { "unexpected" };
-    Failure::new(Exit::Unexpected, code, format!("no temporary file in {}: {error}", folder.display()))
-        .remedy("Set TMPDIR to a folder with space for a dump of the database.")
+    Failure::new(
+        Exit::Unexpected,
+        code,
+        format!("cannot create a temporary file in {}: {error}", folder.display()),
+    )
+    .remedy("Set TMPDIR to a folder with space for a dump of the database.")
 }
 
 /// The result of a comparison.

@@ -320,7 +320,10 @@ impl Copy {
         let mut connection = self.admin.connect("rehearse").await?;
         let Some(found) = oid_of(&mut connection, &self.name).await? else { return Ok(()) };
         if self.oid.is_some_and(|ours| ours != found) {
-            return Err(Failure::unexpected("another database has its name now"));
+            return Err(Failure::unexpected(format!(
+                "another database has the name {:?} now, and is kept",
+                self.name
+            )));
         }
         // By force: cancelled connections may still exist for a moment.
         sqlx::raw_sql(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(&self.name)))
