@@ -132,8 +132,12 @@ impl CommandPreview {
         page.line(self.text());
         render::timeline::phases(&mut page, &self.preview.after);
         page.gap();
-        for clause in &self.gives_up {
-            page.line(format_args!("  On a terminal the command asks first: {clause}."));
+        if !self.gives_up.is_empty() {
+            page.line("Dates or money that go; on a terminal the command asks first:");
+            for clause in &self.gives_up {
+                page.line(format_args!("  - {clause}"));
+            }
+            page.gap();
         }
         page.line(format_args!(
             "{GOOD}DRY RUN{GOOD:#}. No rule refuses it; nothing was written. Project {} is at version {}.",
