@@ -9,8 +9,7 @@ use crate::render::{self, plan::PlanContext};
 use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::MigratorError;
-use phaseline_migrator::plan::{Plan, PlanOptions, plan};
-use phaseline_migrator::progress::Progress;
+use phaseline_migrator::plan::{Plan, PlanOptions, plan_watched};
 
 /// The rows of a plan.
 const ROWS: [Rows; 3] = [
@@ -67,8 +66,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
 pub(super) async fn make(context: &Context, target: &Target, options: &PlanOptions) -> Result<Plan, Failure> {
     let mut connection = target.connect("plan").await?;
     let watcher = context.watcher();
-    watcher.step("reading the legacy tables", None);
-    let plan = plan(&mut connection, options).await?;
+    let plan = plan_watched(&mut connection, options, &watcher).await?;
     watcher.finish();
     Ok(plan)
 }
