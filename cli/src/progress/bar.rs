@@ -33,7 +33,9 @@ fn style(step: ProgressStep) -> ProgressStyle {
 
 /// The text, wrapped for the terminal.
 fn wrapped(text: &str) -> String {
-    Page::from(text).fitted(width::of_terminal(StandardStream::Error))
+    let columns = width::of_terminal(StandardStream::Error);
+    // A line up to the edge would need no line break on some terminals, and one on others.
+    Page::from(text).fitted(columns.map(|columns| columns.saturating_sub(1)))
 }
 
 impl Bar {

@@ -14,7 +14,7 @@ const LEAST: usize = 10;
 /// The length of an id.
 const ID: usize = 36;
 /// The line below a table with a cell that is cut.
-const CUT: &str = "  … is cut to the terminal; whole with --wide";
+const CUT: &str = "  … is cut; --wide shows all";
 
 /// The alignment of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,9 @@ impl TextTable {
     pub(crate) fn fitted(&self, terminal: usize) -> Vec<String> {
         let natural = self.natural_widths();
         for (ids, least) in [(IdPlace::InColumns, COMFORTABLE), (IdPlace::OnOwnLines, LEAST)] {
+            if ids == IdPlace::OnOwnLines && !self.ids_fit(terminal) {
+                continue;
+            }
             let Some(widths) = self.narrowed(natural.clone(), ids, least, terminal) else { continue };
             let mut lines = self.lines(&widths, ids);
             if self.shown(ids).any(|column| widths[column] < natural[column]) {
@@ -78,6 +81,12 @@ impl TextTable {
         let mut cells = self.rows.iter().filter_map(|row| row.get(column)).peekable();
         let is_id = |cell: &String| cell.len() == ID && cell.matches('-').count() == 4;
         cells.peek().is_some() && cells.all(is_id)
+    }
+
+    /// Whether lines of ids fit, with indentation and title.
+    fn ids_fit(&self, terminal: usize) -> bool {
+        let titles = self.columns.iter().enumerate().filter(|(column, _)| self.is_of_ids(*column));
+        titles.map(|(_, (title, _))| 4 + of_text(title) + 1 + ID).all(|needed| needed <= terminal)
     }
 
     /// The columns of the lines.

@@ -36,11 +36,13 @@ pub(crate) fn shown_at(
     variables: &[(&str, &str)],
 ) -> String {
     let program = phaseline(&[]).get_program().to_str().unwrap().to_owned();
-    let script = format!("stty cols {width} rows 50; {program} {command}");
+    let variables: String = variables.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+    // A shell may set `COLUMNS` by itself.
+    let script =
+        format!("stty cols {width} rows 50; env -u COLUMNS -u NO_COLOR {variables}{program} {command}");
     let mut on_terminal = Command::new("script");
     on_terminal.args(["-q", "-e", "-c", &script, "/dev/null"]).stdin(Stdio::null());
-    on_terminal.env("DATABASE_URL", database.url()).env("TERM", "xterm").env_remove("COLUMNS");
-    on_terminal.env_remove("NO_COLOR").envs(variables.iter().copied());
+    on_terminal.env("DATABASE_URL", database.url()).env("TERM", "xterm");
     String::from_utf8_lossy(&on_terminal.output().unwrap().stdout).into_owned()
 }
 

@@ -15,7 +15,7 @@ const NAME: &str = "Entwurf und Ausführung der nördlichen Erweiterung 設計�
 enum Keeps {
     /// All words in their order.
     Order,
-    /// All words: a table may become records.
+    /// All words: a table may become records, or names how to see what is cut.
     Words,
 }
 
@@ -46,6 +46,10 @@ fn fits_and_keeps(database: &TestDatabase, command: &str, keeps: Keeps) {
         let shown = words(&lines.join("\n"));
         match keeps {
             Keeps::Order => assert_eq!(shown, piped, "{command} at {width}: {lines:#?}"),
+            Keeps::Words if lines.iter().any(|line| line.contains("--wide shows all")) => {
+                let wide = lines_at(width, database, &format!("{command} --wide"));
+                assert_eq!(words(&wide.join("\n")), piped, "{command} --wide at {width}");
+            }
             Keeps::Words => {
                 let shown: BTreeSet<&String> = shown.iter().collect();
                 let lost: Vec<&String> = piped.iter().filter(|word| !shown.contains(word)).collect();
@@ -64,9 +68,11 @@ fn pages_fit_the_terminal_and_keep_every_word() {
     let text = format!("{NAME}; {NAME}; {NAME}");
     on(&new, &["phase", "describe", &phase, &text]).exits_with(0);
     old.psql(
-        "DELETE FROM project_phases WHERE project_id = (SELECT project_id FROM project_phases ORDER BY 1 LIMIT 1);
-         UPDATE project_phases SET total_budget = total_budget + 1
-          WHERE id = (SELECT id FROM project_phases ORDER BY id LIMIT 1)",
+        "INSERT INTO projects (id, program_id, name, business_sponsor, project_manager, technical_lead, start_date,
+             end_date, cost_center_code, created_at, updated_at)
+           SELECT '0f0e1d0c-0000-4000-8000-000000000001', program_id, 'Annex', 's', 'm', 't', '2023-01-01',
+             '2023-06-30', 'CC-900001', '2022-12-01', '2022-12-01' FROM projects LIMIT 1;
+         UPDATE projects SET end_date = 'infinity' WHERE id = (SELECT project_id FROM project_phases LIMIT 1)",
     );
     let history = format!("history {project} --quiet");
     for (database, command, keeps) in [
@@ -108,7 +114,7 @@ fn errors_and_remedies_fit_the_terminal_and_keep_every_word() {
     let resize = format!("phase resize {phase} 1990-01-01 1990-01-02");
     for (database, command) in [
         (&old, stale.as_str()),
-        (&old, "serve --no-auth --role no-such-role --listen 127.0.0.1:0"),
+        (&new, "quarantine skip 00000000-0000-0000-0000-000000000000 --all --reason test --quiet"),
         (&old, "phase describe not-an-id text"),
         (&old, "migrate --yes --no-such-option"),
         (&old, "drift --quiet"),
@@ -162,11 +168,16 @@ fn bars_stay_on_one_line_of_the_terminal() {
     for width in WIDTHS {
         for command in ["verify", "rebuild --check", "drift", "rollback --yes", "migrate --yes"] {
             let shown = shown_at(width, &database, command, &[]);
-            let shown = anstream::adapter::strip_str(&shown).to_string();
-            // A bar is drawn over the last one.
-            for line in shown.split(['\r', '\n']) {
-                let is_one_word = !line.trim().contains(' ');
-                assert!(line.width() <= usize::from(width) || is_one_word, "{command} at {width}: {line:?}");
+            // A bar is drawn over the last one; an escape sequence moves to it.
+            let drawn = shown.replace('\u{1b}', "\n\u{1b}");
+            for line in anstream::adapter::strip_str(&drawn).to_string().split(['\r', '\n']) {
+                // A completed line is filled up to the terminal's edge, behind which the next one begins.
+                let mut rest = line;
+                while rest.width() > usize::from(width) && rest.trim().contains(' ') {
+                    let edge = rest.char_indices().nth(width.into()).unwrap().0;
+                    assert!(rest[..edge].ends_with(' '), "{command} at {width}: {line:?}");
+                    rest = &rest[edge..];
+                }
             }
         }
     }
