@@ -25,7 +25,7 @@ impl Context {
 
     /// The same without progress and remarks.
     pub(crate) fn without_progress(&self) -> Self {
-        let output = Output::new(self.output.form(), true);
+        let output = Output::new(self.output.form(), true, self.global.wide);
         if let Some(place) = self.output.place() {
             output.set_place(place);
         }
@@ -51,7 +51,10 @@ impl Context {
 
     /// Asks on stderr. Everything but yes, including the end of input, means no.
     pub(crate) async fn ask(&self, question: &str) -> bool {
-        let _ = std::io::Write::write_fmt(&mut anstream::stderr(), format_args!("{question} [y/N] "));
+        let _ = std::io::Write::write_fmt(
+            &mut anstream::stderr(),
+            format_args!("{} ", self.output.question(&format!("{question} [y/N]"))),
+        );
         let (sender, receiver) = tokio::sync::oneshot::channel();
         // A separate thread: a read from a terminal cannot be cancelled, and the runtime would wait for it.
         std::thread::spawn(move || {

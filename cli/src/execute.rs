@@ -94,7 +94,7 @@ pub(crate) async fn execute(
             "{GOOD}DONE{GOOD:#}. Project {project} is at version {}, position {} of the log.",
             commanded.version, commanded.position
         ));
-        page.into_text()
+        page
     });
     Ok(Exit::Done)
 }

@@ -6,6 +6,7 @@ mod migrator;
 
 use crate::exit::Exit;
 use crate::redact::passwords;
+use crate::render::Page;
 use phaseline_store::SqlState;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -27,8 +28,8 @@ struct FailureDetails {
     remedy: Option<String>,
     /// The plan that was refused, if there is one.
     plan: Option<Box<RawValue>>,
-    /// The same as text.
-    report: Option<String>,
+    /// The same for people.
+    report: Option<Page>,
     /// The server's error by meaning, if it is one.
     sqlstate: Option<SqlState>,
 }
@@ -114,7 +115,7 @@ impl Failure {
 
     /// Adds the refused plan: for programs as JSON, for people as `report`.
     #[must_use]
-    pub(crate) fn plan(mut self, plan: &impl Serialize, report: String) -> Self {
+    pub(crate) fn plan(mut self, plan: &impl Serialize, report: Page) -> Self {
         self.0.plan = to_raw_value(plan).ok();
         self.0.report = Some(report);
         self
@@ -157,8 +158,8 @@ impl Failure {
         self.0.remedy.as_deref()
     }
 
-    pub(crate) fn report(&self) -> Option<&str> {
-        self.0.report.as_deref()
+    pub(crate) fn report(&self) -> Option<&Page> {
+        self.0.report.as_ref()
     }
 
     /// The failure for programs.

@@ -73,14 +73,14 @@ fn main() -> ExitCode {
 fn wrong_command_line(error: &clap::Error) -> Exit {
     use clap::error::ErrorKind;
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let output = Output::new(OutputFormat::Text, false);
-        output.text(&error.render().ansi().to_string());
+        let output = Output::new(OutputFormat::Text, false, false);
+        output.text(error.render().ansi().to_string());
         return output.end(Exit::Done);
     }
     let form = wanted_form();
-    let output = Output::new(form, false);
+    let output = Output::new(form, false, false);
     if form == OutputFormat::Text {
-        output.beside(&redact::passwords(&error.render().ansi().to_string()));
+        output.beside(redact::passwords(&error.render().ansi().to_string()));
     } else {
         let text = error.render().to_string();
         output.failure(&Failure::usage(text.trim().trim_start_matches("error: ")));
@@ -106,7 +106,7 @@ fn wanted_form() -> OutputFormat {
 }
 
 fn start(mut cli: Cli, matches: &ArgMatches) -> Exit {
-    let output = Arc::new(Output::new(cli.global.form(), cli.global.quiet));
+    let output = Arc::new(Output::new(cli.global.form(), cli.global.quiet, cli.global.wide));
     let style = cli
         .global
         .add_environment()

@@ -51,6 +51,9 @@ pub(crate) struct GlobalArgs {
     /// The same as --output json
     #[arg(long, global = true, conflicts_with = "output")]
     json: bool,
+    /// Neither wrap lines nor cut cells to the terminal's width; without a terminal nothing is
+    #[arg(long, global = true)]
+    pub(crate) wide: bool,
     /// Print no progress and no remarks, only the result and errors
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,

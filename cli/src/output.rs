@@ -10,8 +10,9 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::place::{NamedConnection, Place};
 use crate::redact;
-use crate::render::{clean, clean_lines};
-use crate::style::{BAD, BOLD, DIM};
+use crate::render::{Page, clean, clean_lines};
+use crate::style::{BAD, BOLD, DIM, NOTE};
+use crate::width::{self, StandardStream};
 use clap::ValueEnum;
 pub(crate) use rows::{Rows, Streamed};
 use serde::Serialize;
@@ -36,6 +37,8 @@ pub(crate) enum OutputFormat {
 pub(crate) struct Output {
     form: OutputFormat,
     quiet: bool,
+    /// Whether text for people ignores the terminal's width.
+    wide: bool,
     /// Writing to stdout failed for another reason than a closed pipe: a full disk, for example.
     broken: AtomicBool,
     /// The database of the command, once it is known.
@@ -52,8 +55,8 @@ struct Placed<'a, T> {
 }
 
 impl Output {
-    pub(crate) const fn new(form: OutputFormat, quiet: bool) -> Self {
-        Self { form, quiet, broken: AtomicBool::new(false), place: Mutex::new(None) }
+    pub(crate) const fn new(form: OutputFormat, quiet: bool, wide: bool) -> Self {
+        Self { form, quiet, wide, broken: AtomicBool::new(false), place: Mutex::new(None) }
     }
 
     /// The format of the command's result.
@@ -84,40 +87,61 @@ impl Output {
     }
 
     /// Prints the result of a command without rows: `object` for programs, otherwise the text, below the database unless it names it.
-    pub(crate) fn result(&self, object: &impl Serialize, text: impl FnOnce() -> String) {
+    pub(crate) fn result<P: Into<Page>>(&self, object: &impl Serialize, text: impl FnOnce() -> P) {
         if self.json() {
             return self.placed(object);
         }
-        let text = text();
+        let page: Page = text().into();
         let place = self.place().map(|place| clean(&place.text()).into_owned());
-        match place.filter(|place| !text.contains(place)) {
-            Some(place) => self.stdout(&format!("{DIM}{place}{DIM:#}\n\n{}", text.trim_matches('\n'))),
+        let named = place.as_ref().is_some_and(|place| page.to_string().contains(place));
+        let text = page.fitted(self.columns(StandardStream::Out));
+        match place.filter(|_| !named) {
+            Some(place) => {
+                let place = self.fitted(&format!("{DIM}{place}{DIM:#}"), StandardStream::Out);
+                self.stdout(&format!("{place}\n\n{}", text.trim_matches('\n')));
+            }
             None => self.stdout(text.trim_end_matches('\n')),
         }
     }
 
+    /// The columns for text; none without a terminal, where readers are programs.
+    fn columns(&self, stream: StandardStream) -> Option<usize> {
+        if self.wide { None } else { width::of_terminal(stream) }
+    }
+
+    fn fitted(&self, text: &str, stream: StandardStream) -> String {
+        Page::from(text).fitted(self.columns(stream))
+    }
+
     /// Prints text beside the result on stdout; nothing with `--json`.
-    pub(crate) fn text(&self, text: &str) {
+    pub(crate) fn text(&self, text: impl Into<Page>) {
         if !self.json() {
-            self.stdout(text.trim_end_matches('\n'));
+            let page: Page = text.into();
+            self.stdout(page.fitted(self.columns(StandardStream::Out)).trim_end_matches('\n'));
         }
     }
 
     /// Prints text that belongs to a question: on stderr, as the question.
-    pub(crate) fn beside(&self, text: &str) {
-        self.stderr(text.trim_end_matches('\n'));
+    pub(crate) fn beside(&self, text: impl Into<Page>) {
+        let page: Page = text.into();
+        self.stderr(page.fitted(self.columns(StandardStream::Error)).trim_end_matches('\n'));
+    }
+
+    /// A question, which the caller prints with the place of its answer.
+    pub(crate) fn question(&self, text: &str) -> String {
+        self.fitted(text, StandardStream::Error)
     }
 
     /// Prints a remark on stderr, unless they are suppressed.
     pub(crate) fn remark(&self, text: &str) {
         if !self.quiet {
-            self.stderr(text);
+            self.beside(text);
         }
     }
 
     /// Prints a warning, also with `--quiet`.
     pub(crate) fn warning(&self, text: &str) {
-        self.stderr(&format!("warning: {text}"));
+        self.beside(format!("{NOTE}warning{NOTE:#}: {text}"));
     }
 
     /// Prints a failure.
@@ -127,7 +151,7 @@ impl Output {
             return;
         }
         if let Some(report) = failure.report() {
-            self.stdout(report.trim_end_matches('\n'));
+            self.text(report.clone());
         }
         let mut text = format!("{BAD}error{BAD:#}: {}", clean_lines(&redact::passwords(failure.message())));
         for detail in failure.details() {
@@ -140,7 +164,7 @@ impl Output {
         if let Some(remedy) = failure.remedy_text() {
             text.push_str(&format!("\n{BOLD}hint{BOLD:#}: {}", clean_lines(remedy)));
         }
-        self.stderr(&text);
+        self.beside(text);
     }
 
     /// The exit code: the command's, unless its result could not be written.

@@ -60,6 +60,14 @@ impl Progress for Watcher {
         }
     }
 
+    fn total(&self, total: u64) {
+        match &self.view {
+            ProgressView::Bar(bar) => bar.total(total),
+            ProgressView::Lines(lines) => lines.total(total),
+            ProgressView::Silent => {}
+        }
+    }
+
     fn advance(&self, done: u64) {
         match &self.view {
             ProgressView::Bar(bar) => bar.advance(done),

@@ -5,6 +5,7 @@ pub(crate) mod drift;
 pub(crate) mod effects;
 pub(crate) mod format;
 pub(crate) mod history;
+pub(crate) mod layout;
 pub(crate) mod migrate;
 pub(crate) mod plan;
 pub(crate) mod quarantine;
@@ -17,28 +18,46 @@ pub(crate) mod timeline;
 pub(crate) mod verify;
 
 use crate::style::BOLD;
+use layout::Layout;
 use phaseline_domain::text::is_invisible;
 use std::borrow::Cow;
-use std::fmt::Display;
+use std::fmt::{self, Display};
+use table::{Align, TextTable};
 
-/// A text under construction.
-#[derive(Debug, Default)]
+/// A text for people. It gets its width when it is printed.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Page {
-    text: String,
+    blocks: Vec<PageBlock>,
+}
+
+#[derive(Clone, Debug)]
+enum PageBlock {
+    /// Lines, each with its end.
+    Lines(String),
+    /// Text for another program, such as a script.
+    Verbatim(String),
+    Table(TextTable),
 }
 
 impl Page {
+    /// A text that is printed as it is.
+    pub(crate) fn verbatim(text: impl Into<String>) -> Self {
+        Self { blocks: vec![PageBlock::Verbatim(text.into())] }
+    }
+
     /// One line.
     pub(crate) fn line(&mut self, line: impl Display) -> &mut Self {
-        self.text.push_str(&line.to_string());
-        self.text.push('\n');
+        let line = format!("{line}\n");
+        match self.blocks.last_mut() {
+            Some(PageBlock::Lines(lines)) => lines.push_str(&line),
+            _ => self.blocks.push(PageBlock::Lines(line)),
+        }
         self
     }
 
     /// An empty line.
     pub(crate) fn gap(&mut self) -> &mut Self {
-        self.text.push('\n');
-        self
+        self.line("")
     }
 
     /// A heading after an empty line.
@@ -51,9 +70,52 @@ impl Page {
         self.line(format_args!("  {name:<26}{value}"))
     }
 
-    /// The text so far.
-    pub(crate) fn into_text(self) -> String {
-        self.text
+    /// A table; rows have as many cells as there are columns.
+    pub(crate) fn table(&mut self, columns: &[(&'static str, Align)], rows: Vec<Vec<String>>) -> &mut Self {
+        self.blocks.push(PageBlock::Table(TextTable::new(columns, rows)));
+        self
+    }
+
+    /// Another page below this one.
+    pub(crate) fn append(&mut self, page: Self) -> &mut Self {
+        self.blocks.extend(page.blocks);
+        self
+    }
+
+    /// The text for a terminal of this width, or without one everything on one line that belongs there.
+    pub(crate) fn fitted(&self, terminal: Option<usize>) -> String {
+        let mut text = String::new();
+        for block in &self.blocks {
+            match (block, terminal) {
+                (PageBlock::Lines(lines), Some(columns)) => text.push_str(&Layout::page(columns).text(lines)),
+                (PageBlock::Lines(lines), None) | (PageBlock::Verbatim(lines), _) => text.push_str(lines),
+                (PageBlock::Table(table), _) => {
+                    for line in terminal.map_or_else(|| table.whole(), |columns| table.fitted(columns)) {
+                        text.push_str(&line);
+                        text.push('\n');
+                    }
+                }
+            }
+        }
+        text
+    }
+}
+
+impl Display for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.fitted(None))
+    }
+}
+
+impl From<String> for Page {
+    fn from(text: String) -> Self {
+        Self { blocks: vec![PageBlock::Lines(text)] }
+    }
+}
+
+impl From<&str> for Page {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
     }
 }
 

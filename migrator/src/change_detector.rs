@@ -53,6 +53,11 @@ impl TableFingerprints {
         Ok(fingerprints)
     }
 
+    /// The number of rows of all three tables.
+    pub(crate) fn rows(&self) -> u64 {
+        self.seen.iter().map(|(_, (rows, ..))| rows.unsigned_abs()).sum()
+    }
+
     /// The condition that a row `t` is from the horizon on: its transaction is between the horizon and the newest one now. The upper end
     /// is needed: a frozen row keeps its transaction number, which may be so old that it would compare as a future one (wraparound).
     fn newer(&self) -> String {

@@ -67,13 +67,14 @@ async fn foreign_migration(
     session: &mut RunSession<'_>,
     options: &PlanOptions,
 ) -> Result<Option<Takeover>, MigratorError> {
-    session.run.step("checking for a migration by another program", None);
+    let progress = session.run.progress();
+    progress.step("checking for a migration by another program", None);
     let mut snapshot = read::snapshot(&mut session.connection).await?;
     let found = shape::find(&mut snapshot).await?;
     if found.shape != shape::Shape::Timelines {
         return Ok(None);
     }
-    let inspection = prepare(&mut snapshot, options).await?;
+    let inspection = prepare(&mut snapshot, options, progress).await?;
     snapshot.rollback().await?;
     Ok(if let MigrationInspection::Takeover(takeover) = inspection { Some(*takeover) } else { None })
 }
@@ -90,7 +91,7 @@ impl RunSteps for Migration<'_> {
     type Report = Migrated;
 
     const UNLOCKED_ATTEMPTS: u32 = 1;
-    const READING: &'static str = "reading the legacy tables";
+    const READING: &'static str = crate::plan::READING;
     const SETTINGS: Option<&'static str> = None;
 
     async fn inspect(
@@ -98,7 +99,7 @@ impl RunSteps for Migration<'_> {
         connection: &mut PgConnection,
         run: &RunContext<'_>,
     ) -> Result<Judgement<PreparedMigration, Migrated>, MigratorError> {
-        judge(prepare(connection, &self.options.plan).await?, self.options, run)
+        judge(prepare(connection, &self.options.plan, run.progress()).await?, self.options, run)
     }
 
     fn beginning(&self, prepared: &PreparedMigration) -> Result<Beginning, MigratorError> {
@@ -131,8 +132,9 @@ impl RunSteps for Migration<'_> {
         let TimelineShape { mut definition, recorded } = timeline_shape(&prepared)?;
         let rows = import::import(connection, &prepared, &recorded, self.options, run).await?;
 
-        run.step("building the new project_phases", None);
+        run.step("building the new project_phases", Some(rows.len() as u64));
         shadow::build(connection, &definition, &recorded.added_options, &rows).await?;
+        run.progress().advance(rows.len() as u64);
         definition.options.extend(recorded.added_options);
         run.check_interrupt()?;
 

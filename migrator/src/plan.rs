@@ -18,6 +18,8 @@ use crate::error::MigratorError;
 use crate::legacy::tables::{self as legacy_tables, LegacyTables, Percentages};
 use crate::log::history::{self, Run};
 use crate::log::link_events::{self, FoldedLinks};
+use crate::log::report_event;
+use crate::progress::{Progress, Silent};
 pub use crate::report::{
     Boundaries, BudgetSums, ByDate, Counts, Estimate, Plan, PlanOptions, ProjectPlan, ProjectRebooked,
     Rebooked, Source,
@@ -44,13 +46,29 @@ pub(crate) use structure::note_phase_type;
 use structure::{check_structure, readable};
 pub(crate) use takeover::{Takeover, prepare_takeover};
 
+/// The step that reads everything.
+pub(crate) const READING: &str = "reading the legacy tables";
+
 /// Plans on the caller's connection, in a read-only snapshot.
 ///
 /// # Errors
 /// The database's own, such as a table that the role may not read, or row security that would hide rows from it.
 pub async fn plan(connection: &mut PgConnection, options: &PlanOptions) -> Result<Plan, MigratorError> {
+    plan_watched(connection, options, &Silent).await
+}
+
+/// The same with progress.
+///
+/// # Errors
+/// As [`plan`].
+pub async fn plan_watched(
+    connection: &mut PgConnection,
+    options: &PlanOptions,
+    progress: &dyn Progress,
+) -> Result<Plan, MigratorError> {
+    progress.step(READING, None);
     let mut transaction = read::snapshot(connection).await?;
-    let inspection = prepare(&mut transaction, options).await?;
+    let inspection = prepare(&mut transaction, options, progress).await?;
     transaction.rollback().await?;
     Ok(match inspection {
         MigrationInspection::Report(plan) => *plan,
@@ -67,10 +85,11 @@ pub(crate) fn new_phases(old: &TableDefinition) -> Result<(TableDefinition, Deta
     Ok((new, detached))
 }
 
-/// Inspects the database inside the caller's transaction and snapshot.
+/// Inspects the database inside the caller's transaction and snapshot, in the step [`READING`].
 pub(crate) async fn prepare(
     connection: &mut PgConnection,
     options: &PlanOptions,
+    progress: &dyn Progress,
 ) -> Result<MigrationInspection, MigratorError> {
     let found = shape::find(connection).await?;
     let mut findings = Findings::default();
@@ -110,8 +129,8 @@ pub(crate) async fn prepare(
     if percentages == Percentages::LeftOut {
         plan.notes.push(NO_PERCENTAGES.to_owned());
     }
-    let tables = legacy_tables::read(connection, percentages).await?;
-    let (log, links, earlier) = earlier_log(connection, &mut findings).await?;
+    let tables = legacy_tables::read(connection, percentages, progress, fingerprints.rows()).await?;
+    let (log, links, earlier) = earlier_log(connection, &mut findings, progress).await?;
     let mut translation = translate(&tables, &log, &links, &earlier, options);
     let role = options.role.as_deref();
     plan.lacks(missing_run_privileges(connection, role, &[&phases, &assignments]).await?);
@@ -170,6 +189,7 @@ const NO_PERCENTAGES: &str = "public.resource_assignments: allocation_percentage
 async fn earlier_log(
     connection: &mut PgConnection,
     findings: &mut Findings,
+    progress: &dyn Progress,
 ) -> Result<(FoldedLog, FoldedLinks, EarlierRuns), MigratorError> {
     let (mut log, mut links) = (FoldedLog::default(), FoldedLinks::default());
     if !phaseline_store::schema::installed(connection).await? {
@@ -179,6 +199,8 @@ async fn earlier_log(
         findings.note(Code::LogUnreadable, "table", "phaseline.events", "SELECT is missing");
         return Ok((log, links, EarlierRuns::default()));
     }
+    let tip = phaseline_store::schema::tip(connection).await?.position.unsigned_abs();
+    progress.step("reading the log", Some(tip));
     log = FoldedLog::begin(connection).await?;
     let (mut inspector, mut unreadable) = (Inspector::default(), Quarantine::default());
     phaseline_store::read::scan(connection, None, |event| {
@@ -187,9 +209,11 @@ async fn earlier_log(
         if let Err(found) = links.see(event, log.skips(event.position)) {
             unreadable.add(*found);
         }
+        report_event(progress, event.position, tip);
         Ok::<_, StoreError>(())
     })
     .await?;
+    progress.advance(tip);
     let (runs, unreadable_runs) = history::readable_runs(connection).await?;
     unreadable.extend(&log.unreadable());
     unreadable.extend(&unreadable_runs);

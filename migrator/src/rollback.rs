@@ -3,6 +3,7 @@
 
 mod assignments;
 mod cut_over;
+mod index_progress;
 mod inspect;
 mod loss;
 mod pending;
@@ -14,7 +15,7 @@ use crate::database::Database;
 use crate::definition::{self, QualifiedName, TableDefinition};
 use crate::error::MigratorError;
 use crate::log::events::Direction;
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
 use crate::report::RollbackCompleted;
 pub use crate::report::{
     BudgetSums, Loss, LossItem, PhaseFate, RestoredPhase, RollbackPlan, RolledBack, TimelineEdit,
@@ -42,13 +43,25 @@ pub struct RollbackOptions {
     pub accept_loss: Option<String>,
 }
 
+/// The step that reads everything.
+const READING: &str = "reading the log";
+
 /// The reason for another attempt if an assignment has no phase to refer to.
 const ASSIGNMENT_WITHOUT_PHASE: &str = "the assignments of a project without phases";
 
 /// Plans a rollback in its own transaction, which is rolled back.
 pub async fn plan(connection: &mut PgConnection) -> Result<RollbackPlan, MigratorError> {
+    plan_watched(connection, &Silent).await
+}
+
+/// The same with progress.
+pub async fn plan_watched(
+    connection: &mut PgConnection,
+    progress: &dyn Progress,
+) -> Result<RollbackPlan, MigratorError> {
+    progress.step(READING, None);
     let mut transaction = read::snapshot(connection).await?;
-    let inspection = inspect(&mut transaction).await?;
+    let inspection = inspect(&mut transaction, progress).await?;
     transaction.rollback().await?;
     Ok(match inspection {
         RollbackInspection::Report(plan) => *plan,
@@ -87,7 +100,7 @@ impl RunSteps for Rollback<'_> {
 
     /// The log's head alone is not enough: a command that waits for it holds locks of the tables.
     const UNLOCKED_ATTEMPTS: u32 = 3;
-    const READING: &'static str = "reading the log";
+    const READING: &'static str = READING;
     const SETTINGS: Option<&'static str> =
         Some("SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL jit = off");
 
@@ -96,7 +109,7 @@ impl RunSteps for Rollback<'_> {
         connection: &mut PgConnection,
         run: &RunContext<'_>,
     ) -> Result<Judgement<PreparedRollback, RolledBack>, MigratorError> {
-        match inspect(connection).await? {
+        match inspect(connection, run.progress()).await? {
             RollbackInspection::Prepared(prepared) => {
                 ensure_ready(&prepared.plan, self.options)?;
                 Ok(Judgement::Ready(prepared))
@@ -135,9 +148,10 @@ impl RunSteps for Rollback<'_> {
         prepared: PreparedRollback,
         held: HeldLocks,
     ) -> Result<Attempt<(RollbackPlan, RollbackCompleted)>, MigratorError> {
-        run.step("building the legacy project_phases", None);
+        run.step("building the legacy project_phases", Some(prepared.plan.phases));
         sqlx::raw_sql(&format!("CREATE SCHEMA {SHADOW}")).execute(&mut *connection).await?;
         build_phases(connection, &prepared).await?;
+        run.progress().advance(prepared.plan.phases);
         run.check_interrupt()?;
         let mut built = match assignments::build(connection, run, &prepared, held).await {
             Err(BuildError::AssignmentWithoutPhase) => {

@@ -4,7 +4,7 @@ mod dates_to_follow;
 mod project;
 
 pub use dates_to_follow::DatesToFollow;
-pub use project::{Finding, ProjectDrift, ProjectDriftKind, Remedy, find_drift};
+pub use project::{Finding, ProjectDrift, ProjectDriftKind, Remedy, find_drift, find_drift_watched};
 
 use crate::live_row::LiveRow;
 use crate::planner_view::{self, FEW};
@@ -19,6 +19,9 @@ use std::collections::{HashMap, HashSet};
 /// The positions of the two ids among the columns.
 const ID: usize = 4;
 const PROJECT_ID: usize = 0;
+
+/// Rows between two reports of progress.
+const REPORT_EVERY: u64 = 4096;
 
 /// One difference between a live row and the fold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -89,8 +92,17 @@ impl std::fmt::Display for Drift {
 
 /// Every difference between the live rows and the fold, by project and phase, but for timelines in quarantine. Does not depend on the session's settings.
 pub async fn compare_rows(connection: &mut PgConnection, log: &FoldedLog) -> Result<Vec<Drift>, StoreError> {
+    compare_rows_watched(connection, log, |_| ()).await
+}
+
+/// The same; `read` gets the number of rows read so far, from time to time.
+pub async fn compare_rows_watched(
+    connection: &mut PgConnection,
+    log: &FoldedLog,
+    read: impl Fn(u64) + Send,
+) -> Result<Vec<Drift>, StoreError> {
     refuse_foreign_code(connection, Access::Read).await?;
-    let live = LiveTable::read(connection, log, None, |_| false).await?;
+    let live = LiveTable::read(connection, log, None, |_| false, read).await?;
     Ok(differences(log, |project| !log.quarantined.contains_key(project), |_| false, live))
 }
 
@@ -122,6 +134,7 @@ impl<'a> LiveTable<'a> {
         log: &'a FoldedLog,
         only: Option<&HashSet<ProjectId>>,
         whole: impl Fn(&ProjectId) -> bool,
+        read: impl Fn(u64),
     ) -> Result<Self, StoreError> {
         let few = only.filter(|only| only.len() <= FEW).map(|only| {
             let phases = only
@@ -140,7 +153,12 @@ impl<'a> LiveTable<'a> {
             .collect();
         let mut others = Vec::new();
         let mut nameless = false;
+        let mut rows = 0;
         planner_view::read_stored_rows(connection, few, |row| {
+            rows += 1;
+            if rows % REPORT_EVERY == 0 {
+                read(rows);
+            }
             let Some(id) = row.nullable_uuid(ID)? else {
                 nameless = true;
                 return Ok(());

@@ -11,6 +11,9 @@ use phaseline_store::{
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+/// Events between two reports of progress.
+const REPORT_EVERY: i64 = 4096;
+
 /// A timeline's event, decoded on any core.
 struct Decoded {
     project: ProjectId,
@@ -256,6 +259,31 @@ impl FoldedLog {
     /// Folds the whole log as this statement sees it, up to a position. Fails if a position or a version before its end is
     /// missing.
     pub async fn read(connection: &mut sqlx::PgConnection, up_to: Option<i64>) -> Result<Self, StoreError> {
+        Self::read_each(connection, up_to, |_| ()).await
+    }
+
+    /// The same for the whole log, with progress of the current step.
+    pub async fn read_whole(
+        connection: &mut sqlx::PgConnection,
+        progress: &dyn Progress,
+    ) -> Result<Self, StoreError> {
+        let tip = phaseline_store::schema::tip(connection).await?.position.unsigned_abs();
+        progress.total(tip);
+        let folded = Self::read_each(connection, None, |position| {
+            if position % REPORT_EVERY == 0 {
+                progress.advance(position.unsigned_abs().min(tip));
+            }
+        })
+        .await?;
+        progress.advance(tip);
+        Ok(folded)
+    }
+
+    async fn read_each(
+        connection: &mut sqlx::PgConnection,
+        up_to: Option<i64>,
+        mut each: impl FnMut(i64) + Send,
+    ) -> Result<Self, StoreError> {
         let mut folded = Self::begin(connection).await?;
         phaseline_store::read::scan(connection, up_to, |event| {
             let expected = folded.position + 1;
@@ -263,6 +291,7 @@ impl FoldedLog {
                 return Err(StoreError::PositionGap { expected, found: Some(event.position) });
             }
             folded.apply(event);
+            each(event.position);
             folded.check_complete()
         })
         .await?;

@@ -5,7 +5,9 @@
 //! nothing (`docs/decisions/rebuild.md`).
 
 use crate::FoldedLog;
-use crate::drift::{Drift, DriftKind, Finding, ProjectDrift, ProjectDriftKind, find_drift};
+use crate::drift::{
+    Drift, DriftKind, Finding, ProjectDrift, ProjectDriftKind, find_drift, find_drift_watched,
+};
 use crate::repair::{Repaired, repair_where};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_store::progress::Progress;
@@ -123,7 +125,7 @@ pub async fn rebuild(
     progress.step("comparing project_phases with it", None);
     let only = options.project.map(|project| [project]);
     let only = only.as_ref().map(<[_; 1]>::as_slice);
-    let mut found = find_drift(&mut snapshot, &log, only).await?;
+    let mut found = find_drift_watched(&mut snapshot, &log, only, progress).await?;
     if only.is_some() && add_holders(&mut snapshot, &mut log, &found).await? {
         found = find_drift(&mut snapshot, &log, only).await?;
     }

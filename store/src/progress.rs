@@ -5,6 +5,9 @@ pub trait Progress: Sync {
     /// A step begins; `total` is its number of units of work, if known.
     fn step(&self, name: &str, total: Option<u64>);
 
+    /// The number of units of the current step, which was unknown when it began. Rate and remaining time count from now.
+    fn total(&self, _total: u64) {}
+
     /// This many units of the current step are done.
     fn advance(&self, done: u64);
 

@@ -65,7 +65,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
     watcher.step("reading the log", None);
     let only = Some(args.projects.as_slice()).filter(|only| !only.is_empty());
     let mut reading = read::snapshot(&mut connection).await?;
-    let mut log = FoldedLog::read(&mut reading, None).await?;
+    let mut log = FoldedLog::read_whole(&mut reading, &watcher).await?;
     watcher.step("searching projects without timeline", None);
     let plan = AdoptionPlan::make(&mut reading, &log, only, args.repair).await?;
     let deleted = find_deleted(&mut reading, &log, only).await?;

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::render::Page;
 use clap::{Args, Command};
 use clap_complete::Shell;
 use serde::Serialize;
@@ -40,6 +41,6 @@ pub(crate) fn run(context: &Context, args: &CompletionsArgs, mut program: Comman
     let script = String::from_utf8_lossy(&script).into_owned();
     let completions =
         Completions { format: "phaseline.completions/1", shell: args.shell.to_string(), script };
-    context.output.result(&completions, || completions.script.clone());
+    context.output.result(&completions, || Page::verbatim(completions.script.as_str()));
     Exit::Done
 }

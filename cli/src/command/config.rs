@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::Page;
-use crate::render::table::{Align, lines};
+use crate::render::table::Align;
 use crate::target::Target;
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -79,7 +79,7 @@ pub(crate) fn run(context: &Context, args: &ConfigArgs) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
-fn page(shown: &ConfigReport) -> String {
+fn page(shown: &ConfigReport) -> Page {
     let columns = [("setting", Align::Left), ("value", Align::Left), ("from", Align::Left)];
     let rows: Vec<Vec<String>> = shown
         .values
@@ -94,8 +94,6 @@ fn page(shown: &ConfigReport) -> String {
         })
         .collect();
     let mut page = Page::default();
-    for line in lines(&columns, &rows) {
-        page.line(line);
-    }
-    page.into_text()
+    page.table(&columns, rows);
+    page
 }

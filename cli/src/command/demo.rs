@@ -115,7 +115,7 @@ pub(crate) async fn run(context: &Context, _: &DemoArgs) -> Result<Exit, Failure
 async fn on(reporter: &DemoReporter<'_>, quiet: &Context, server: Server) -> Result<usize, Failure> {
     let dumper = Dumper { binaries: server.binaries().clone(), url: server.url(EMBEDDED_DATABASE) };
     let target = Target::on(server)?;
-    reporter.print(&format!("  {}", versions(&target, &dumper.binaries).await?));
+    reporter.print(format!("  {}", versions(&target, &dumper.binaries).await?));
     let dumped = tokio::select! {
         done = migrate_and_roll_back(reporter, quiet, &target, &dumper) => done,
         () = reporter.context.interrupt.signalled() => Err(Failure::interrupted()),
@@ -154,7 +154,7 @@ async fn migrate_and_roll_back(
     let options = SampleOptions { projects: 25, assignments: 1_000, seed: 1 };
     sample::make(context, target, &options).await?;
     let before = dumper.dump().await?;
-    reporter.print(&format!(
+    reporter.print(format!(
         "  25 projects, 1,000 assignments; pg_dump --schema=public prints {}",
         bytes(before.bytes.len() as u64)
     ));
@@ -162,7 +162,7 @@ async fn migrate_and_roll_back(
     reporter
         .step("plan", "Reads only: anomalies of the data, what would be written, how long it would take.");
     let plan = plan::make(context, target, &PlanOptions::default()).await?;
-    reporter.print(&render::plan::page(&plan, &PlanContext { rows: 2, ..PlanContext::default() }));
+    reporter.print(render::plan::page(&plan, &PlanContext { rows: 2, ..PlanContext::default() }));
 
     reporter.step(
         "migrate",
@@ -175,7 +175,7 @@ async fn migrate_and_roll_back(
         operator: operator(&context.global, Some("demo")),
     };
     let migrated = migrate::carry_out(context, target, &options).await?;
-    reporter.print(&render::migrate::page(&migrated));
+    reporter.print(render::migrate::page(&migrated));
 
     reporter
         .step("verify", "The runbook's nine checks, and every row, budget and event compared with the log.");
@@ -188,7 +188,7 @@ async fn migrate_and_roll_back(
     let options =
         RollbackOptions { lock_timeout: LOCK_TIMEOUT, operator: options.operator, accept_loss: None };
     let done = rollback::carry_out(context, target, &options).await?;
-    reporter.print(&render::rollback::done(&done));
+    reporter.print(render::rollback::done(&done));
 
     reporter.step(
         "verify",
@@ -207,13 +207,13 @@ async fn migrate_and_roll_back(
         )
         .detail(first_difference(&before.bytes, &after.bytes)));
     }
-    reporter.print(&format!(
+    reporter.print(format!(
         "  {} before, {} after: identical",
         bytes(before.bytes.len() as u64),
         bytes(after.bytes.len() as u64)
     ));
     if let Some(note) = backup::left_out_note(after.options_left_out, dumper.binaries.version_of("pg_dump")) {
-        reporter.print(&format!("  {note}"));
+        reporter.print(format!("  {note}"));
     }
     Ok(before.bytes.len())
 }
@@ -221,7 +221,7 @@ async fn migrate_and_roll_back(
 async fn verified(reporter: &DemoReporter<'_>, context: &Context, target: &Target) -> Result<(), Failure> {
     let mut connection = target.connect("demo").await?;
     let verification = verify(&mut connection, &context.watcher()).await?;
-    reporter.print(&render::verify::page(&verification));
+    reporter.print(render::verify::page(&verification));
     if verification.passed {
         Ok(())
     } else {
@@ -252,7 +252,7 @@ async fn show_history(reporter: &DemoReporter<'_>, target: &Target) -> Result<()
     render::history::entries(&mut page, &entries);
     page.gap();
     render::timeline::phases(&mut page, &FoldedTimeline::of(&recorded).timeline);
-    reporter.print(&page.into_text());
+    reporter.print(page);
     Ok(())
 }
 
@@ -266,7 +266,7 @@ struct DemoReporter<'a> {
 impl DemoReporter<'_> {
     fn step(&self, name: &str, explanation: &str) {
         let began_ms = elapsed_ms(self.begun);
-        self.print(&format!(
+        self.print(format!(
             "\n{BOLD}▶ {name}{BOLD:#}  {explanation}  {DIM}(at {}){DIM:#}\n",
             millis(began_ms)
         ));
@@ -275,7 +275,7 @@ impl DemoReporter<'_> {
         }
     }
 
-    fn print(&self, text: &str) {
+    fn print(&self, text: impl Into<Page>) {
         if !self.context.output.quiet() {
             self.context.output.text(text);
         }

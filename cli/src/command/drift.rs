@@ -15,7 +15,7 @@ use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
 use phaseline_projections::FoldedLog;
 use phaseline_projections::adopt::need_commands;
-use phaseline_projections::drift::{Finding, Remedy, find_drift};
+use phaseline_projections::drift::{Finding, Remedy, find_drift_watched};
 use phaseline_projections::repair::{Repaired, repair};
 use phaseline_store::{Quarantine, read};
 use std::collections::BTreeSet;
@@ -109,10 +109,11 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
     let watcher = context.watcher();
     watcher.step("reading the log", None);
     let mut reading = read::snapshot(&mut connection).await?;
-    let mut log = FoldedLog::read(&mut reading, None).await?;
+    let mut log = FoldedLog::read_whole(&mut reading, &watcher).await?;
     watcher.step("comparing with the log", None);
     let only = project_id.map(|project| [project]);
-    let findings = find_drift(&mut reading, &log, only.as_ref().map(<[_; 1]>::as_slice)).await?;
+    let findings =
+        find_drift_watched(&mut reading, &log, only.as_ref().map(<[_; 1]>::as_slice), &watcher).await?;
     if let Some(project) = project_id.filter(|project| findings.is_empty() && !log.knows(*project)) {
         return Err(Failure::refused("not_found", format!("Project with ID {project} not found")));
     }
@@ -136,7 +137,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
             .collect();
         let projects: Vec<ProjectId> = projects.into_iter().collect();
         if ask && !projects.is_empty() {
-            context.output.beside(&render::drift::page(&report));
+            context.output.beside(render::drift::page(&report));
             let place = context.place();
             if !context.ask(&format!("Write these rows from the log to {}?", render::clean(&place))).await {
                 return Err(Failure::declined());

@@ -118,7 +118,7 @@ pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, F
         .gap();
         render::history::entries(&mut page, &history.events);
         render::quarantine::listed(&mut page, &quarantine);
-        page.into_text()
+        page
     });
     Ok(if quarantine.is_empty() { Exit::Done } else { Exit::VerificationFailed })
 }

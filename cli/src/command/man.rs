@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::render::Page;
 use clap::{Args, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
@@ -57,8 +58,10 @@ pub(crate) fn run(context: &Context, args: &ManArgs, program: Command) -> Result
         }
     }
     context.output.result(&manual, || match &manual.page {
-        Some(page) => page.clone(),
-        None => manual.files.iter().map(|file| format!("{}\n", file.display())).collect(),
+        Some(page) => Page::verbatim(page.as_str()),
+        None => Page::verbatim(
+            manual.files.iter().map(|file| format!("{}\n", file.display())).collect::<String>(),
+        ),
     });
     Ok(Exit::Done)
 }

@@ -75,7 +75,7 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
         if !plan.already_migrated() {
             if ask {
                 let around = PlanContext { place: Some(context.place()), ..PlanContext::default() };
-                context.output.beside(&render::plan::page(&plan, &around));
+                context.output.beside(render::plan::page(&plan, &around));
                 if !context.ask(&format!("Migrate {} now?", clean(&context.place()))).await {
                     return Err(Failure::declined());
                 }

@@ -9,8 +9,7 @@ use crate::render::{self, plan::PlanContext};
 use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::MigratorError;
-use phaseline_migrator::plan::{Plan, PlanOptions, plan};
-use phaseline_migrator::progress::Progress;
+use phaseline_migrator::plan::{Plan, PlanOptions, plan_watched};
 
 /// The rows of a plan.
 const ROWS: [Rows; 3] = [
@@ -71,8 +70,7 @@ pub(super) async fn show(context: &Context, args: &RunArgs, role: Option<String>
 pub(super) async fn make(context: &Context, target: &Target, options: &PlanOptions) -> Result<Plan, Failure> {
     let mut connection = target.connect("plan").await?;
     let watcher = context.watcher();
-    watcher.step("reading the legacy tables", None);
-    let plan = plan(&mut connection, options).await?;
+    let plan = plan_watched(&mut connection, options, &watcher).await?;
     watcher.finish();
     Ok(plan)
 }

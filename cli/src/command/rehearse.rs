@@ -122,7 +122,7 @@ fn finish(
         return Exit::VerificationFailed;
     }
     if let CopyOutcome::Stuck(error) = left {
-        context.output.beside(&format!("{BAD}error{BAD:#}: {}", stuck(copy, error)));
+        context.output.beside(format!("{BAD}error{BAD:#}: {}", stuck(copy, error)));
         return Exit::Unexpected;
     }
     Exit::Done

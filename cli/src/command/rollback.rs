@@ -64,7 +64,9 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     let place = context.place();
     let mut accepted = args.accept_loss.clone();
     if ask || args.dry_run {
-        let plan = rollback::plan(&mut connection).await?;
+        let watcher = context.watcher();
+        let plan = rollback::plan_watched(&mut connection, &watcher).await?;
+        watcher.finish();
         if args.dry_run && accepted.is_some() && accepted != plan.loss.digest {
             return Err(refused(plan, accepted).into());
         }
@@ -80,7 +82,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
             return Err(refused(plan, args.accept_loss.clone()).into());
         }
         if !plan.already {
-            context.output.beside(&render::rollback::page(&plan, Some(&place)));
+            context.output.beside(render::rollback::page(&plan, Some(&place)));
             let question = render::rollback::question(&plan, &place);
             if !context.ask(&question).await {
                 return Err(Failure::declined());

@@ -88,7 +88,7 @@ pub(crate) async fn run(context: &Context, args: &SampleArgs) -> Result<Exit, Fa
         page.entry("resources", count(sample.resources));
         page.entry("assignments", count(sample.assignments));
         page.gap().line(format_args!("{GOOD}DONE{GOOD:#}. Next: {BOLD}{} plan{BOLD:#}", target.program()));
-        page.into_text()
+        page
     });
     Ok(Exit::Done)
 }

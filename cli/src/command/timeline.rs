@@ -157,7 +157,7 @@ async fn show(context: &Context, target: &Target, args: &TimelineShowArgs) -> Re
         page.line(format_args!("Timeline of project {}{}{dates}", args.project, args.moment.words())).gap();
         render::timeline::phases(&mut page, &folded.timeline);
         page.gap().line(format_args!("Version {}, position {} of the log.", folded.version, folded.position));
-        page.into_text()
+        page
     });
     Ok(Exit::Done)
 }

@@ -5,6 +5,7 @@ use crate::config::{Config, FileArgs, ServiceArgs, unfit};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::render::Page;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clap::Args;
 use phaseline_api::auth::{ScopeSet, TokenRequest};
@@ -95,7 +96,7 @@ pub(crate) fn run(context: &Context, args: &TokenArgs) -> Result<Exit, Failure> 
         issuer: request.issuer.as_deref(),
     };
     context.output.remark("This token is for development: the secret can sign any token.");
-    context.output.result(&result, || token.clone());
+    context.output.result(&result, || Page::verbatim(token.as_str()));
     Ok(Exit::Done)
 }
 

@@ -97,11 +97,11 @@ async fn carry_out(connection: &mut PgConnection) -> Result<(), Failure> {
     })
 }
 
-fn page(upgrade: &Upgrade) -> String {
+fn page(upgrade: &Upgrade) -> Page {
     let mut page = Page::default();
     let Some(version) = upgrade.version else {
         page.line("  This database has no log yet; migrate creates it.");
-        return page.into_text();
+        return page;
     };
     page.entry("schema's version", version);
     page.entry("this program's", upgrade.program);
@@ -111,5 +111,5 @@ fn page(upgrade: &Upgrade) -> String {
         (true, false) => page.line(format_args!("{GOOD}CURRENT{GOOD:#}")),
         (false, false) => page.line(format_args!("{NOTE}TO BE UPGRADED{NOTE:#}. Next: phaseline upgrade")),
     };
-    page.into_text()
+    page
 }

@@ -4,6 +4,7 @@
 //! their number, so that a reader notices a truncated result. After an error the error's object takes its place.
 
 use super::{Output, OutputFormat};
+use crate::render::Page;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -129,11 +130,11 @@ impl Streamed<'_> {
 
 impl Output {
     /// Prints the result of a command with rows: the text, one object, or its rows line by line and then the rest.
-    pub(crate) fn result_with_rows(
+    pub(crate) fn result_with_rows<P: Into<Page>>(
         &self,
         object: &impl Serialize,
         rows: &[Rows],
-        text: impl FnOnce() -> String,
+        text: impl FnOnce() -> P,
     ) {
         if self.form() != OutputFormat::Jsonl {
             return self.result(object, text);

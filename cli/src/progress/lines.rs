@@ -50,6 +50,12 @@ impl Lines {
         self.shared.changed.notify_all();
     }
 
+    pub(super) fn total(&self, total: u64) {
+        if let Some(step) = &mut self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).step {
+            step.set_total(total);
+        }
+    }
+
     pub(super) fn advance(&self, done: u64) {
         if let Some(step) = &mut self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).step {
             step.done = done;

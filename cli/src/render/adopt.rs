@@ -6,7 +6,7 @@ use crate::report::adopt::AdoptionReport;
 use crate::style::{BAD, BOLD, GOOD};
 
 /// The adoption as text.
-pub(crate) fn page(adoption: &AdoptionReport) -> String {
+pub(crate) fn page(adoption: &AdoptionReport) -> Page {
     let mut page = Page::default();
     for project in &adoption.known {
         page.line(format_args!("  project {project}: has a timeline already"));
@@ -40,5 +40,5 @@ pub(crate) fn page(adoption: &AdoptionReport) -> String {
             page.line(format_args!("{GOOD}READY{GOOD:#}. {projects} to be adopted; nothing was written."))
         }
     };
-    page.into_text()
+    page
 }

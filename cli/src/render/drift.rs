@@ -7,7 +7,7 @@ use crate::style::{BAD, BOLD, GOOD};
 use phaseline_projections::drift::Remedy;
 
 /// The report as text, the verdict last.
-pub(crate) fn page(report: &DriftReport) -> String {
+pub(crate) fn page(report: &DriftReport) -> Page {
     let mut page = Page::default();
     for cure in [
         Remedy::Repair,
@@ -63,7 +63,7 @@ pub(crate) fn page(report: &DriftReport) -> String {
             page.line(format_args!("{BAD}DRIFT{BAD:#}. {}{still}.", plural(left, "difference")))
         }
     };
-    page.into_text()
+    page
 }
 
 const fn title(cure: Remedy) -> &'static str {

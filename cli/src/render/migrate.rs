@@ -7,7 +7,7 @@ use crate::style::{BOLD, GOOD};
 use phaseline_migrator::migrate::Migrated;
 
 /// The migration as text; the plan, if the database is migrated already.
-pub(crate) fn page(migrated: &Migrated) -> String {
+pub(crate) fn page(migrated: &Migrated) -> Page {
     if migrated.already {
         return plan::page(&migrated.plan, &PlanContext::default());
     }
@@ -25,5 +25,5 @@ pub(crate) fn page(migrated: &Migrated) -> String {
         format_args!("{}, tables locked {}", millis(migrated.took_ms), millis(migrated.locked_ms)),
     );
     page.gap().line(format_args!("{GOOD}MIGRATED{GOOD:#}. Next: {BOLD}phaseline verify{BOLD:#}"));
-    page.into_text()
+    page
 }

@@ -30,7 +30,7 @@ impl Default for PlanContext {
 }
 
 /// The plan as text.
-pub(crate) fn page(plan: &Plan, context: &PlanContext) -> String {
+pub(crate) fn page(plan: &Plan, context: &PlanContext) -> Page {
     let mut page = Page::default();
     page.line(verdict(plan)).gap();
     if let Some(place) = &context.place {
@@ -44,7 +44,7 @@ pub(crate) fn page(plan: &Plan, context: &PlanContext) -> String {
         grants(&mut page, plan);
         notes(&mut page, plan);
         page.gap().line(verdict(plan));
-        return page.into_text();
+        return page;
     }
     if plan.digest.is_some() {
         figures(&mut page, plan);
@@ -72,7 +72,7 @@ pub(crate) fn page(plan: &Plan, context: &PlanContext) -> String {
         _ => &mut page,
     };
     page.gap().line(verdict(plan));
-    page.into_text()
+    page
 }
 
 /// What to hand to an administrator, as SQL.

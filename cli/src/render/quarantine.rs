@@ -45,7 +45,7 @@ pub(crate) fn remedy(quarantine: &Quarantine) -> String {
 }
 
 /// The list of unreadable and left out events.
-pub(crate) fn list(found: &QuarantineList) -> String {
+pub(crate) fn list(found: &QuarantineList) -> Page {
     let mut page = Page::default();
     let quarantine = Quarantine { events: found.unreadable.clone(), count: found.unreadable_count };
     listed(&mut page, &quarantine);
@@ -62,7 +62,7 @@ pub(crate) fn list(found: &QuarantineList) -> String {
             page.line(format_args!("{BAD}QUARANTINE{BAD:#}. {} cannot be read.", plural(events, "event")))
         }
     };
-    page.into_text()
+    page
 }
 
 fn skipped(page: &mut Page, mark: &SkippedEvent) {
@@ -108,7 +108,7 @@ pub(crate) fn preview(events: &[UnreadableEvent]) -> String {
 }
 
 /// The result of `skip`.
-pub(crate) fn skip(done: &Skipped) -> String {
+pub(crate) fn skip(done: &Skipped) -> Page {
     let mut page = Page::default();
     for mark in &done.skipped {
         skipped(&mut page, mark);
@@ -117,5 +117,5 @@ pub(crate) fn skip(done: &Skipped) -> String {
         "{GOOD}LEFT OUT{GOOD:#}. {}. Next: {BOLD}phaseline drift{BOLD:#}",
         plural(done.skipped.len() as u64, "event")
     ));
-    page.into_text()
+    page
 }

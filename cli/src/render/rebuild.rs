@@ -10,7 +10,7 @@ use phaseline_projections::drift::Drift;
 const SHOWN: usize = 20;
 
 /// The report as text, the verdict last.
-pub(crate) fn page(report: &RebuildReport) -> String {
+pub(crate) fn page(report: &RebuildReport) -> Page {
     let rebuilt = &report.rebuilt;
     let mut page = Page::default();
     match report.project_id {
@@ -84,7 +84,7 @@ pub(crate) fn page(report: &RebuildReport) -> String {
             plural(left, "row")
         )),
     };
-    page.into_text()
+    page
 }
 
 fn list<'a>(page: &mut Page, title: &str, differences: impl Iterator<Item = &'a Drift>) {

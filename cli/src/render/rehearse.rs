@@ -28,7 +28,7 @@ pub(crate) fn preview(preview: &RehearsalPreview) -> String {
 }
 
 /// The report as text, the verdict first and last. `place` is the database, `program` begins the next command, and `flags` are its options.
-pub(crate) fn page(report: &Rehearsal, place: &str, program: &str, flags: &str) -> String {
+pub(crate) fn page(report: &Rehearsal, place: &str, program: &str, flags: &str) -> Page {
     let mut page = Page::default();
     page.line(verdict(report)).gap();
     page.entry("rehearsal of", format_args!("{}, {}", clean(place), bytes(report.database_bytes)));
@@ -68,7 +68,7 @@ pub(crate) fn page(report: &Rehearsal, place: &str, program: &str, flags: &str) 
     page.entry("total", millis(report.took_ms));
 
     if let Some(verification) = &report.verification {
-        page.heading("Failed verification").line(verify::page(verification));
+        page.heading("Failed verification").append(verify::page(verification)).gap();
     }
     if let Some(difference) = &report.difference {
         self::difference(&mut page, difference);
@@ -84,7 +84,7 @@ pub(crate) fn page(report: &Rehearsal, place: &str, program: &str, flags: &str) 
         page.entry("next", format_args!("{BOLD}{program} migrate --plan {digest}{flags}{BOLD:#}"));
     }
     page.gap().line(verdict(report));
-    page.into_text()
+    page
 }
 
 fn verdict(report: &Rehearsal) -> String {

@@ -9,7 +9,7 @@ use crate::style::{BAD, BOLD, GOOD};
 use phaseline_migrator::rollback::{Loss, RollbackPlan, RolledBack};
 
 /// The plan as text, the verdict first and last. `place` is the database, if it is to be named.
-pub(crate) fn page(plan: &RollbackPlan, place: Option<&str>) -> String {
+pub(crate) fn page(plan: &RollbackPlan, place: Option<&str>) -> Page {
     let mut page = Page::default();
     page.line(verdict(plan)).gap();
     if let Some(place) = place {
@@ -19,7 +19,7 @@ pub(crate) fn page(plan: &RollbackPlan, place: Option<&str>) -> String {
     if plan.already {
         page.gap().line("The database is in the legacy shape already; there is nothing to do.");
         page.gap().line(verdict(plan));
-        return page.into_text();
+        return page;
     }
     page.entry("edits since", format_args!("{} (events on timelines)", count(plan.edits.len() as u64)));
     page.entry("phases to restore", count(plan.phases));
@@ -56,7 +56,7 @@ pub(crate) fn page(plan: &RollbackPlan, place: Option<&str>) -> String {
         }
     }
     page.gap().line(verdict(plan));
-    page.into_text()
+    page
 }
 
 fn loss(page: &mut Page, loss: &Loss) {
@@ -77,8 +77,9 @@ fn loss(page: &mut Page, loss: &Loss) {
             }
         }
     }
-    page.line("  The log keeps values of events, and the next migration restores them. The record of the rollback keeps values");
-    page.line("  without events. Budgets are carried over as they are now.");
+    page.line("  The log keeps values of events, and the next migration restores them.");
+    page.line("  The record of the rollback keeps values without events.");
+    page.line("  Budgets are carried over as they are now.");
     if let Some(digest) = &loss.digest {
         page.gap().entry("digest of the loss", digest);
         page.entry("to accept it", format_args!("{BOLD}phaseline rollback --accept-loss {digest}{BOLD:#}"));
@@ -104,7 +105,7 @@ pub(crate) fn question(plan: &RollbackPlan, place: &str) -> String {
 }
 
 /// The result of a rollback.
-pub(crate) fn done(done: &RolledBack) -> String {
+pub(crate) fn done(done: &RolledBack) -> Page {
     let mut page = Page::default();
     if let Some(completed) = &done.completed {
         page.entry("phases", count(completed.phases));
@@ -131,5 +132,5 @@ pub(crate) fn done(done: &RolledBack) -> String {
     }
     page.entry("took", format_args!("{}, tables locked {}", millis(done.took_ms), millis(done.locked_ms)));
     page.gap().line(format_args!("{GOOD}ROLLED BACK{GOOD:#}. Next: {BOLD}phaseline verify{BOLD:#}"));
-    page.into_text()
+    page
 }

@@ -2,7 +2,7 @@
 
 use super::format::{count, login_beside, moment};
 use super::{Page, clean};
-use crate::style::{BAD, DIM, NOTE};
+use crate::style::{BAD, DIM};
 use phaseline_migrator::status::{RunStatus, Status};
 use phaseline_store::schema::version::VERSION;
 
@@ -10,14 +10,14 @@ use phaseline_store::schema::version::VERSION;
 const NOTABLE: f64 = 10.0;
 
 /// The status as text.
-pub(crate) fn page(status: &Status) -> String {
+pub(crate) fn page(status: &Status) -> Page {
     let mut page = Page::default();
     page.entry("database", format_args!("{}, PostgreSQL {}", clean(&status.database), status.server_version));
     page.entry("shape", status.shape);
     let revisions = if status.revisions.is_empty() { "none".to_owned() } else { status.revisions.join(", ") };
     page.entry("revision", clean(&revisions));
     for change in &status.planner_schema {
-        page.entry("planner's schema", format_args!("{BAD}{}{BAD:#}", clean(change)));
+        page.entry("planner's schema", format_args!("{BAD}changed{BAD:#}: {}", clean(change)));
     }
     match &status.log {
         None => {
@@ -47,15 +47,13 @@ pub(crate) fn page(status: &Status) -> String {
         }
     }
     match &status.running {
-        Some(holder) => page.entry("running now", format_args!("{NOTE}{}{NOTE:#}", clean(holder))),
+        Some(holder) => page.entry("running now", clean(holder)),
         None => page.entry("running now", "nothing"),
     };
     if let Some(age) = status.oldest_snapshot_seconds.filter(|age| *age >= NOTABLE) {
         page.entry(
             "oldest snapshot",
-            format_args!(
-                "{NOTE}held for {age:.0} s{NOTE:#}; until it ends, rows that change often get slower"
-            ),
+            format_args!("held for {age:.0} s; until it ends, rows that change often get slower"),
         );
     }
     if !status.runs.is_empty() {
@@ -64,7 +62,7 @@ pub(crate) fn page(status: &Status) -> String {
             self::run(&mut page, run);
         }
     }
-    page.into_text()
+    page
 }
 
 fn run(page: &mut Page, run: &RunStatus) {

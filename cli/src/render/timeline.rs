@@ -1,7 +1,7 @@
 //! A timeline as a table of phases.
 
 use super::format::{count, money};
-use super::table::{self, Align};
+use super::table::Align;
 use super::{Page, clean};
 use phaseline_domain::Timeline;
 
@@ -33,9 +33,7 @@ pub(crate) fn phases(page: &mut Page, timeline: &Timeline) {
             ]
         })
         .collect();
-    for line in table::lines(&columns, &rows) {
-        page.line(line);
-    }
+    page.table(&columns, rows);
     for phase in timeline.phases() {
         if let Some(description) = phase.description.as_ref().filter(|text| !text.is_empty()) {
             page.line(format_args!("  {}: {}", clean(phase.name.as_str()), clean(description.as_str())));

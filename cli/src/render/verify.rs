@@ -9,7 +9,7 @@ use phaseline_migrator::verify::{Check, CheckGroup, Verification};
 const RULE: &str = "================================================================================";
 
 /// The verification as text.
-pub(crate) fn page(verification: &Verification) -> String {
+pub(crate) fn page(verification: &Verification) -> Page {
     let word = if verification.shape == Shape::Legacy { "ROLLBACK " } else { "" };
     let mut page = Page::default();
     page.line(RULE).line(format_args!("{BOLD}PHASE MIGRATION {word}VERIFICATION{BOLD:#}")).line(RULE).gap();
@@ -39,7 +39,7 @@ pub(crate) fn page(verification: &Verification) -> String {
         ));
     }
     page.line(RULE);
-    page.into_text()
+    page
 }
 
 fn of(verification: &Verification, group: CheckGroup) -> impl Iterator<Item = &Check> {

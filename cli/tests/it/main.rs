@@ -48,5 +48,6 @@ mod several_servers;
 mod signals;
 mod superuser;
 mod terminal;
+mod terminal_width;
 mod token;
 mod upgrade;

@@ -22,16 +22,28 @@ fn on_a_terminal(database: &TestDatabase, command: &str, answer: &str) -> (Optio
 }
 
 /// Runs the program on a terminal of this width. Returns its lines.
-fn lines_at(width: u16, database: &TestDatabase, command: &str) -> Vec<String> {
-    let program = phaseline(&[]).get_program().to_str().unwrap().to_owned();
-    let script = format!("stty cols {width} rows 50; {program} {command}");
-    let mut on_terminal = Command::new("script");
-    on_terminal.args(["-q", "-e", "-c", &script, "/dev/null"]).stdin(Stdio::null());
-    let shown =
-        on_terminal.env("DATABASE_URL", database.url()).env("TERM", "xterm").env("NO_COLOR", "1").output();
-    let shown = String::from_utf8_lossy(&shown.unwrap().stdout).into_owned();
+pub(crate) fn lines_at(width: u16, database: &TestDatabase, command: &str) -> Vec<String> {
+    let shown = shown_at(width, database, command, &[("NO_COLOR", "1")]);
     let shown = anstream::adapter::strip_str(&shown).to_string();
     shown.lines().map(|line| line.trim_end_matches('\r').to_owned()).collect()
+}
+
+/// The same with all that the terminal gets, and with these variables.
+pub(crate) fn shown_at(
+    width: u16,
+    database: &TestDatabase,
+    command: &str,
+    variables: &[(&str, &str)],
+) -> String {
+    let program = phaseline(&[]).get_program().to_str().unwrap().to_owned();
+    let variables: String = variables.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+    // A shell may set `COLUMNS` by itself.
+    let script =
+        format!("stty cols {width} rows 50; env -u COLUMNS -u NO_COLOR {variables}{program} {command}");
+    let mut on_terminal = Command::new("script");
+    on_terminal.args(["-q", "-e", "-c", &script, "/dev/null"]).stdin(Stdio::null());
+    on_terminal.env("DATABASE_URL", database.url()).env("TERM", "xterm");
+    String::from_utf8_lossy(&on_terminal.output().unwrap().stdout).into_owned()
 }
 
 #[test]

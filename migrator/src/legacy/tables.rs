@@ -1,6 +1,7 @@
 //! Reads the legacy tables with invalid values, in heap order.
 
 use crate::error::MigratorError;
+use crate::progress::Progress;
 use chrono::{NaiveDate, NaiveDateTime};
 use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
 use phaseline_store::copy;
@@ -33,6 +34,9 @@ impl std::fmt::Display for BadTime {
         })
     }
 }
+
+/// Rows between two reports of progress.
+const REPORT_EVERY: usize = 8192;
 
 const DAY_MICROS: i64 = 86_400_000_000;
 
@@ -165,11 +169,15 @@ impl Percentages {
     }
 }
 
-/// Reads the three tables in the caller's snapshot. Needs SELECT on them. Memory grows with the assignments.
+/// Reads the three tables in the caller's snapshot. Needs SELECT on them. Memory grows with the assignments. `total` is the number of
+/// their rows, or nearly so, for the progress of the current step.
 pub(crate) async fn read(
     connection: &mut PgConnection,
     percentages: Percentages,
+    progress: &dyn Progress,
+    total: u64,
 ) -> Result<LegacyTables, MigratorError> {
+    progress.total(total);
     let mut hasher = TableHasher(Sha256::new());
     let nullable_date = |row: &copy::Row<'_>, index| -> Result<RawDate, copy::CopyError> {
         Ok(RawDate(row.nullable(index)?.map(|_| row.i32(index)).transpose()?))
@@ -218,6 +226,7 @@ pub(crate) async fn read(
     )
     .await?;
 
+    let before = projects.len() + phases.len();
     let mut assignments = Vec::new();
     let mut last = None;
     hasher.table("resource_assignments");
@@ -235,6 +244,9 @@ pub(crate) async fn read(
         |row| {
             in_heap_order(&mut last, row.tid(0)?)?;
             hasher.row(&row, 1..6)?;
+            if assignments.len() % REPORT_EVERY == 0 {
+                progress.advance(((before + assignments.len()) as u64).min(total));
+            }
             assignments.push(RawAssignment {
                 id: row.uuid(1)?.into(),
                 resource: row.nullable_uuid(2)?,
@@ -247,6 +259,7 @@ pub(crate) async fn read(
         },
     )
     .await?;
+    progress.advance(total);
     Ok(LegacyTables { projects, phases, assignments, digest: hasher.0.finalize().into() })
 }
 

@@ -97,5 +97,6 @@ async fn write(
     let imported = import.finish().await?;
     adoption.write_rows(connection, &log).await?;
     project_phases::insert(connection, &rows).await?;
+    run.progress().advance(plan.counts.timeline_events);
     Ok((plan, imported.position))
 }

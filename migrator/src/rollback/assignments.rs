@@ -1,6 +1,7 @@
 //! Builds the legacy `resource_assignments` beside the current one: the current rows in their order, each with the phase that it
 //! refers to.
 
+use super::index_progress;
 use super::inspect::PreparedRollback;
 use crate::ddl;
 use crate::definition::{self, TableDefinition};
@@ -140,7 +141,9 @@ pub(super) async fn build(
     held: HeldLocks,
 ) -> Result<Built, BuildError> {
     let [_, assignments] = &prepared.old;
-    run.step("building the legacy resource_assignments", Some(prepared.links.phase_of.len() as u64));
+    // Assignments were made and deleted since, so that this is not quite the number of rows.
+    let total = prepared.links.phase_of.len() as u64;
+    run.step("building the legacy resource_assignments", Some(total));
     ddl::run(connection, &assignments.create_in(SHADOW)).await?;
     let built = if held == HeldLocks::None && binary_io(connection).await? {
         stream(connection, run, prepared).await?
@@ -149,17 +152,36 @@ pub(super) async fn build(
         copy_rows(connection, prepared, &mut built, "true").await?;
         built
     };
+    run.progress().advance(total);
     run.check_interrupt()?;
-    run.step("indexing the legacy resource_assignments", None);
-    for statement in assignments.index_in(SHADOW) {
-        ddl::run(connection, &[statement]).await?;
-        run.check_interrupt()?;
-    }
+    build_indexes(connection, run, assignments, built.rows).await?;
+    run.step("checking the legacy resource_assignments", None);
     refuse_foreign_code(connection, Access::Build).await?;
     ddl::run(connection, &assignments.validate_in(SHADOW)).await?;
     run.check_interrupt()?;
     sqlx::raw_sql(&format!("ANALYZE {SHADOW}.resource_assignments")).execute(connection).await?;
     Ok(built)
+}
+
+/// Builds the indexes, with progress in rows: each index counts every row.
+async fn build_indexes(
+    connection: &mut PgConnection,
+    run: &mut RunContext<'_>,
+    table: &TableDefinition,
+    rows: u64,
+) -> Result<(), MigratorError> {
+    let statements = table.index_in(SHADOW);
+    let progress = run.progress();
+    run.step("indexing the legacy resource_assignments", Some(rows * statements.len() as u64));
+    for (statement, before) in statements.into_iter().zip((0..).map(|index| index * rows)) {
+        index_progress::run(connection, &mut run.watcher, statement, |thousandths| {
+            progress.advance(before + rows * thousandths / 1000);
+        })
+        .await?;
+        progress.advance(before + rows);
+        run.check_interrupt()?;
+    }
+    Ok(())
 }
 
 /// Why rows could not be built.
@@ -237,7 +259,7 @@ async fn stream(
             into.uuid(phase.uuid());
         }
         if built.rows % REPORT_EVERY == 0 {
-            progress.advance(built.rows);
+            progress.advance(built.rows.min(prepared.links.phase_of.len() as u64));
         }
         Ok::<_, BuildError>(())
     })

@@ -10,7 +10,9 @@ use crate::error::MigratorError;
 use crate::log::events::LegacySchemaRecorded;
 use crate::log::history::{self, Run};
 use crate::log::link_events::FoldedLinks;
+use crate::log::report_event;
 use crate::plan::{missing_run_privileges, note_intruders, note_obstacles, note_phase_type};
+use crate::progress::Progress;
 use crate::report::{RollbackPlan, TimelineEdit};
 use crate::run::cut_over::{SHADOW, capture_table};
 use crate::shape::{self, FoundShape, LEGACY_REVISION, Shape, TIMELINE_REVISION};
@@ -85,8 +87,11 @@ pub(super) fn last_migration(runs: Vec<Run>) -> Result<(Run, LegacySchemaRecorde
     Ok((last, schema))
 }
 
-/// Inspects database and log inside the caller's transaction.
-pub(super) async fn inspect(connection: &mut PgConnection) -> Result<RollbackInspection, MigratorError> {
+/// Inspects database and log inside the caller's transaction, with progress of the current step.
+pub(super) async fn inspect(
+    connection: &mut PgConnection,
+    progress: &dyn Progress,
+) -> Result<RollbackInspection, MigratorError> {
     let found = shape::find(connection).await?;
     let mut plan = RollbackPlan::empty(found.shape);
     if found.shape == Shape::Legacy && found.revision() == Some(LEGACY_REVISION) {
@@ -100,7 +105,7 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<RollbackIns
         plan.anomalies = findings.into_anomalies();
         return Ok(RollbackInspection::Report(Box::new(plan)));
     }
-    let inputs = read_inputs(connection, &mut findings).await?;
+    let inputs = read_inputs(connection, &mut findings, progress).await?;
     let predicted = predict_tables(connection, inputs.log_read, &mut plan, &mut findings).await?;
     let definitions = judge(connection, &inputs.legacy_schema, &mut plan, findings).await?;
     Ok(RollbackInspection::Prepared(Box::new(PreparedRollback {
@@ -126,12 +131,13 @@ struct RollbackInputs {
 async fn read_inputs(
     connection: &mut PgConnection,
     findings: &mut Findings,
+    progress: &dyn Progress,
 ) -> Result<RollbackInputs, MigratorError> {
     ensure_log(connection).await?;
     refuse_foreign_code(connection, Access::Read).await?;
     let fingerprints = TableFingerprints::take(connection).await?;
     let (migration, legacy_schema) = last_migration(history::runs(connection).await?)?;
-    let log_read = read_log(connection, &migration, findings).await?;
+    let log_read = read_log(connection, &migration, findings, progress).await?;
     Ok(RollbackInputs { fingerprints, legacy_schema, log_read })
 }
 
@@ -254,7 +260,10 @@ async fn read_log(
     connection: &mut PgConnection,
     migration: &Run,
     findings: &mut Findings,
+    progress: &dyn Progress,
 ) -> Result<LogRead, MigratorError> {
+    let tip = schema::tip(connection).await?.position.unsigned_abs();
+    progress.total(tip);
     let mut log = FoldedLog::begin(connection).await?;
     let (mut links, mut edit_history, mut edits) =
         (FoldedLinks::default(), EditHistory::default(), Vec::new());
@@ -283,9 +292,11 @@ async fn read_log(
                 login: event.login.map(str::to_owned),
             });
         }
+        report_event(progress, event.position, tip);
         Ok::<_, StoreError>(())
     })
     .await?;
+    progress.advance(tip);
     unreadable.extend(&log.unreadable());
     findings.note_log(&inspector, &unreadable);
     let before = before.unwrap_or_else(|| PhasesBefore::of(&log));

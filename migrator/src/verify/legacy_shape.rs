@@ -34,8 +34,10 @@ pub(super) async fn verify(
         check_log(&reading, checks);
         return Ok(());
     }
+    // Other programs add and delete rows, so that this is not quite their number.
+    let total = reading.folded.timelines.len() as u64 + reading.phases() + reading.linked();
     progress.step("comparing with the log", None);
-    let tables = tables::read(connection, Percentages::LeftOut).await?;
+    let tables = tables::read(connection, Percentages::LeftOut, progress, total).await?;
     phases(&tables, &reading, checks);
     links(&tables, &reading, &runs, checks);
     check_old_definition(connection, &runs, checks).await?;

@@ -3,6 +3,7 @@
 use crate::error::MigratorError;
 use crate::log::events::{RUN, RunEvent};
 use crate::log::link_events::FoldedLinks;
+use crate::log::report_event;
 use crate::progress::Progress;
 use phaseline_domain::{Budget, Money, PhaseId, ProjectId, TimelineEvent};
 use phaseline_projections::FoldedLog;
@@ -84,6 +85,18 @@ pub(super) struct LogReading {
     pub log_id: Option<Uuid>,
 }
 
+impl LogReading {
+    /// The rows of `project_phases` that the log expects.
+    pub(super) fn phases(&self) -> u64 {
+        self.folded.timelines.values().map(|folded| folded.timeline.phases().len() as u64).sum()
+    }
+
+    /// The assignments whose former phase the log has.
+    pub(super) fn linked(&self) -> u64 {
+        self.links.phase_of.len() as u64
+    }
+}
+
 /// Reads the log once. None if there is none.
 pub(super) async fn read_log(
     connection: &mut PgConnection,
@@ -119,12 +132,11 @@ pub(super) async fn read_log(
         if let Some(found) = unreadable_elsewhere(event).filter(|_| !skipped) {
             unreadable.add(found);
         }
-        if event.position % 4096 == 0 {
-            progress.advance(event.position.unsigned_abs());
-        }
+        report_event(progress, event.position, total);
         Ok::<_, StoreError>(())
     })
     .await?;
+    progress.advance(total);
     reading.events = events;
     reading.unreadable.extend(&reading.folded.unreadable());
     reading.unreadable.events.sort_by_key(|event| event.position);

@@ -16,6 +16,9 @@ use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+/// Rows between two reports of progress.
+const REPORT_EVERY: u64 = 8192;
+
 pub(super) async fn verify(
     connection: &mut PgConnection,
     found: &FoundShape,
@@ -49,10 +52,14 @@ pub(super) async fn verify(
         );
         return Ok(());
     };
+    // Assignments were made and deleted since, so that this is not quite the number of rows.
+    let total = reading.phases() + reading.linked();
+    progress.total(total);
     budgets(connection, checks, &reading).await?;
-    rows(connection, checks, &reading, &to_follow).await?;
+    rows(connection, checks, &reading, &to_follow, progress).await?;
     project_dates(checks, &reading, &dates, &to_follow);
-    links(connection, checks, &reading).await?;
+    links(connection, checks, &reading, progress).await?;
+    progress.advance(total);
     check_new_definition(connection, checks).await?;
     check_fit(connection, Shape::Timelines, found, &runs, &reading, checks).await?;
     check_log(&reading, checks);
@@ -177,8 +184,10 @@ async fn rows(
     checks: &mut Checks,
     reading: &LogReading,
     to_follow: &DatesToFollow,
+    progress: &dyn Progress,
 ) -> Result<(), MigratorError> {
-    let drift = to_follow.explain(drift::compare_rows(connection, &reading.folded).await?);
+    let read = |rows: u64| progress.advance(rows.min(reading.phases()));
+    let drift = to_follow.explain(drift::compare_rows_watched(connection, &reading.folded, read).await?);
     let (saved, drift): (Vec<_>, Vec<_>) =
         drift.into_iter().partition(|found| matches!(found.kind, DriftKind::SavedLater { .. }));
     if !saved.is_empty() {
@@ -245,13 +254,18 @@ async fn links(
     connection: &mut PgConnection,
     checks: &mut Checks,
     reading: &LogReading,
+    progress: &dyn Progress,
 ) -> Result<(), MigratorError> {
     let (mut kept, mut new) = (0_u64, 0_u64);
+    let before = reading.phases();
     copy::read(connection, "SELECT id FROM public.resource_assignments", |row| {
         if reading.links.phase_of.contains_key(&row.uuid(0)?.into()) {
             kept += 1;
         } else {
             new += 1;
+        }
+        if (kept + new) % REPORT_EVERY == 0 {
+            progress.advance(before + (kept + new).min(reading.linked()));
         }
         Ok::<_, MigratorError>(())
     })

@@ -7,6 +7,7 @@ use crate::{Access, FoldedLog, refuse_foreign_code};
 use chrono::NaiveDate;
 use phaseline_domain::ProjectId;
 use phaseline_store::StoreError;
+use phaseline_store::progress::{Progress, Silent};
 use serde::Serialize;
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
@@ -146,6 +147,21 @@ pub async fn find_drift(
     log: &FoldedLog,
     only: Option<&[ProjectId]>,
 ) -> Result<Vec<Finding>, StoreError> {
+    find_drift_watched(connection, log, only, &Silent).await
+}
+
+/// The same, with progress of the current step: of the rows that the log expects.
+pub async fn find_drift_watched(
+    connection: &mut PgConnection,
+    log: &FoldedLog,
+    only: Option<&[ProjectId]>,
+    progress: &dyn Progress,
+) -> Result<Vec<Finding>, StoreError> {
+    let expected = log.timelines.values().map(|folded| folded.timeline.phases().len() as u64).sum::<u64>();
+    let read = |rows: u64| progress.advance(rows.min(expected));
+    if only.is_none() {
+        progress.total(expected);
+    }
     refuse_foreign_code(connection, Access::Read).await?;
     let only: Option<HashSet<ProjectId>> = only.map(|only| only.iter().copied().collect());
     let dates = project_dates(connection, only.as_ref()).await?;
@@ -154,7 +170,10 @@ pub async fn find_drift(
     };
     let gone =
         |project: &ProjectId| requested(project) && log.knows(*project) && !dates.contains_key(project);
-    let mut live = LiveTable::read(connection, log, only.as_ref(), &gone).await?;
+    let mut live = LiveTable::read(connection, log, only.as_ref(), &gone, read).await?;
+    if only.is_none() {
+        progress.advance(expected);
+    }
 
     let with_rows: HashSet<ProjectId> = live.others.iter().map(|row| row.project_id).collect();
     let mut left: HashMap<ProjectId, Vec<LiveRow>> = HashMap::new();

@@ -28,6 +28,7 @@ mod minor_versions;
 mod model_based;
 mod original_migration;
 mod postgres_es;
+mod progress;
 mod project_dates;
 mod projection;
 mod quarantine;

@@ -71,7 +71,7 @@ impl DoctorReport {
         self.fail(check, format!("could not be checked: {error}"), "Connect as a role that may read it.");
     }
 
-    pub(super) fn page(&self) -> String {
+    pub(super) fn page(&self) -> Page {
         let mut page = Page::default();
         for line in &self.checks {
             let word = match line.verdict {
@@ -94,6 +94,6 @@ impl DoctorReport {
             _ => format!("{BAD}{}{BAD:#}, {warnings}", plural(failed, "PROBLEM").to_uppercase()),
         };
         page.gap().line(verdict);
-        page.into_text()
+        page
     }
 }

@@ -9,8 +9,7 @@ use crate::target::Target;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::log::events::Direction;
 use phaseline_migrator::plan::{Plan, PlanOptions};
-use phaseline_migrator::progress::Progress;
-use phaseline_migrator::rollback::plan as rollback_plan;
+use phaseline_migrator::rollback::plan_watched as rollback_plan;
 use serde_json::Value;
 use sqlx::{Connection, FromRow, PgConnection};
 
@@ -129,10 +128,9 @@ pub(super) async fn inspect(
     }
     let roles = roles::present(&mut other).await?;
     let watcher = context.watcher();
-    watcher.step("reading the tables", None);
-    let plan = phaseline_migrator::plan::plan(&mut connection, options).await?;
+    let plan = phaseline_migrator::plan::plan_watched(&mut connection, options, &watcher).await?;
     let (first, plan) = if plan.already_migrated() {
-        let back = rollback_plan(&mut connection).await?;
+        let back = rollback_plan(&mut connection, &watcher).await?;
         if !back.ready {
             return Err(rollback::refused(back, None).into());
         }

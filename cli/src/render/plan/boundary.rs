@@ -2,7 +2,7 @@
 
 use crate::render::Page;
 use crate::render::format::{count, money, plural};
-use crate::render::table::{Align, lines};
+use crate::render::table::Align;
 use crate::style::DIM;
 use phaseline_domain::legacy::Boundary;
 use phaseline_migrator::plan::{Boundaries, ProjectRebooked, Rebooked};
@@ -28,10 +28,8 @@ pub(super) fn boundaries(page: &mut Page, found: &Boundaries, limit: usize) {
         ("outside", Align::Right),
         ("phases of one day", Align::Right),
     ];
-    let rows = [row(Boundary::Midpoint, &found.midpoint), row(Boundary::Fit, &found.fit)];
-    for line in lines(&columns, &rows) {
-        page.line(line);
-    }
+    let rows = vec![row(Boundary::Midpoint, &found.midpoint), row(Boundary::Fit, &found.fit)];
+    page.table(&columns, rows);
     if found.from_log > 0 {
         let log = plural(found.from_log, "timeline");
         page.line(format_args!(
@@ -69,9 +67,7 @@ fn projects(page: &mut Page, found: &Boundaries, limit: usize) {
         ("person-days", Align::Right),
     ];
     let rows: Vec<Vec<String>> = found.projects.iter().take(limit).map(row).collect();
-    for line in lines(&columns, &rows) {
-        page.line(line);
-    }
+    page.table(&columns, rows);
     if found.projects.len() > limit {
         let more = count((found.projects.len() - limit) as u64);
         page.line(format_args!("  {DIM}… and {more} more, all in --json{DIM:#}"));

@@ -92,7 +92,7 @@ fn budgets(plan: &RollbackPlan) -> [(&'static str, String, String); 3] {
 }
 
 /// The same in a few lines, for a question.
-pub(super) fn summary(plan: &RollbackPlan) -> String {
+pub(super) fn summary(plan: &RollbackPlan) -> Page {
     let fates = Fates::of(&plan.legacy_phases);
     let mut page = Page::default();
     page.line(format_args!(
@@ -119,5 +119,5 @@ pub(super) fn summary(plan: &RollbackPlan) -> String {
         false => format!("{name} {before} → {after}"),
     });
     page.line(format_args!("Budgets: {}.", of_budgets.join(", ")));
-    page.into_text()
+    page
 }
