@@ -49,7 +49,7 @@ pub(crate) async fn execute(
             return Ok(Exit::Done);
         }
         if let Some(question) = preview.question(&clean(&context.place())) {
-            context.output.beside(&preview.text());
+            context.output.beside(preview.text());
             if !context.ask(&question).await {
                 return Err(Failure::declined());
             }

@@ -115,7 +115,7 @@ impl CommandPreview {
     }
 
     /// The changes.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> Page {
         let mut page = Page::default();
         if self.changed {
             let (before, after) = (&self.preview.before.timeline, &self.preview.after);
@@ -123,13 +123,13 @@ impl CommandPreview {
         } else {
             page.line("  Nothing to change: the timeline has these values already.");
         }
-        page.into_text()
+        page
     }
 
     /// The changes and the timeline after them, as the result of `--dry-run`.
-    pub(crate) fn page(&self) -> String {
-        let mut page = Page::default();
-        page.line(self.text());
+    pub(crate) fn page(&self) -> Page {
+        let mut page = self.text();
+        page.gap();
         render::timeline::phases(&mut page, &self.preview.after);
         page.gap();
         if !self.gives_up.is_empty() {
@@ -143,7 +143,7 @@ impl CommandPreview {
             "{GOOD}DRY RUN{GOOD:#}. No rule refuses it; nothing was written. Project {} is at version {}.",
             self.project_id, self.version
         ));
-        page.into_text()
+        page
     }
 
     /// The question before the command, if the project gives up dates or money. `place` is the database.

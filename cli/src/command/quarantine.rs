@@ -129,7 +129,7 @@ async fn leave_out(
             context.output.result(&preview, || render::quarantine::preview(&preview.events));
             return Ok(Exit::Done);
         }
-        context.output.beside(&render::quarantine::unreadable(&events));
+        context.output.beside(render::quarantine::unreadable(&events));
         let place = context.place();
         let question = format!("Leave these events out for ever, in {}?", render::clean(&place));
         if !context.ask(&question).await {

@@ -92,7 +92,7 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
             // Nothing is left to do: it is the result of the rebuild, too.
             report = Some(RebuildReport { check: false, ..compared });
         } else {
-            context.output.beside(&render::rebuild::page(&compared));
+            context.output.beside(render::rebuild::page(&compared));
             let place = context.place();
             if !context.ask(&format!("Write these rows from the log to {}?", render::clean(&place))).await {
                 return Err(Failure::declined());

@@ -103,7 +103,7 @@ async fn preview(context: &Context, target: &Target, options: &SampleOptions) ->
         page.entry("projects", count(projects.into()));
         page.entry("assignments", count(assignments));
         page.gap().line(format_args!("{GOOD}DRY RUN{GOOD:#}. The database is empty; nothing was written."));
-        page.into_text()
+        page
     });
     Ok(Exit::Done)
 }

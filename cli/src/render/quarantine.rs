@@ -89,22 +89,22 @@ fn skipped(page: &mut Page, mark: &SkippedEvent) {
 }
 
 /// Events, a line each.
-pub(crate) fn unreadable(events: &[UnreadableEvent]) -> String {
+pub(crate) fn unreadable(events: &[UnreadableEvent]) -> Page {
     let mut page = Page::default();
     for event in events {
         page.line(format_args!("  {}", clean(&event.to_string())));
     }
-    page.into_text()
+    page
 }
 
 /// The result of `skip --dry-run`.
-pub(crate) fn preview(events: &[UnreadableEvent]) -> String {
-    let mut page = Page::default();
-    page.line(unreadable(events)).line(format_args!(
+pub(crate) fn preview(events: &[UnreadableEvent]) -> Page {
+    let mut page = unreadable(events);
+    page.gap().line(format_args!(
         "{GOOD}DRY RUN{GOOD:#}. {} can be left out; nothing was written.",
         plural(events.len() as u64, "event")
     ));
-    page.into_text()
+    page
 }
 
 /// The result of `skip`.

@@ -7,7 +7,7 @@ use crate::style::{BAD, BOLD, GOOD};
 use phaseline_migrator::log::events::Direction;
 
 /// The result of a dry run.
-pub(crate) fn preview(preview: &RehearsalPreview) -> String {
+pub(crate) fn preview(preview: &RehearsalPreview) -> Page {
     let mut page = Page::default();
     page.entry("database", format_args!("{}, {}", clean(&preview.database), bytes(preview.database_bytes)));
     if let Some(more) = preview.migration_bytes {
@@ -24,7 +24,7 @@ pub(crate) fn preview(preview: &RehearsalPreview) -> String {
         page.line(format_args!("  {}", clean(note)));
     }
     page.gap().line(format_args!("{GOOD}DRY RUN{GOOD:#}. The rehearsal can begin; nothing was copied."));
-    page.into_text()
+    page
 }
 
 /// The report as text, the verdict first and last. `place` is the database, `program` begins the next command, and `flags` are its options.
