@@ -14,14 +14,15 @@ use clap::Args;
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::HistoryEntry;
 use phaseline_projections::history::{EventDescriber, entries};
-use phaseline_store::skip;
-use phaseline_store::stream::{self, quarantine_of};
+use phaseline_store::stream::{self, altered_of, quarantine_of};
+use phaseline_store::{AlteredEvents, skip};
 use serde::Serialize;
 use sqlx::PgConnection;
 
 /// Show a project's history: who changed what, when and why, with the values before and after
 ///
-/// Events that cannot be read are listed among the others; then it exits with 6, see `phaseline quarantine`.
+/// Events that cannot be read are listed among the others; then it exits with 6, see `phaseline quarantine`. So are events that do not
+/// fit their hashes, marked ALTERED.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -62,7 +63,7 @@ impl HistoryArgs {
 const FORMAT: &str = "phaseline.history/1";
 
 #[derive(Serialize)]
-struct History {
+struct History<'a> {
     format: &'static str,
     project_id: ProjectId,
     phase_id: Option<PhaseId>,
@@ -70,17 +71,22 @@ struct History {
     actor: Option<String>,
     /// The last position; null for all.
     up_to_position: Option<i64>,
+    /// The positions of altered events, of all phases and actors.
+    #[serde(skip_serializing_if = "<[i64]>::is_empty")]
+    altered_positions: &'a [i64],
     events: Vec<HistoryEntry>,
 }
 
 /// The same without its events, which are printed already.
 #[derive(Serialize)]
-struct HistoryEnd {
+struct HistoryEnd<'a> {
     format: &'static str,
     project_id: ProjectId,
     phase_id: Option<PhaseId>,
     actor: Option<String>,
     up_to_position: Option<i64>,
+    #[serde(skip_serializing_if = "<[i64]>::is_empty")]
+    altered_positions: &'a [i64],
 }
 
 pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, Failure> {
@@ -96,12 +102,14 @@ pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, F
     if events.is_empty() {
         return Err(nothing_about(args));
     }
+    let altered = altered_of(args.project, &recorded);
     let history = History {
         format: FORMAT,
         project_id: args.project,
         phase_id: args.phase,
         actor: args.actor.clone(),
         up_to_position: position,
+        altered_positions: altered.positions(),
         events,
     };
     let quarantine = quarantine_of(&recorded);
@@ -118,9 +126,11 @@ pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, F
         .gap();
         render::history::entries(&mut page, &history.events);
         render::quarantine::listed(&mut page, &quarantine);
+        render::history::altered(&mut page, &altered);
         page.into_text()
     });
-    Ok(if quarantine.is_empty() { Exit::Done } else { Exit::VerificationFailed })
+    let intact = quarantine.is_empty() && altered.is_empty();
+    Ok(if intact { Exit::Done } else { Exit::VerificationFailed })
 }
 
 /// Prints the events while reading them, so that memory does not grow with their number.
@@ -133,8 +143,10 @@ async fn stream(
     let (mut known, mut printed, mut quarantined) = (false, false, false);
     let skipped = skip::of_stream(connection, args.project.uuid()).await?;
     let mut describer = EventDescriber::new(args.phase, &skipped);
+    let mut altered = AlteredEvents::none_of(args.project);
     stream::history_each(connection, args.project, position, |recorded| {
         known = true;
+        altered.see(&recorded.recorded);
         if let Some(entry) = describer.describe(&recorded) {
             quarantined |= entry.unreadable.is_some();
             if args.wants(&entry) {
@@ -156,8 +168,9 @@ async fn stream(
         phase_id: args.phase,
         actor: args.actor.clone(),
         up_to_position: position,
+        altered_positions: altered.positions(),
     });
-    Ok(if quarantined { Exit::VerificationFailed } else { Exit::Done })
+    Ok(if quarantined || !altered.is_empty() { Exit::VerificationFailed } else { Exit::Done })
 }
 
 /// The history has no event about the requested phase.

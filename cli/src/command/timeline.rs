@@ -17,7 +17,7 @@ use phaseline_domain::{DateRange, PhaseId, ProjectId, TimelineCommand};
 use phaseline_projections::adopt::{self, Unadopted, need_commands};
 use phaseline_projections::{FoldedTimeline, PhaseRow, project_phases};
 use phaseline_store::StoreError;
-use phaseline_store::stream::quarantine_of;
+use phaseline_store::stream::{quarantine_of, refuse_altered};
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -124,6 +124,8 @@ struct TimelineReport {
 async fn show(context: &Context, target: &Target, args: &TimelineShowArgs) -> Result<Exit, Failure> {
     let mut connection = target.read("timeline").await?;
     let (_, recorded) = recorded(&mut connection, args.project, &args.moment).await?;
+    // The table has no place for a mark at one value, so an altered timeline is not shown at all; `history` lists its events.
+    refuse_altered(args.project, &recorded)?;
     let quarantine = quarantine_of(&recorded);
     if !quarantine.is_empty() {
         return Err(StoreError::Quarantined { project: args.project, quarantine }.into());

@@ -8,6 +8,7 @@
 
 mod adopt;
 mod after_a_rollback;
+mod altered_log;
 mod arguments;
 mod boundaries;
 mod boundary_fit;
