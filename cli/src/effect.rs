@@ -98,6 +98,7 @@ impl Effect {
             Command::Upgrade(args) => return if args.writes() { Self::WRITES } else { Self::READS },
             Command::Verify(_)
             | Command::Status(_)
+            | Command::Projects(_)
             | Command::Serve(_)
             | Command::Token(_)
             | Command::Config(_)

@@ -8,6 +8,7 @@ mod rows;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::names::KnownNames;
 use crate::place::{NamedConnection, Place};
 use crate::redact;
 use crate::render::{clean, clean_lines};
@@ -15,6 +16,7 @@ use crate::style::{BAD, BOLD, DIM};
 use clap::ValueEnum;
 pub(crate) use rows::{Rows, Streamed};
 use serde::Serialize;
+use serde_json::Value;
 use std::io::{ErrorKind, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,6 +42,24 @@ pub(crate) struct Output {
     broken: AtomicBool,
     /// The database of the command, once it is known.
     place: Mutex<Option<Place>>,
+    /// The names of the projects and phases that it is about, as far as they are known.
+    names: Mutex<KnownNames>,
+}
+
+/// An object with its format first.
+#[derive(Serialize)]
+struct Formatted {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<Value>,
+    #[serde(flatten)]
+    fields: Value,
+}
+
+impl Formatted {
+    fn of(mut object: Value) -> Self {
+        let format = object.as_object_mut().and_then(|fields| fields.remove("format"));
+        Self { format, fields: object }
+    }
 }
 
 /// An object of a command, and the database that it is about.
@@ -52,8 +72,14 @@ struct Placed<'a, T> {
 }
 
 impl Output {
-    pub(crate) const fn new(form: OutputFormat, quiet: bool) -> Self {
-        Self { form, quiet, broken: AtomicBool::new(false), place: Mutex::new(None) }
+    pub(crate) fn new(form: OutputFormat, quiet: bool) -> Self {
+        Self {
+            form,
+            quiet,
+            broken: AtomicBool::new(false),
+            place: Mutex::new(None),
+            names: Mutex::new(KnownNames::default()),
+        }
     }
 
     /// The format of the command's result.
@@ -73,6 +99,17 @@ impl Output {
         self.place.lock().ok().and_then(|place| place.clone())
     }
 
+    /// Shows these names beside ids in everything that follows.
+    pub(crate) fn set_names(&self, names: KnownNames) {
+        if let Ok(mut current) = self.names.lock() {
+            *current = names;
+        }
+    }
+
+    fn names(&self) -> KnownNames {
+        self.names.lock().map(|names| names.clone()).unwrap_or_default()
+    }
+
     /// Whether a program reads the result.
     const fn json(&self) -> bool {
         !matches!(self.form, OutputFormat::Text)
@@ -88,7 +125,7 @@ impl Output {
         if self.json() {
             return self.placed(object);
         }
-        let text = text();
+        let text = self.names().beside(text());
         let place = self.place().map(|place| clean(&place.text()).into_owned());
         match place.filter(|place| !text.contains(place)) {
             Some(place) => self.stdout(&format!("{DIM}{place}{DIM:#}\n\n{}", text.trim_matches('\n'))),
@@ -105,7 +142,7 @@ impl Output {
 
     /// Prints text that belongs to a question: on stderr, as the question.
     pub(crate) fn beside(&self, text: &str) {
-        self.stderr(text.trim_end_matches('\n'));
+        self.stderr(self.names().beside(text.to_owned()).trim_end_matches('\n'));
     }
 
     /// Prints a remark on stderr, unless they are suppressed.
@@ -127,12 +164,13 @@ impl Output {
             return;
         }
         if let Some(report) = failure.report() {
-            self.stdout(report.trim_end_matches('\n'));
+            self.stdout(self.names().beside(report.to_owned()).trim_end_matches('\n'));
         }
         let mut text = format!("{BAD}error{BAD:#}: {}", clean_lines(&redact::passwords(failure.message())));
         for detail in failure.details() {
             text.push_str(&format!("\n  - {}", clean_lines(&redact::passwords(detail))));
         }
+        let mut text = self.names().beside(text);
         let place = self.place().map(|place| clean(&place.text()).into_owned());
         if let Some(place) = place.filter(|place| !text.contains(place)) {
             text.push_str(&format!("\n  - {place}"));
@@ -150,7 +188,18 @@ impl Output {
 
     /// The object of a command.
     fn placed(&self, object: &impl Serialize) {
-        self.object(&Placed { object, connection: self.place().map(|place| place.connection()) });
+        let connection = self.place().map(|place| place.connection());
+        let names = self.names();
+        if names.is_empty() {
+            return self.object(&Placed { object, connection });
+        }
+        match serde_json::to_value(object) {
+            Ok(mut object) => {
+                names.added_to(&mut object);
+                self.object(&Placed { object: &Formatted::of(object), connection });
+            }
+            Err(error) => self.unwritable(&error),
+        }
     }
 
     /// One object on one line.

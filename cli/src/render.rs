@@ -6,6 +6,7 @@ pub(crate) mod format;
 pub(crate) mod history;
 pub(crate) mod migrate;
 pub(crate) mod plan;
+pub(crate) mod projects;
 pub(crate) mod quarantine;
 pub(crate) mod rebuild;
 pub(crate) mod rehearse;

@@ -161,6 +161,23 @@ pub(crate) async fn skipped_of(
     Ok(skip::of_stream(connection, project.uuid()).await?.into_iter().map(|mark| mark.position).collect())
 }
 
+/// The projects with a timeline and with an id in this range, its ends included.
+pub async fn projects_between(
+    connection: &mut PgConnection,
+    [first, last]: [Uuid; 2],
+) -> Result<Vec<ProjectId>, StoreError> {
+    let ids: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT DISTINCT stream_id FROM phaseline.events
+          WHERE stream_type = $1 AND stream_id BETWEEN $2 AND $3 ORDER BY stream_id",
+    )
+    .bind(TIMELINE)
+    .bind(first)
+    .bind(last)
+    .fetch_all(connection)
+    .await?;
+    Ok(ids.into_iter().map(ProjectId::from).collect())
+}
+
 /// The projects whose timelines have events behind a position, or events that were left out behind it.
 pub async fn changed_since(
     connection: &mut PgConnection,

@@ -6,13 +6,13 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::metadata;
 use crate::output::Rows;
+use crate::project::ProjectArg;
 use crate::render;
 use crate::report::quarantine::Skipped;
 use crate::target::Target;
 use clap::{Args, Subcommand};
 use phaseline_migrator::progress::Progress;
 use phaseline_migrator::quarantine::{EventSelection, SkipResult, list, skip};
-use uuid::Uuid;
 
 /// List events that cannot be read, and leave them out permanently
 ///
@@ -62,9 +62,8 @@ Examples:
   phaseline quarantine skip 6f9619ff-8b86-d011-b42d-00c04fc964ff --position 4711 --reason 'written by a test'
   phaseline quarantine skip 6f9619ff-8b86-d011-b42d-00c04fc964ff --all --reason 'written by a test'")]
 struct SkipArgs {
-    /// The project's id; for an event of a run, the run's id
-    #[arg(value_parser = argument::id::<Uuid>)]
-    project: Uuid,
+    /// The project: its id, the first 4 or more characters of it, its name or its cost centre; for an event of a run, the run's id
+    project: ProjectArg,
     /// The event's position in the log; may be given several times
     #[arg(long, value_name = "N", required_unless_present = "all", conflicts_with = "all",
           value_parser = argument::position)]
@@ -96,6 +95,7 @@ pub(crate) async fn run(context: &Context, args: &QuarantineArgs) -> Result<Exit
             let watcher = context.watcher();
             let found = list(&mut connection, &watcher as &dyn Progress).await?;
             watcher.finish();
+            context.name_ids(&mut connection, &found).await;
             context.output.result_with_rows(&found, &ROWS, || render::quarantine::list(&found));
             Ok(if found.unreadable_count == 0 { Exit::Done } else { Exit::VerificationFailed })
         }
@@ -103,9 +103,11 @@ pub(crate) async fn run(context: &Context, args: &QuarantineArgs) -> Result<Exit
             let selection =
                 if args.all { EventSelection::All } else { EventSelection::At(args.position.clone()) };
             let metadata = metadata(&context.global, Some(&args.reason));
-            match skip(&mut connection, args.project, &selection, &metadata).await? {
+            let stream = args.project.resolve(&mut connection).await?.uuid();
+            match skip(&mut connection, stream, &selection, &metadata).await? {
                 SkipResult::Done(skipped) => {
                     let done = Skipped { format: "phaseline.quarantine.skip/1", skipped };
+                    context.name_ids(&mut connection, &done).await;
                     context.output.result(&done, || render::quarantine::skip(&done));
                     Ok(Exit::Done)
                 }

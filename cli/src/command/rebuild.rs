@@ -7,11 +7,11 @@ use crate::failure::Failure;
 use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
+use crate::project::ProjectArg;
 use crate::render;
 use crate::report::{elapsed_ms, rebuild::RebuildReport};
 use crate::target::Target;
 use clap::Args;
-use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
 use phaseline_projections::adopt::need_commands;
 use phaseline_projections::rebuild::{RebuildOptions, rebuild};
@@ -42,9 +42,9 @@ pub(crate) struct RebuildArgs {
     /// Only compare, and write nothing
     #[arg(long)]
     check: bool,
-    /// Only this project: reads its stream only
-    #[arg(long, value_name = "ID", value_parser = argument::id::<ProjectId>)]
-    project: Option<ProjectId>,
+    /// Only this project, by id, the first 4 or more characters of it, name or cost centre: reads its stream only
+    #[arg(long, value_name = "PROJECT")]
+    project: Option<ProjectArg>,
     /// Number of connections that read the log [default: one for each core]
     #[arg(long, value_name = "N", value_parser = jobs, conflicts_with = "project")]
     jobs: Option<u16>,
@@ -80,23 +80,27 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
     let target = Target::resolve(context).await?;
     let mut connection = target.connect("rebuild").await?;
     need_commands(&mut connection).await?;
-    let jobs = if args.project.is_some() { 1 } else { args.jobs.unwrap_or_else(cores) };
+    let project = match &args.project {
+        Some(project) => Some(project.resolve(&mut connection).await?),
+        None => None,
+    };
+    let jobs = if project.is_some() { 1 } else { args.jobs.unwrap_or_else(cores) };
     let mut readers = Vec::new();
-    if args.project.is_none() {
+    if project.is_none() {
         for _ in 0..jobs {
             readers.push(target.connect("rebuild reader").await?);
         }
     }
     let options = RebuildOptions {
         check: args.check,
-        project: args.project,
+        project,
         delete_unknown: args.delete_unknown,
         metadata: metadata(&context.global, args.reason.reason.as_deref()),
     };
     let watcher = context.watcher();
     let begun = Instant::now();
     let rebuilt = rebuild(&mut connection, readers, &options, &watcher as &dyn Progress).await?;
-    if let Some(project) = args.project.filter(|_| rebuilt.events == 0 && rebuilt.left.is_empty()) {
+    if let Some(project) = project.filter(|_| rebuilt.events == 0 && rebuilt.left.is_empty()) {
         return Err(Failure::refused("not_found", format!("the log has no timeline of project {project}"))
             .remedy("To record the rows of a project without timeline, run: phaseline adopt"));
     }
@@ -104,11 +108,12 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
     let report = RebuildReport {
         format: "phaseline.rebuild/1",
         check: args.check,
-        project_id: args.project,
+        project_id: project,
         jobs,
         rebuilt,
         took_ms: elapsed_ms(begun),
     };
+    context.name_ids(&mut connection, &report).await;
     context.output.result_with_rows(&report, &ROWS, || render::rebuild::page(&report));
     Ok(if report.rebuilt.is_right() { Exit::Done } else { Exit::VerificationFailed })
 }

@@ -38,6 +38,7 @@ mod planner_form;
 mod planner_schema;
 mod pooler;
 mod program;
+mod projects;
 mod quarantine;
 mod rebuild;
 mod rehearse;
