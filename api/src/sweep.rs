@@ -43,8 +43,8 @@ async fn sweep(app: &AppState) -> Result<(), StoreError> {
             match app.store.close_deleted(project).await {
                 Ok(_) => {}
                 // `verify` and the routes report it.
-                Err(StoreError::Quarantined { .. }) => {
-                    tracing::debug!(%project, "the timeline of a deleted project is in quarantine, and stays open");
+                Err(StoreError::Quarantined { .. } | StoreError::Altered(_)) => {
+                    tracing::debug!(%project, "an event of a deleted project's timeline cannot be read or was altered: the timeline stays open");
                 }
                 Err(error) => return Err(error),
             }

@@ -1,8 +1,8 @@
 //! The command line. Each command defines its own arguments.
 
 use crate::command::{
-    adopt, completions, config, demo, doctor, drift, history, man, migrate, phase, plan, quarantine, rebuild,
-    rehearse, rollback, sample, serve, status, timeline, token, upgrade, verify,
+    adopt, completions, config, demo, doctor, drift, history, man, migrate, phase, plan, projects,
+    quarantine, rebuild, rehearse, rollback, sample, serve, status, timeline, token, upgrade, verify,
 };
 use crate::options::GlobalArgs;
 use clap::{Parser, Subcommand};
@@ -21,7 +21,7 @@ Exit codes:
   0  done, or already in the wanted shape
   1  unexpected error
   2  usage: the command line is wrong, or --yes is missing without a terminal
-  3  not migratable, or refused by a rule; also: the requested object does not exist, or the log's schema is newer than the program (for commands, repairs and upgrade --check: or older)
+  3  not migratable, or refused by a rule; also: the requested object does not exist, several fit, or the log's schema is newer than the program (for commands, repairs and upgrade --check: or older)
   4  the plan is stale
   5  another run holds the lock
   6  verification failed, drift, or an event cannot be read
@@ -31,14 +31,15 @@ Exit codes:
 
 JSON: with --json each command prints exactly one object on stdout, versioned by its \"format\":
   phaseline.plan/1, phaseline.migrate/1, phaseline.verify/1, phaseline.rollback/1, phaseline.status/1, \
-phaseline.history/1, phaseline.timeline/1, phaseline.command/1, phaseline.command.preview/1, phaseline.adopt/1, phaseline.drift/1, \
-phaseline.rebuild/1, phaseline.quarantine/1, phaseline.quarantine.skip/1, phaseline.quarantine.preview/1, phaseline.sample/1, phaseline.sample.preview/1, \
+phaseline.projects/1, phaseline.history/1, phaseline.timeline/1, phaseline.command/1, phaseline.command.preview/1, \
+phaseline.adopt/1, phaseline.drift/1, phaseline.rebuild/1, phaseline.quarantine/1, phaseline.quarantine.skip/1, \
+phaseline.quarantine.preview/1, phaseline.sample/1, phaseline.sample.preview/1, \
 phaseline.demo/1, phaseline.rehearse/1, phaseline.rehearse.preview/1, phaseline.dropped/1, \
 phaseline.doctor/1, phaseline.upgrade/1, phaseline.completions/1, phaseline.man/1, \
 phaseline.serve/1, phaseline.token/1, phaseline.config/1, and phaseline.error/1 for errors
 
 JSON lines: --output jsonl prints one object a line, for jq and grep over large results.
-  First the rows of history, timeline show, plan, verify, drift, rebuild, quarantine, adopt, rollback and status, then \
+  First the rows of projects, history, timeline show, plan, verify, drift, rebuild, quarantine, adopt, rollback and status, then \
 the object without them, with \"kind\":\"end\" and the number of \"rows\". Without an end the result is incomplete.
 
 Environment:
@@ -87,6 +88,7 @@ pub(crate) enum Command {
     Verify(verify::VerifyArgs),
     Rollback(rollback::RollbackArgs),
     Status(status::StatusArgs),
+    Projects(projects::ProjectsArgs),
     History(history::HistoryArgs),
     Timeline(timeline::TimelineArgs),
     Phase(phase::PhaseArgs),

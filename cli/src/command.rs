@@ -13,6 +13,7 @@ pub(crate) mod migrate;
 pub(crate) mod phase;
 pub(crate) mod plan;
 mod planner_schema;
+pub(crate) mod projects;
 pub(crate) mod quarantine;
 pub(crate) mod rebuild;
 pub(crate) mod rehearse;
@@ -54,6 +55,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::Verify(args) => verify::run(context, args).await,
         Command::Rollback(args) => rollback::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
+        Command::Projects(args) => projects::run(context, args).await,
         Command::History(args) => history::run(context, args).await,
         Command::Timeline(args) => timeline::run(context, args).await,
         Command::Phase(args) => phase::run(context, args).await,

@@ -1,9 +1,12 @@
 //! The context of every command.
 
 use crate::interrupt::Interrupt;
+use crate::names::KnownNames;
 use crate::options::GlobalArgs;
 use crate::output::{Output, OutputFormat};
 use crate::progress::Watcher;
+use serde::Serialize;
+use sqlx::PgConnection;
 use std::io::{BufRead, IsTerminal};
 use std::sync::Arc;
 
@@ -35,6 +38,11 @@ impl Context {
             interrupt: self.interrupt.clone(),
             writes: self.writes,
         }
+    }
+
+    /// Shows the names of the projects and phases in this report beside their ids, in all that is printed from here on.
+    pub(crate) async fn name_ids(&self, connection: &mut PgConnection, report: &impl Serialize) {
+        self.output.set_names(KnownNames::within(connection, report).await);
     }
 
     /// The database of the command, for people; empty before it is known.

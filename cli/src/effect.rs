@@ -102,6 +102,7 @@ impl Effect {
             | Command::Quarantine(_)
             | Command::Verify(_)
             | Command::Status(_)
+            | Command::Projects(_)
             | Command::Serve(_)
             | Command::Token(_)
             | Command::Config(_)
@@ -122,11 +123,12 @@ mod tests {
     use clap::CommandFactory;
 
     /// Commands that never write to a given database, and the service, which writes what its clients request.
-    const WITHOUT_DRY_RUN: [&str; 12] = [
+    const WITHOUT_DRY_RUN: [&str; 13] = [
         "plan",
         "verify",
         "status",
         "history",
+        "projects",
         "timeline show",
         "quarantine list",
         "serve",

@@ -5,6 +5,7 @@
 //! - [`effect`] refuses global options that a command does not use.
 //! - [`exit`] has the exit codes; [`failure`] maps every error to one of them, with a remedy.
 //! - [`help`] wraps help texts for the terminal, whose [`width`] pages use, too.
+//! - [`project`] resolves names and beginnings of ids, [`names`] shows names beside ids.
 //! - [`output`] writes to stdout and stderr, [`progress`] shows a run, [`interrupt`] handles signals.
 //! - [`config`] has the HTTP service's settings and their origins.
 //! - [`target`] resolves the database: the given one, or a private server's.
@@ -25,12 +26,14 @@ mod help;
 mod interrupt;
 mod log_reads;
 mod logging;
+mod names;
 mod operator;
 mod options;
 mod output;
 mod place;
 mod preview;
 mod progress;
+mod project;
 mod reading;
 mod redact;
 mod rehearsal_copies;

@@ -8,6 +8,7 @@ mod rows;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::names::KnownNames;
 use crate::place::{NamedConnection, Place};
 use crate::redact;
 use crate::render::{Page, clean, clean_lines};
@@ -16,6 +17,7 @@ use crate::width::{self, StandardStream};
 use clap::ValueEnum;
 pub(crate) use rows::{Rows, Streamed};
 use serde::Serialize;
+use serde_json::Value;
 use std::io::{ErrorKind, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,6 +45,24 @@ pub(crate) struct Output {
     broken: AtomicBool,
     /// The database of the command, once it is known.
     place: Mutex<Option<Place>>,
+    /// The names of the projects and phases that it is about, as far as they are known.
+    names: Mutex<KnownNames>,
+}
+
+/// An object with its format first.
+#[derive(Serialize)]
+struct Formatted {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<Value>,
+    #[serde(flatten)]
+    fields: Value,
+}
+
+impl Formatted {
+    fn of(mut object: Value) -> Self {
+        let format = object.as_object_mut().and_then(|fields| fields.remove("format"));
+        Self { format, fields: object }
+    }
 }
 
 /// An object of a command, and the database that it is about.
@@ -55,8 +75,15 @@ struct Placed<'a, T> {
 }
 
 impl Output {
-    pub(crate) const fn new(form: OutputFormat, quiet: bool, wide: bool) -> Self {
-        Self { form, quiet, wide, broken: AtomicBool::new(false), place: Mutex::new(None) }
+    pub(crate) fn new(form: OutputFormat, quiet: bool, wide: bool) -> Self {
+        Self {
+            form,
+            quiet,
+            wide,
+            broken: AtomicBool::new(false),
+            place: Mutex::new(None),
+            names: Mutex::new(KnownNames::default()),
+        }
     }
 
     /// The format of the command's result.
@@ -76,6 +103,17 @@ impl Output {
         self.place.lock().ok().and_then(|place| place.clone())
     }
 
+    /// Shows these names beside ids in everything that follows.
+    pub(crate) fn set_names(&self, names: KnownNames) {
+        if let Ok(mut current) = self.names.lock() {
+            *current = names;
+        }
+    }
+
+    fn names(&self) -> KnownNames {
+        self.names.lock().map(|names| names.clone()).unwrap_or_default()
+    }
+
     /// Whether a program reads the result.
     const fn json(&self) -> bool {
         !matches!(self.form, OutputFormat::Text)
@@ -91,7 +129,7 @@ impl Output {
         if self.json() {
             return self.placed(object);
         }
-        let page: Page = text().into();
+        let page = self.named(text());
         let place = self.place().map(|place| clean(&place.text()).into_owned());
         let named = place.as_ref().is_some_and(|place| page.to_string().contains(place));
         let text = page.fitted(self.columns(StandardStream::Out));
@@ -123,8 +161,14 @@ impl Output {
 
     /// Prints text that belongs to a question: on stderr, as the question.
     pub(crate) fn beside(&self, text: impl Into<Page>) {
+        self.stderr(self.named(text).fitted(self.columns(StandardStream::Error)).trim_end_matches('\n'));
+    }
+
+    /// The page with names beside ids.
+    fn named(&self, text: impl Into<Page>) -> Page {
+        let names = self.names();
         let page: Page = text.into();
-        self.stderr(page.fitted(self.columns(StandardStream::Error)).trim_end_matches('\n'));
+        page.mapped(|lines| names.beside(lines))
     }
 
     /// A question, which the caller prints with the place of its answer.
@@ -151,12 +195,13 @@ impl Output {
             return;
         }
         if let Some(report) = failure.report() {
-            self.text(report.clone());
+            self.text(self.named(report.clone()));
         }
         let mut text = format!("{BAD}error{BAD:#}: {}", clean_lines(&redact::passwords(failure.message())));
         for detail in failure.details() {
             text.push_str(&format!("\n  - {}", clean_lines(&redact::passwords(detail))));
         }
+        let mut text = self.names().beside(text);
         let place = self.place().map(|place| clean(&place.text()).into_owned());
         if let Some(place) = place.filter(|place| !text.contains(place)) {
             text.push_str(&format!("\n  - {place}"));
@@ -174,7 +219,18 @@ impl Output {
 
     /// The object of a command.
     fn placed(&self, object: &impl Serialize) {
-        self.object(&Placed { object, connection: self.place().map(|place| place.connection()) });
+        let connection = self.place().map(|place| place.connection());
+        let names = self.names();
+        if names.is_empty() {
+            return self.object(&Placed { object, connection });
+        }
+        match serde_json::to_value(object) {
+            Ok(mut object) => {
+                names.added_to(&mut object);
+                self.object(&Placed { object: &Formatted::of(object), connection });
+            }
+            Err(error) => self.unwritable(&error),
+        }
     }
 
     /// One object on one line.

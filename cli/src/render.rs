@@ -8,6 +8,7 @@ pub(crate) mod history;
 pub(crate) mod layout;
 pub(crate) mod migrate;
 pub(crate) mod plan;
+pub(crate) mod projects;
 pub(crate) mod quarantine;
 pub(crate) mod rebuild;
 pub(crate) mod rehearse;
@@ -79,6 +80,16 @@ impl Page {
     /// Another page below this one.
     pub(crate) fn append(&mut self, page: Self) -> &mut Self {
         self.blocks.extend(page.blocks);
+        self
+    }
+
+    /// The same with other lines; tables stay.
+    pub(crate) fn mapped(mut self, change: impl Fn(String) -> String) -> Self {
+        for block in &mut self.blocks {
+            if let PageBlock::Lines(lines) = block {
+                *lines = change(std::mem::take(lines));
+            }
+        }
         self
     }
 

@@ -43,6 +43,9 @@ pub struct HistoryEntry {
     /// The mark that leaves the event out, if there is one; readers ignore the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<SkippedBy>,
+    /// Whether it does not fit its hash: it, or the event before it in the log, was altered after it was recorded.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub altered: bool,
     /// The database login that wrote it; none in events written before logins were recorded. The fields below are the writer's
     /// claims.
     pub login: Option<String>,
@@ -179,6 +182,7 @@ fn entry_of(recorded: &RecordedEvent, words: String) -> HistoryEntry {
         changes: Vec::new(),
         unreadable: None,
         skipped: None,
+        altered: recorded.is_altered,
         login: recorded.login.clone(),
         metadata: recorded.metadata.clone(),
     }

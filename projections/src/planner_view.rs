@@ -7,6 +7,7 @@ mod assignment_days;
 mod deletions;
 mod project_dates;
 mod project_rows;
+mod projects;
 mod stored_rows;
 
 pub use assignment_days::AssignmentDays;
@@ -15,6 +16,9 @@ pub(crate) use deletions::{deleted_among, find_deletion};
 pub(crate) use project_dates::FEW;
 pub use project_dates::{ProjectDates, project_dates};
 pub(crate) use project_rows::{ProjectRows, dates_as_text, project_with_rows, projects_with_rows};
+pub use projects::{
+    EntityNames, IdRange, ListedProject, Match, list_projects, matching_phases, matching_projects, names_of,
+};
 pub(crate) use stored_rows::{live_rows, read_stored_rows};
 
 use chrono::NaiveDate;

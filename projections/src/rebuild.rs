@@ -300,6 +300,7 @@ async fn one(
         return Err(StoreError::PositionGap { expected, found: None });
     }
     let history = stream::whole_history(snapshot, project, None).await?;
+    stream::refuse_altered(project, &history)?;
     log.replace(project, &history);
     Ok(log)
 }

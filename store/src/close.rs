@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 /// checks all of this again under the lock of the log, so only one of several simultaneous calls writes.
 ///
 /// # Errors
-/// [`StoreError::Quarantined`] if the timeline has an event that cannot be read; the database's own.
+/// [`StoreError::Quarantined`] if the timeline has an event that cannot be read, [`StoreError::Altered`] if one was altered; the database's own.
 pub async fn close_deleted<P: InlineProjection>(
     connection: &mut PgConnection,
     projection: &P,

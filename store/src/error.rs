@@ -1,6 +1,6 @@
 //! Errors of the log.
 
-use crate::{Quarantine, StreamId, UnreadableEvent};
+use crate::{AlteredEvents, Quarantine, StreamId, UnreadableEvent};
 use phaseline_domain::ProjectId;
 use std::fmt;
 use std::sync::Arc;
@@ -160,6 +160,9 @@ pub enum StoreError {
         /// The events.
         quarantine: Quarantine,
     },
+    /// Events of a timeline were altered behind the log's back: it accepts no commands, and is not folded.
+    #[error("the log is damaged: {0}")]
+    Altered(Box<AlteredEvents>),
     /// An event cannot be written as JSON.
     #[error("event cannot be written as JSON: {0}")]
     Unwritable(#[from] serde_json::Error),

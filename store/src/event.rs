@@ -205,6 +205,8 @@ pub struct RecordedEvent {
     pub recorded_at: DateTime<Utc>,
     /// The database login that wrote it; none in events written before logins were recorded.
     pub login: Option<String>,
+    /// Whether a read of its stream found that it does not fit its hash. Other readers do not check that.
+    pub is_altered: bool,
 }
 
 impl RawEvent<'_> {
@@ -229,6 +231,7 @@ impl RawEvent<'_> {
             metadata_error,
             recorded_at: self.recorded_at,
             login: self.login.map(str::to_owned),
+            is_altered: false,
         }
     }
 }

@@ -217,8 +217,9 @@ impl<P: InlineProjection> TimelineStore<P> {
         // A new mark may leave out an event that the cached timeline contains.
         let left_out = skipped.iter().any(|position| *position <= known.position);
         let unreadable = newer.iter().any(|event| matches!(event.content, Content::Unreadable(_)));
+        let altered = newer.iter().any(|event| event.recorded.is_altered);
         let same = newer.first().is_some_and(|event| event.recorded.position == known.position);
-        if !same || known.version == 0 || left_out || unreadable {
+        if !same || known.version == 0 || left_out || unreadable || altered {
             self.cache().forget(project);
             return self.load(project).await;
         }

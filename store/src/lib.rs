@@ -1,6 +1,7 @@
 //! The log in PostgreSQL: append, read, import. The only crate whose code names the columns of the log's tables.
 //!
 //! - [`schema`] installs the log's schema and keeps it whole.
+//! - [`altered`] finds events of one stream that do not fit their hashes.
 //! - [`append`](mod@append) writes the events of commands, with their inline projection, in one transaction.
 //! - [`import`](mod@import) writes many events at once by binary COPY.
 //! - [`read`] reads one stream, or the whole log in order of position; [`parallel`] all timelines, with several
@@ -19,6 +20,7 @@
 //! **Positions** are gapless and in commit order: every writer locks the one row of `phaseline.head` before it reads the last position.
 //! Readers therefore never miss an event that commits late.
 
+pub mod altered;
 pub mod append;
 pub mod batcher;
 pub mod cache;
@@ -50,6 +52,7 @@ pub mod stream;
 pub mod timeline;
 pub mod unreadable;
 
+pub use altered::AlteredEvents;
 pub use append::{Append, Appended, EarlierResult, FollowingEvents, IdempotencyKey, RowLocation, append};
 pub use error::{ExcessRights, Relation, StoreError};
 pub use event::{Metadata, NewEvent, RawEvent, RecordedEvent, StreamId};

@@ -1,6 +1,7 @@
 //! Reads the log: all events in order of position, or one stream in order of version.
 
 use crate::copy::{self, CopyError, Row};
+use crate::hash;
 use crate::{Metadata, Pace, RawEvent, RecordedEvent, StoreError, StreamId};
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
@@ -137,7 +138,7 @@ pub async fn stream_each(
     stream_from(connection, stream, 1, up_to, each).await
 }
 
-/// The same from a version on.
+/// The same from a version on. Each event is compared with its hash.
 pub async fn stream_from(
     connection: &mut PgConnection,
     stream: StreamId,
@@ -145,23 +146,13 @@ pub async fn stream_from(
     up_to: Option<i64>,
     mut each: impl FnMut(RecordedEvent) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    #[derive(sqlx::FromRow)]
-    struct Stored {
-        position: i64,
-        version: i64,
-        event_id: uuid::Uuid,
-        event_type: String,
-        schema_version: i32,
-        payload: String,
-        metadata: String,
-        recorded_at: DateTime<Utc>,
-        login: Option<String>,
-    }
     let query = with_login(
-        "SELECT position, version, event_id, event_type, schema_version, payload::text, metadata::text, recorded_at, login
-           FROM phaseline.events
-          WHERE stream_type = $1 AND stream_id = $2 AND version >= $3 AND position <= $4
-          ORDER BY version",
+        "SELECT s.position, s.version, s.event_id, s.event_type, s.schema_version, s.payload::text AS payload,
+                s.metadata::text AS metadata, s.salt, s.recorded_at, s.hash,
+                (SELECT p.hash FROM phaseline.events p WHERE p.position = s.position - 1) AS previous, login
+           FROM phaseline.events s
+          WHERE s.stream_type = $1 AND s.stream_id = $2 AND s.version >= $3 AND s.position <= $4
+          ORDER BY s.version",
     );
     let mut rows = sqlx::query_as(&query)
         .bind(stream.stream_type)
@@ -172,29 +163,76 @@ pub async fn stream_from(
     let mut expected = first - 1;
     let mut pace = Pace::begin();
     while let Some(row) = rows.try_next().await? {
-        let row: Stored = row;
+        let row: StreamRow = row;
         expected += 1;
         if row.version != expected {
             return Err(StoreError::VersionGap { stream, expected, found: row.version });
         }
-        let (metadata, metadata_error) = Metadata::read(&row.metadata);
-        each(RecordedEvent {
-            position: row.position,
-            stream_type: stream.stream_type.to_owned(),
-            stream_id: stream.id,
-            version: row.version,
-            event_id: row.event_id,
-            event_type: row.event_type,
-            schema_version: row.schema_version,
-            payload: row.payload,
-            metadata,
-            metadata_error,
-            recorded_at: row.recorded_at,
-            login: row.login,
-        })?;
+        each(row.into_event(stream))?;
         pace.pause().await;
     }
     Ok(())
+}
+
+/// A row of one stream.
+#[derive(sqlx::FromRow)]
+struct StreamRow {
+    position: i64,
+    version: i64,
+    event_id: Uuid,
+    event_type: String,
+    schema_version: i32,
+    payload: String,
+    metadata: String,
+    salt: Vec<u8>,
+    recorded_at: DateTime<Utc>,
+    hash: Vec<u8>,
+    /// The hash of the event before it in the log; none at position 1, and where that event is missing.
+    previous: Option<Vec<u8>>,
+    login: Option<String>,
+}
+
+impl StreamRow {
+    /// Whether the event has the hash that follows from its content and from the hash before it.
+    fn fits_hash(&self, stream: StreamId) -> bool {
+        let previous = match &self.previous {
+            Some(previous) => previous.as_slice().try_into().ok(),
+            None => (self.position == 1).then_some(hash::GENESIS),
+        };
+        let Some(previous) = previous else { return false };
+        let content = hash::content(&hash::HashedContent {
+            stream_type: stream.stream_type,
+            stream_id: stream.id,
+            version: self.version,
+            event_id: self.event_id,
+            event_type: &self.event_type,
+            schema_version: self.schema_version,
+            payload: self.payload.as_bytes(),
+            salt: &self.salt,
+            metadata: self.metadata.as_bytes(),
+            login: self.login.as_deref(),
+        });
+        hash::chain(&previous, self.position, self.recorded_at, &content)[..] == self.hash[..]
+    }
+
+    fn into_event(self, stream: StreamId) -> RecordedEvent {
+        let (metadata, metadata_error) = Metadata::read(&self.metadata);
+        RecordedEvent {
+            is_altered: !self.fits_hash(stream),
+            position: self.position,
+            stream_type: stream.stream_type.to_owned(),
+            stream_id: stream.id,
+            version: self.version,
+            event_id: self.event_id,
+            event_type: self.event_type,
+            schema_version: self.schema_version,
+            payload: self.payload,
+            metadata,
+            metadata_error,
+            recorded_at: self.recorded_at,
+            login: self.login,
+        }
+    }
 }
 
 /// The id of the stream that has the event at a position; none if the log has no such position.

@@ -2,7 +2,9 @@
 
 pub use crate::event::TIMELINE;
 use crate::unreadable::StreamReader;
-use crate::{Content, Quarantine, RecordedEvent, StoreError, StreamId, UnreadableEvent, read, skip};
+use crate::{
+    AlteredEvents, Content, Quarantine, RecordedEvent, StoreError, StreamId, UnreadableEvent, read, skip,
+};
 use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineEvent};
 use sqlx::PgConnection;
 use std::collections::HashSet;
@@ -29,6 +31,11 @@ impl RecordedTimeline {
             Content::Event(event) => Some(event),
             Content::Skipped | Content::Unreadable(_) => None,
         }
+    }
+
+    /// Whether a mark leaves it out.
+    pub(crate) const fn is_skipped(&self) -> bool {
+        matches!(self.content, Content::Skipped)
     }
 }
 
@@ -75,13 +82,14 @@ pub async fn holders(
 /// A project's history up to a position, to be folded, on a connection of the caller.
 ///
 /// # Errors
-/// [`StoreError::Quarantined`] if one of its events cannot be read.
+/// [`StoreError::Quarantined`] if one of its events cannot be read, [`StoreError::Altered`] if one was altered.
 pub async fn history(
     connection: &mut PgConnection,
     project: ProjectId,
     up_to: Option<i64>,
 ) -> Result<Vec<RecordedTimeline>, StoreError> {
     let history = whole_history(connection, project, up_to).await?;
+    refuse_altered(project, &history)?;
     let quarantine = quarantine_of(&history);
     if quarantine.is_empty() { Ok(history) } else { Err(StoreError::Quarantined { project, quarantine }) }
 }
@@ -95,6 +103,26 @@ pub async fn whole_history(
     let mut events = Vec::new();
     history_each(connection, project, up_to, |event| events.push(event)).await?;
     Ok(events)
+}
+
+/// The altered events of a history.
+pub fn altered_of(project: ProjectId, history: &[RecordedTimeline]) -> AlteredEvents {
+    let mut altered = AlteredEvents::none_of(project);
+    history.iter().for_each(|recorded| altered.see(&recorded.recorded));
+    altered
+}
+
+/// Fails if an event of a history was altered, and no mark leaves it out: then a fold would be about values that nobody recorded.
+pub fn refuse_altered(project: ProjectId, history: &[RecordedTimeline]) -> Result<(), StoreError> {
+    let mut altered = AlteredEvents::none_of(project);
+    let read = history.iter().filter(|recorded| !recorded.is_skipped());
+    read.for_each(|recorded| altered.see(&recorded.recorded));
+    refuse(altered)
+}
+
+/// Fails if there is one.
+pub(crate) fn refuse(altered: AlteredEvents) -> Result<(), StoreError> {
+    if altered.is_empty() { Ok(()) } else { Err(StoreError::Altered(Box::new(altered))) }
 }
 
 /// The events of a history that cannot be read.
@@ -131,6 +159,23 @@ pub(crate) async fn skipped_of(
     project: ProjectId,
 ) -> Result<HashSet<i64>, StoreError> {
     Ok(skip::of_stream(connection, project.uuid()).await?.into_iter().map(|mark| mark.position).collect())
+}
+
+/// The projects with a timeline and with an id in this range, its ends included.
+pub async fn projects_between(
+    connection: &mut PgConnection,
+    [first, last]: [Uuid; 2],
+) -> Result<Vec<ProjectId>, StoreError> {
+    let ids: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT DISTINCT stream_id FROM phaseline.events
+          WHERE stream_type = $1 AND stream_id BETWEEN $2 AND $3 ORDER BY stream_id",
+    )
+    .bind(TIMELINE)
+    .bind(first)
+    .bind(last)
+    .fetch_all(connection)
+    .await?;
+    Ok(ids.into_iter().map(ProjectId::from).collect())
 }
 
 /// The projects whose timelines have events behind a position, or events that were left out behind it.

@@ -5,7 +5,10 @@ use crate::cache::{self, TimelineCache};
 use crate::commit::{self, Committer, Job, LoadedTimeline, Outcome};
 use crate::projection::{Adoption, InlineProjection};
 use crate::stream::{RecordedTimeline, held_elsewhere, history_each};
-use crate::{Content, FoldedTimeline, Quarantine, Session, Sessions, SqlState, StoreError, schema};
+use crate::{
+    AlteredEvents, Content, FoldedTimeline, Quarantine, Session, Sessions, SqlState, StoreError, schema,
+    stream,
+};
 use chrono::NaiveDateTime;
 use phaseline_domain::{DateRange, PhaseId, ProjectId};
 use sqlx::PgConnection;
@@ -173,8 +176,12 @@ impl<P: InlineProjection> TimelineStore<P> {
         project: ProjectId,
     ) -> Result<FoldedTimeline, StoreError> {
         let (mut folded, mut quarantine) = (FoldedTimeline::default(), Quarantine::default());
+        let mut altered = AlteredEvents::none_of(project);
         let read = history_each(connection, project, None, |event| {
             folded.record(&event);
+            if !event.is_skipped() {
+                altered.see(&event.recorded);
+            }
             if let Content::Unreadable(event) = event.content {
                 quarantine.add(*event);
             }
@@ -187,6 +194,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             }
             read => read?,
         }
+        stream::refuse(altered)?;
         if !quarantine.is_empty() {
             self.cache.quarantine(project);
             return Err(StoreError::Quarantined { project, quarantine });

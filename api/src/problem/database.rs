@@ -60,7 +60,7 @@ impl Problem {
                     ..FieldError::default()
                 }))
             }
-            StoreError::VersionGap { .. } | StoreError::PositionGap { .. } => {
+            StoreError::VersionGap { .. } | StoreError::PositionGap { .. } | StoreError::Altered(_) => {
                 tracing::error!(%error, "the log is damaged");
                 Self::new(
                     StatusCode::INTERNAL_SERVER_ERROR,

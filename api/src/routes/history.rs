@@ -75,6 +75,10 @@ struct Entry {
     /// The mark that leaves the event out of the timeline, if there is one.
     #[schema(nullable = false)]
     skipped: Option<SkippedByResponse>,
+    /// True if the event does not fit its hash: it, or the event before it in the log, was altered after it was recorded. Absent
+    /// otherwise.
+    #[schema(nullable = false)]
+    altered: Option<bool>,
     /// The database login that wrote it; null in events written before logins were recorded. The members below are the writer's
     /// claims.
     #[schema(required)]

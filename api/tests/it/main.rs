@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod altered_log;
 mod auth;
 mod authz;
 mod command_queue;

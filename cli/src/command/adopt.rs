@@ -1,12 +1,12 @@
 //! `phaseline adopt`: records rows of `project_phases` that other programs wrote.
 
-use crate::argument;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
+use crate::project::ProjectArg;
 use crate::render;
 use crate::render::format::plural;
 use crate::report::adopt::AdoptionReport;
@@ -34,9 +34,9 @@ Examples:
   phaseline adopt 6f9619ff-8b86-d011-b42d-00c04fc964ff
   phaseline adopt --repair                   projects without a phase get a \"Default Phase\" over their dates")]
 pub(crate) struct AdoptArgs {
-    /// Only these projects (default: all without timeline)
-    #[arg(value_name = "PROJECT", value_parser = argument::id::<ProjectId>)]
-    projects: Vec<ProjectId>,
+    /// Only these projects, by id, the first 4 or more characters of it, name or cost centre (default: all without timeline)
+    #[arg(value_name = "PROJECT")]
+    projects: Vec<ProjectArg>,
     /// Give projects without phases a default phase over their dates, without budget
     #[arg(long)]
     repair: bool,
@@ -61,18 +61,21 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
     let target = Target::resolve(context).await?;
     let mut connection = target.connect("adopt").await?;
     need_commands(&mut connection).await?;
+    let mut named = Vec::new();
+    for project in &args.projects {
+        named.push(project.resolve(&mut connection).await?);
+    }
     let watcher = context.watcher();
     watcher.step("reading the log", None);
-    let only = Some(args.projects.as_slice()).filter(|only| !only.is_empty());
+    let only = Some(named.as_slice()).filter(|only| !only.is_empty());
     let mut reading = read::snapshot(&mut connection).await?;
     let mut log = FoldedLog::read_whole(&mut reading, &watcher).await?;
     watcher.step("searching projects without timeline", None);
     let plan = AdoptionPlan::make(&mut reading, &log, only, args.repair).await?;
     let deleted = find_deleted(&mut reading, &log, only).await?;
     reading.rollback().await?;
-    let mut known: Vec<ProjectId> =
-        args.projects.iter().copied().filter(|project| log.knows(*project)).collect();
-    missing(&args.projects, &known, &plan)?;
+    let mut known: Vec<ProjectId> = named.iter().copied().filter(|project| log.knows(*project)).collect();
+    missing(&named, &known, &plan)?;
     known.retain(|project| !deleted.contains(project));
     refuse(&target, &plan.refused)?;
 
@@ -83,7 +86,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
         closed: deleted.iter().copied().collect(),
         known,
         position: None,
-        quarantine: quarantine(&log, &args.projects),
+        quarantine: quarantine(&log, &named),
     };
     if !args.dry_run && !plan.adopted.is_empty() {
         let phases: u64 = plan.adopted.iter().map(|adopted| adopted.phases).sum();
@@ -99,6 +102,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
         adoption.closed = close_all(&mut connection, &ProjectPhases, deleted).await?;
     }
     watcher.finish();
+    context.name_ids(&mut connection, &adoption).await;
     context.output.result_with_rows(&adoption, &[ROWS], || render::adopt::page(&adoption));
     Ok(if adoption.quarantine.is_empty() { Exit::Done } else { Exit::VerificationFailed })
 }

@@ -1,12 +1,12 @@
 //! `phaseline drift`: differences between the planner's tables and the log, and their repair.
 
-use crate::argument;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
+use crate::project::ProjectArg;
 use crate::render;
 use crate::report::drift::{DriftReport, RemediedFinding, RepairReport};
 use crate::target::Target;
@@ -41,9 +41,9 @@ Examples:
   phaseline drift --repair 6f9619ff-8b86-d011-b42d-00c04fc964ff --reason 'edited by hand'
   phaseline drift --repair all --yes")]
 pub(crate) struct DriftArgs {
-    /// Only this project
-    #[arg(conflicts_with = "repair", value_parser = argument::id::<ProjectId>)]
-    project: Option<ProjectId>,
+    /// Only this project: its id, the first 4 or more characters of it, its name or its cost centre
+    #[arg(conflicts_with = "repair")]
+    project: Option<ProjectArg>,
     /// Repair the rows of this project, or of all
     #[arg(long, value_name = "PROJECT|all")]
     repair: Option<RepairTarget>,
@@ -68,6 +68,14 @@ impl DriftArgs {
         self.is_repair() && !self.dry_run
     }
 
+    /// The only project, if not all are requested.
+    const fn project(&self) -> Option<&ProjectArg> {
+        match &self.repair {
+            Some(RepairTarget::One(project)) => Some(project),
+            _ => self.project.as_ref(),
+        }
+    }
+
     /// Whether a reason is given, and nothing is done.
     pub(crate) const fn has_idle_reason(&self) -> bool {
         self.reason.reason.is_some() && !self.is_repair()
@@ -75,20 +83,17 @@ impl DriftArgs {
 }
 
 /// The projects to repair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum RepairTarget {
     All,
-    One(ProjectId),
+    One(ProjectArg),
 }
 
 impl FromStr for RepairTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text == "all" {
-            return Ok(Self::All);
-        }
-        argument::id(text).map(Self::One).map_err(|error| format!("neither `all` nor a project: {error}"))
+        if text == "all" { Ok(Self::All) } else { text.parse().map(Self::One) }
     }
 }
 
@@ -99,13 +104,13 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
             "Read the output of `phaseline drift` first, then run: phaseline drift --repair PROJECT --yes",
         ));
     }
-    let project_id = match args.repair {
-        Some(RepairTarget::One(project)) => Some(project),
-        _ => args.project,
-    };
     let target = Target::resolve(context).await?;
     let mut connection = target.connect("drift").await?;
     need_commands(&mut connection).await?;
+    let project_id = match args.project() {
+        Some(project) => Some(project.resolve(&mut connection).await?),
+        None => None,
+    };
     let watcher = context.watcher();
     watcher.step("reading the log", None);
     let mut reading = read::snapshot(&mut connection).await?;
@@ -137,6 +142,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
             .collect();
         let projects: Vec<ProjectId> = projects.into_iter().collect();
         if ask && !projects.is_empty() {
+            context.name_ids(&mut connection, &report).await;
             context.output.beside(render::drift::page(&report));
             let place = context.place();
             if !context.ask(&format!("Write these rows from the log to {}?", render::clean(&place))).await {
@@ -155,6 +161,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         report = after(report, &findings, &projects, &repaired);
         report.quarantine = quarantine(&log, project_id);
     }
+    context.name_ids(&mut connection, &report).await;
     context.output.result_with_rows(&report, &[ROWS], || render::drift::page(&report));
     let whole = report.left == 0 && report.quarantine.is_empty();
     Ok(if whole { Exit::Done } else { Exit::VerificationFailed })

@@ -6,6 +6,7 @@ use crate::execute::execute;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::options::ChangeArgs;
+use crate::project::{PhaseArg, ProjectArg};
 use crate::target::Target;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
@@ -20,7 +21,8 @@ use sqlx::PgConnection;
 #[command(after_help = "\
 Examples:
   phaseline phase rename 1b4e28ba-2fa1-11d2-883f-0016d3cca427 'Detailed design'
-  phaseline phase resize 1b4e28ba-2fa1-11d2-883f-0016d3cca427 2026-03-01 2026-04-30 --reason 'supplier is late'")]
+  phaseline phase resize 1b4e28ba-2fa1-11d2-883f-0016d3cca427 2026-03-01 2026-04-30 --reason 'supplier is late'
+  phaseline phase rename 'Alpha/Design' 'Detailed design'   by the names of project and phase")]
 pub(crate) struct PhaseArgs {
     #[command(subcommand)]
     action: Action,
@@ -77,9 +79,8 @@ struct NeighboursArgs {
 Example:
   phaseline phase create 6f9619ff-8b86-d011-b42d-00c04fc964ff 'Testing' 2026-05-01 2026-05-31 --expense 12000")]
 struct CreateArgs {
-    /// The project's id
-    #[arg(value_parser = argument::id::<ProjectId>)]
-    project: ProjectId,
+    /// The project: its id, the first 4 or more characters of it, its name or its cost centre
+    project: ProjectArg,
     /// The name, at most 100 characters
     name: String,
     #[command(flatten)]
@@ -108,9 +109,8 @@ struct CreateArgs {
 Example:
   phaseline phase resize 1b4e28ba-2fa1-11d2-883f-0016d3cca427 2026-03-01 2026-04-30 --neighbours refuse")]
 struct ResizeArgs {
-    /// The phase's id
-    #[arg(value_parser = argument::id::<PhaseId>)]
-    phase: PhaseId,
+    /// The phase: its id, the first 4 or more characters of it, or PROJECT/NAME
+    phase: PhaseArg,
     #[command(flatten)]
     dates: DatesArgs,
     #[command(flatten)]
@@ -125,9 +125,8 @@ struct ResizeArgs {
 Example:
   phaseline phase rename 1b4e28ba-2fa1-11d2-883f-0016d3cca427 'Detailed design'")]
 struct RenameArgs {
-    /// The phase's id
-    #[arg(value_parser = argument::id::<PhaseId>)]
-    phase: PhaseId,
+    /// The phase: its id, the first 4 or more characters of it, or PROJECT/NAME
+    phase: PhaseArg,
     /// The name, at most 100 characters
     name: String,
     #[command(flatten)]
@@ -141,9 +140,8 @@ Examples:
   phaseline phase describe 1b4e28ba-2fa1-11d2-883f-0016d3cca427 'Until the authority has answered'
   phaseline phase describe 1b4e28ba-2fa1-11d2-883f-0016d3cca427 --clear")]
 struct DescribeArgs {
-    /// The phase's id
-    #[arg(value_parser = argument::id::<PhaseId>)]
-    phase: PhaseId,
+    /// The phase: its id, the first 4 or more characters of it, or PROJECT/NAME
+    phase: PhaseArg,
     /// The description, at most 500 characters
     #[arg(required_unless_present = "clear")]
     text: Option<String>,
@@ -160,9 +158,8 @@ struct DescribeArgs {
 Example:
   phaseline phase budget 1b4e28ba-2fa1-11d2-883f-0016d3cca427 50000 12500.50 --reason 'second offer'")]
 struct BudgetArgs {
-    /// The phase's id
-    #[arg(value_parser = argument::id::<PhaseId>)]
-    phase: PhaseId,
+    /// The phase: its id, the first 4 or more characters of it, or PROJECT/NAME
+    phase: PhaseArg,
     /// The capital budget
     #[arg(allow_negative_numbers = true, value_parser = argument::amount)]
     capital: Decimal,
@@ -180,9 +177,8 @@ Examples:
   phaseline phase remove 1b4e28ba-2fa1-11d2-883f-0016d3cca427 --dry-run
   phaseline phase remove 1b4e28ba-2fa1-11d2-883f-0016d3cca427 --reason 'merged into the design'")]
 struct RemoveArgs {
-    /// The phase's id
-    #[arg(value_parser = argument::id::<PhaseId>)]
-    phase: PhaseId,
+    /// The phase: its id, the first 4 or more characters of it, or PROJECT/NAME
+    phase: PhaseArg,
     #[command(flatten)]
     neighbours: NeighboursArgs,
     #[command(flatten)]
@@ -191,14 +187,38 @@ struct RemoveArgs {
 
 impl PhaseArgs {
     /// Whether it writes events.
-    pub(crate) fn writes(&self) -> bool {
-        !self.action.parts().2.dry_run
+    pub(crate) const fn writes(&self) -> bool {
+        !self.action.options().dry_run
     }
 }
 
 impl Action {
-    /// The subject, the command and its options.
-    fn parts(&self) -> (Subject, TimelineCommand, &ChangeArgs) {
+    /// What the command is about.
+    const fn subject(&self) -> SubjectArg<'_> {
+        match self {
+            Self::Create(args) => SubjectArg::Project(&args.project),
+            Self::Resize(args) => SubjectArg::Phase(&args.phase),
+            Self::Rename(args) => SubjectArg::Phase(&args.phase),
+            Self::Describe(args) => SubjectArg::Phase(&args.phase),
+            Self::Budget(args) => SubjectArg::Phase(&args.phase),
+            Self::Remove(args) => SubjectArg::Phase(&args.phase),
+        }
+    }
+
+    /// The options of the command.
+    const fn options(&self) -> &ChangeArgs {
+        match self {
+            Self::Create(args) => &args.change,
+            Self::Resize(args) => &args.change,
+            Self::Rename(args) => &args.change,
+            Self::Describe(args) => &args.change,
+            Self::Budget(args) => &args.change,
+            Self::Remove(args) => &args.change,
+        }
+    }
+
+    /// The command on this phase, which one that creates a phase does not use.
+    fn command(&self, phase_id: PhaseId) -> TimelineCommand {
         match self {
             Self::Create(args) => {
                 let phase = PhaseDraft {
@@ -212,64 +232,52 @@ impl Action {
                     total_budget: args.capital + args.expense,
                 };
                 let neighbours = args.neighbours.neighbours.into();
-                (
-                    Subject::Project(args.project),
-                    TimelineCommand::CreatePhase { phase, neighbours },
-                    &args.change,
-                )
+                TimelineCommand::CreatePhase { phase, neighbours }
             }
-            Self::Resize(args) => {
-                let command = TimelineCommand::ResizePhase {
-                    phase_id: args.phase,
-                    start_date: args.dates.start,
-                    end_date: args.dates.end,
-                    neighbours: args.neighbours.neighbours.into(),
-                };
-                (Subject::Phase(args.phase), command, &args.change)
-            }
-            Self::Rename(args) => {
-                let command = TimelineCommand::RenamePhase { phase_id: args.phase, name: args.name.clone() };
-                (Subject::Phase(args.phase), command, &args.change)
-            }
+            Self::Resize(args) => TimelineCommand::ResizePhase {
+                phase_id,
+                start_date: args.dates.start,
+                end_date: args.dates.end,
+                neighbours: args.neighbours.neighbours.into(),
+            },
+            Self::Rename(args) => TimelineCommand::RenamePhase { phase_id, name: args.name.clone() },
             Self::Describe(args) => {
-                let command =
-                    TimelineCommand::DescribePhase { phase_id: args.phase, description: args.text.clone() };
-                (Subject::Phase(args.phase), command, &args.change)
+                TimelineCommand::DescribePhase { phase_id, description: args.text.clone() }
             }
-            Self::Budget(args) => {
-                let command = TimelineCommand::BudgetPhase {
-                    phase_id: args.phase,
-                    capital_budget: args.capital,
-                    expense_budget: args.expense,
-                    total_budget: None,
-                };
-                (Subject::Phase(args.phase), command, &args.change)
-            }
+            Self::Budget(args) => TimelineCommand::BudgetPhase {
+                phase_id,
+                capital_budget: args.capital,
+                expense_budget: args.expense,
+                total_budget: None,
+            },
             Self::Remove(args) => {
                 let neighbours = args.neighbours.neighbours.into();
-                let command = TimelineCommand::RemovePhase { phase_id: args.phase, neighbours };
-                (Subject::Phase(args.phase), command, &args.change)
+                TimelineCommand::RemovePhase { phase_id, neighbours }
             }
         }
     }
 }
 
-enum Subject {
-    Project(ProjectId),
-    Phase(PhaseId),
+enum SubjectArg<'a> {
+    Project(&'a ProjectArg),
+    Phase(&'a PhaseArg),
 }
 
 pub(crate) async fn run(context: &Context, args: &PhaseArgs) -> Result<Exit, Failure> {
     let target = Target::resolve(context).await?;
     let mut connection = target.read("command").await?;
     need_commands(&mut connection).await?;
-    let (about, command, options) = args.action.parts();
-    let project = match about {
-        Subject::Project(project) => project,
-        Subject::Phase(phase) => project_of(&mut connection, phase).await?,
+    let (project, phase) = match args.action.subject() {
+        SubjectArg::Project(project) => (project.resolve(&mut connection).await?, PhaseId::random()),
+        SubjectArg::Phase(phase) => {
+            let phase = phase.resolve(&mut connection).await?;
+            (project_of(&mut connection, phase).await?, phase)
+        }
     };
+    let command = args.action.command(phase);
+    context.name_ids(&mut connection, &project).await;
     drop(connection);
-    execute(context, &target, project, &command, options).await
+    execute(context, &target, project, &command, args.action.options()).await
 }
 
 /// The project of an existing or a removed phase; the command on its timeline refuses a removed one.

@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::metadata;
 use crate::output::Rows;
+use crate::project::ProjectArg;
 use crate::render;
 use crate::report::quarantine::{SkipPreview, Skipped};
 use crate::target::Target;
@@ -13,7 +14,6 @@ use clap::{Args, Subcommand};
 use phaseline_migrator::progress::Progress;
 use phaseline_migrator::quarantine::{EventSelection, SkipResult, list, preview_skip, skip};
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 /// List events that cannot be read, and leave them out permanently
 ///
@@ -68,9 +68,8 @@ Examples:
   phaseline quarantine skip 6f9619ff-8b86-d011-b42d-00c04fc964ff --position 4711 --reason 'written by a test'
   phaseline quarantine skip 6f9619ff-8b86-d011-b42d-00c04fc964ff --all --reason 'written by a test' --dry-run")]
 struct SkipArgs {
-    /// The project's id; for an event of a run, the run's id
-    #[arg(value_parser = argument::id::<Uuid>)]
-    project: Uuid,
+    /// The project: its id, the first 4 or more characters of it, its name or its cost centre; for an event of a run, the run's id
+    project: ProjectArg,
     /// The event's position in the log; may be given several times
     #[arg(long, value_name = "N", required_unless_present = "all", conflicts_with = "all",
           value_parser = argument::position)]
@@ -108,6 +107,7 @@ pub(crate) async fn run(context: &Context, args: &QuarantineArgs) -> Result<Exit
             let watcher = context.watcher();
             let found = list(&mut connection, &watcher as &dyn Progress).await?;
             watcher.finish();
+            context.name_ids(&mut connection, &found).await;
             context.output.result_with_rows(&found, &ROWS, || render::quarantine::list(&found));
             Ok(if found.unreadable_count == 0 { Exit::Done } else { Exit::VerificationFailed })
         }
@@ -120,15 +120,18 @@ async fn leave_out(
     connection: &mut PgConnection,
     args: &SkipArgs,
 ) -> Result<Exit, Failure> {
+    let stream = args.project.resolve(connection).await?.uuid();
     let mut selected = if args.all { EventSelection::All } else { EventSelection::At(args.position.clone()) };
     let ask = !args.yes && context.can_ask();
     if args.dry_run || ask {
-        let events = preview_skip(connection, args.project, &selected).await?.map_err(not_skippable)?;
+        let events = preview_skip(connection, stream, &selected).await?.map_err(not_skippable)?;
         if args.dry_run {
             let preview = SkipPreview { format: "phaseline.quarantine.preview/1", events };
+            context.name_ids(connection, &preview).await;
             context.output.result(&preview, || render::quarantine::preview(&preview.events));
             return Ok(Exit::Done);
         }
+        context.name_ids(connection, &events).await;
         context.output.beside(render::quarantine::unreadable(&events));
         let place = context.place();
         let question = format!("Leave these events out for ever, in {}?", render::clean(&place));
@@ -139,9 +142,10 @@ async fn leave_out(
         selected = EventSelection::At(events.iter().map(|event| event.position).collect());
     }
     let metadata = metadata(&context.global, Some(&args.reason));
-    match skip(connection, args.project, &selected, &metadata).await? {
+    match skip(connection, stream, &selected, &metadata).await? {
         SkipResult::Done(skipped) => {
             let done = Skipped { format: "phaseline.quarantine.skip/1", skipped };
+            context.name_ids(connection, &done).await;
             context.output.result(&done, || render::quarantine::skip(&done));
             Ok(Exit::Done)
         }

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
+use crate::project::ProjectArg;
 use crate::render;
 use crate::report::{elapsed_ms, rebuild::RebuildReport};
 use crate::target::Target;
@@ -46,9 +47,9 @@ pub(crate) struct RebuildArgs {
     /// Do not ask. On a terminal the command asks before it overwrites or deletes rows
     #[arg(long, short, conflicts_with = "check")]
     yes: bool,
-    /// Only this project: reads its stream only
-    #[arg(long, value_name = "ID", value_parser = argument::id::<ProjectId>)]
-    project: Option<ProjectId>,
+    /// Only this project, by id, the first 4 or more characters of it, name or cost centre: reads its stream only
+    #[arg(long, value_name = "PROJECT")]
+    project: Option<ProjectArg>,
     /// Number of connections that read the log [default: one for each core]
     #[arg(long, value_name = "N", value_parser = jobs, conflicts_with = "project")]
     jobs: Option<u16>,
@@ -84,7 +85,11 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
     let target = Target::resolve(context).await?;
     let mut connection = target.connect("rebuild").await?;
     need_commands(&mut connection).await?;
-    let mut run = RebuildRun { context, args, target: &target, connection };
+    let project = match &args.project {
+        Some(project) => Some(project.resolve(&mut connection).await?),
+        None => None,
+    };
+    let mut run = RebuildRun { context, args, project, target: &target, connection };
     let mut report = None;
     if !args.check && !args.yes && context.can_ask() {
         let compared = run.rebuild(true).await?;
@@ -92,6 +97,7 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
             // Nothing is left to do: it is the result of the rebuild, too.
             report = Some(RebuildReport { check: false, ..compared });
         } else {
+            context.name_ids(&mut run.connection, &compared).await;
             context.output.beside(render::rebuild::page(&compared));
             let place = context.place();
             if !context.ask(&format!("Write these rows from the log to {}?", render::clean(&place))).await {
@@ -103,6 +109,7 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
         Some(report) => report,
         None => run.rebuild(args.check).await?,
     };
+    context.name_ids(&mut run.connection, &report).await;
     context.output.result_with_rows(&report, &ROWS, || render::rebuild::page(&report));
     Ok(if report.rebuilt.is_right() { Exit::Done } else { Exit::VerificationFailed })
 }
@@ -111,6 +118,8 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
 struct RebuildRun<'a> {
     context: &'a Context,
     args: &'a RebuildArgs,
+    /// The only project, if not all are requested.
+    project: Option<ProjectId>,
     target: &'a Target,
     connection: PgConnection,
 }
@@ -118,24 +127,25 @@ struct RebuildRun<'a> {
 impl RebuildRun<'_> {
     /// Compares, and writes unless it is a check.
     async fn rebuild(&mut self, check: bool) -> Result<RebuildReport, Failure> {
-        let Self { context, args, target, connection } = self;
-        let jobs = if args.project.is_some() { 1 } else { args.jobs.unwrap_or_else(cores) };
+        let Self { context, args, project, target, connection } = self;
+        let project = *project;
+        let jobs = if project.is_some() { 1 } else { args.jobs.unwrap_or_else(cores) };
         let mut readers = Vec::new();
-        if args.project.is_none() {
+        if project.is_none() {
             for _ in 0..jobs {
                 readers.push(target.connect("rebuild reader").await?);
             }
         }
         let options = RebuildOptions {
             check,
-            project: args.project,
+            project,
             delete_unknown: args.delete_unknown,
             metadata: metadata(&context.global, args.reason.reason.as_deref()),
         };
         let watcher = context.watcher();
         let begun = Instant::now();
         let rebuilt = rebuild(connection, readers, &options, &watcher as &dyn Progress).await?;
-        if let Some(project) = args.project.filter(|_| rebuilt.events == 0 && rebuilt.left.is_empty()) {
+        if let Some(project) = project.filter(|_| rebuilt.events == 0 && rebuilt.left.is_empty()) {
             return Err(Failure::refused(
                 "not_found",
                 format!("the log has no timeline of project {project}"),
@@ -146,7 +156,7 @@ impl RebuildRun<'_> {
         Ok(RebuildReport {
             format: "phaseline.rebuild/1",
             check,
-            project_id: args.project,
+            project_id: project,
             jobs,
             rebuilt,
             took_ms: elapsed_ms(begun),

@@ -13,6 +13,7 @@ use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::rollback::{self, RollbackOptions, RollbackPlan, RolledBack};
+use serde::Serialize;
 use std::time::Duration;
 
 /// The rows of the result.
@@ -67,6 +68,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         let watcher = context.watcher();
         let plan = rollback::plan_watched(&mut connection, &watcher).await?;
         watcher.finish();
+        context.name_ids(&mut connection, &plan).await;
         if args.dry_run && accepted.is_some() && accepted != plan.loss.digest {
             return Err(refused(plan, accepted).into());
         }
@@ -97,7 +99,14 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         operator: operator(&context.global, args.reason.reason.as_deref()),
         accept_loss: accepted,
     };
-    let done = carry_out(context, &target, &options).await?;
+    let done = match carry_out(context, &target, &options).await {
+        Ok(done) => done,
+        Err(failure) => {
+            name_ids(context, &target, &failure.object()).await;
+            return Err(failure);
+        }
+    };
+    name_ids(context, &target, &done.plan).await;
     context.output.result_with_rows(&RollbackReport::of(&done), &ROWS, || {
         if done.plan.already {
             render::rollback::page(&done.plan, Some(&place))
@@ -106,6 +115,13 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         }
     });
     Ok(Exit::Done)
+}
+
+/// Names the projects and phases of a report; without another connection they stay ids.
+async fn name_ids(context: &Context, target: &Target, report: &impl Serialize) {
+    if let Ok(mut connection) = target.read_any("rollback").await {
+        context.name_ids(&mut connection, report).await;
+    }
 }
 
 /// Rolls back with progress; a first signal stops the run at its next safe point.

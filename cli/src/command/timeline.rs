@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::log_reads::recorded;
 use crate::options::ChangeArgs;
 use crate::output::Rows;
+use crate::project::ProjectArg;
 use crate::render::{self, Page};
 use crate::target::Target;
 use chrono::NaiveDate;
@@ -17,7 +18,7 @@ use phaseline_domain::{DateRange, PhaseId, ProjectId, TimelineCommand};
 use phaseline_projections::adopt::{self, Unadopted, need_commands};
 use phaseline_projections::{FoldedTimeline, PhaseRow, project_phases};
 use phaseline_store::StoreError;
-use phaseline_store::stream::quarantine_of;
+use phaseline_store::stream::{quarantine_of, refuse_altered};
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -63,9 +64,8 @@ Examples:
   phaseline timeline show 6f9619ff-8b86-d011-b42d-00c04fc964ff --as-of 2026-01-31
   phaseline timeline show 6f9619ff-8b86-d011-b42d-00c04fc964ff --at 4711")]
 struct TimelineShowArgs {
-    /// The project's id
-    #[arg(value_parser = argument::id::<ProjectId>)]
-    project: ProjectId,
+    /// The project: its id, the first 4 or more characters of it, its name or its cost centre
+    project: ProjectArg,
     #[command(flatten)]
     moment: AsOfArgs,
 }
@@ -76,9 +76,9 @@ struct TimelineShowArgs {
 Example:
   phaseline timeline open 6f9619ff-8b86-d011-b42d-00c04fc964ff --reason 'new project'")]
 struct OpenArgs {
-    /// The project's id; its dates come from its row in public.projects
-    #[arg(value_parser = argument::id::<ProjectId>)]
-    project: ProjectId,
+    /// The project: its id, the first 4 or more characters of it, its name or its cost centre. Its dates come from its row in
+    /// public.projects
+    project: ProjectArg,
     #[command(flatten)]
     change: ChangeArgs,
 }
@@ -90,9 +90,8 @@ Examples:
   phaseline timeline reschedule 6f9619ff-8b86-d011-b42d-00c04fc964ff 2026-01-01 2026-12-31 --reason 'late start'
   phaseline timeline reschedule 6f9619ff-8b86-d011-b42d-00c04fc964ff --from-table  after another program changed public.projects")]
 struct RescheduleArgs {
-    /// The project's id
-    #[arg(value_parser = argument::id::<ProjectId>)]
-    project: ProjectId,
+    /// The project: its id, the first 4 or more characters of it, its name or its cost centre
+    project: ProjectArg,
     /// The first date
     #[arg(required_unless_present = "from_table", conflicts_with = "from_table", value_parser = argument::date)]
     start: Option<NaiveDate>,
@@ -132,16 +131,20 @@ struct TimelineReport {
 
 async fn show(context: &Context, target: &Target, args: &TimelineShowArgs) -> Result<Exit, Failure> {
     let mut connection = target.read("timeline").await?;
-    let (_, recorded) = recorded(&mut connection, args.project, &args.moment).await?;
+    let project = args.project.resolve(&mut connection).await?;
+    context.name_ids(&mut connection, &project).await;
+    let (_, recorded) = recorded(&mut connection, project, &args.moment).await?;
+    // The table has no place for a mark at one value, so an altered timeline is not shown at all; `history` lists its events.
+    refuse_altered(project, &recorded)?;
     let quarantine = quarantine_of(&recorded);
     if !quarantine.is_empty() {
-        return Err(StoreError::Quarantined { project: args.project, quarantine }.into());
+        return Err(StoreError::Quarantined { project, quarantine }.into());
     }
     let folded = FoldedTimeline::of(&recorded);
     let range = folded.timeline.range();
     let shown = TimelineReport {
         format: "phaseline.timeline/1",
-        project_id: args.project,
+        project_id: project,
         start_date: range.map(DateRange::start),
         end_date: range.map(DateRange::end),
         version: folded.version,
@@ -154,7 +157,7 @@ async fn show(context: &Context, target: &Target, args: &TimelineShowArgs) -> Re
             || ": closed, the project was deleted".to_owned(),
             |range| format!(": {range}, {} days", range.days()),
         );
-        page.line(format_args!("Timeline of project {}{}{dates}", args.project, args.moment.words())).gap();
+        page.line(format_args!("Timeline of project {project}{}{dates}", args.moment.words())).gap();
         render::timeline::phases(&mut page, &folded.timeline);
         page.gap().line(format_args!("Version {}, position {} of the log.", folded.version, folded.position));
         page
@@ -165,22 +168,25 @@ async fn show(context: &Context, target: &Target, args: &TimelineShowArgs) -> Re
 async fn reschedule(context: &Context, target: &Target, args: &RescheduleArgs) -> Result<Exit, Failure> {
     let mut connection = target.read("command").await?;
     need_commands(&mut connection).await?;
+    let project = args.project.resolve(&mut connection).await?;
+    context.name_ids(&mut connection, &project).await;
     let (start_date, end_date) = match (args.start, args.end) {
         (Some(start), Some(end)) => (start, end),
         _ => {
-            let range = dates(&in_tables(&mut connection, args.project).await?)?;
+            let range = dates(&in_tables(&mut connection, project).await?)?;
             (range.start(), range.end())
         }
     };
     drop(connection);
     let command = TimelineCommand::Reschedule { start_date, end_date };
-    execute(context, target, args.project, &command, &args.change).await
+    execute(context, target, project, &command, &args.change).await
 }
 
 async fn open(context: &Context, target: &Target, args: &OpenArgs) -> Result<Exit, Failure> {
-    let project_id = args.project;
     let mut connection = target.read("command").await?;
     need_commands(&mut connection).await?;
+    let project_id = args.project.resolve(&mut connection).await?;
+    context.name_ids(&mut connection, &project_id).await;
     let range = dates(&in_tables(&mut connection, project_id).await?)?;
     drop(connection);
     let command = TimelineCommand::Open { project_id, range, default_phase_id: PhaseId::random() };

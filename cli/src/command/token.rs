@@ -30,7 +30,7 @@ pub(crate) struct TokenArgs {
     /// scope)
     #[arg(long, value_name = "SCOPES", value_parser = some_scopes)]
     scope: Option<ScopeSet>,
-    /// Limit the token to these projects
+    /// Limit the token to these projects: whole ids only, since this command reads no database
     #[arg(long, value_name = "ID,ID", value_delimiter = ',', value_parser = argument::id::<ProjectId>)]
     projects: Option<Vec<ProjectId>>,
     /// Validity, such as 30m or 8h

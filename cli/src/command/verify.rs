@@ -29,6 +29,7 @@ pub(crate) async fn run(context: &Context, _: &VerifyArgs) -> Result<Exit, Failu
     let watcher = context.watcher();
     let verification = verify(&mut connection, &watcher).await?;
     watcher.finish();
+    context.name_ids(&mut connection, &verification).await;
     context.output.result_with_rows(&verification, &[ROWS], || render::verify::page(&verification));
     Ok(if verification.passed { Exit::Done } else { Exit::VerificationFailed })
 }

@@ -201,9 +201,9 @@ impl From<StoreError> for Failure {
                 Self::new(Exit::VerificationFailed, "event_unreadable", format!("{text}; nothing was written"))
                     .remedy(render::quarantine::remedy(&quarantine))
             }
-            StoreError::VersionGap { .. } | StoreError::PositionGap { .. } => {
-                Self::new(Exit::VerificationFailed, "log_damaged", text)
-                    .remedy("Run: phaseline verify, which lists everything that is wrong with the log")
+            StoreError::VersionGap { .. } | StoreError::PositionGap { .. } | StoreError::Altered(_) => {
+                Self::new(Exit::VerificationFailed, "log_damaged", format!("{text}; nothing was written"))
+                    .remedy(render::history::DAMAGED_REMEDY)
             }
             StoreError::Conflict { .. } | StoreError::ProjectDatesChanged(_) | StoreError::Busy(_) => {
                 Self::new(Exit::Interrupted, "busy", text).remedy("Run the same command again.")

@@ -140,10 +140,11 @@ impl Output {
             return self.result(object, text);
         }
         let mut result = match serde_json::to_value(object) {
-            Ok(Value::Object(result)) => result,
-            Ok(_) => return,
+            Ok(result) => result,
             Err(error) => return self.unwritable(&error),
         };
+        self.names().added_to(&mut result);
+        let Value::Object(mut result) = result else { return };
         let mut count = 0;
         for of in rows {
             for fields in of.take(&mut result) {

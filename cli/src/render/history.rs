@@ -2,14 +2,28 @@
 
 use super::format::{login_beside, moment};
 use super::{Page, clean};
-use crate::style::{BOLD, DIM};
+use crate::style::{BAD, BOLD, DIM};
 use phaseline_projections::HistoryEntry;
+use phaseline_store::AlteredEvents;
+
+/// The remedy for a damaged log.
+pub(crate) const DAMAGED_REMEDY: &str = "`phaseline verify` lists everything that is wrong with the log. Restore the database from a backup made before the damage.";
 
 /// Events as text, oldest first.
 pub(crate) fn entries(page: &mut Page, entries: &[HistoryEntry]) {
     for entry in entries {
         self::entry(page, entry);
     }
+}
+
+/// The altered events with heading and remedy; nothing if there are none.
+pub(crate) fn altered(page: &mut Page, altered: &AlteredEvents) {
+    if altered.is_empty() {
+        return;
+    }
+    page.heading("Damaged: what is marked ALTERED is not what was recorded");
+    page.line(format_args!("  {BAD}ALTERED{BAD:#}: {altered}."));
+    page.line(format_args!("  Remedy: {DAMAGED_REMEDY}")).gap();
 }
 
 fn entry(page: &mut Page, entry: &HistoryEntry) {
@@ -21,8 +35,9 @@ fn entry(page: &mut Page, entry: &HistoryEntry) {
     let way =
         entry.metadata.source.as_deref().map_or_else(String::new, |source| format!(" ({})", clean(source)));
     let login = login_beside(entry.metadata.actor.as_deref(), entry.login.as_deref());
+    let altered = if entry.altered { format!("  {BAD}ALTERED{BAD:#}") } else { String::new() };
     page.line(format_args!(
-        "  {}{by}{way}  {DIM}position {}{login}{DIM:#}",
+        "  {}{by}{way}  {DIM}position {}{login}{DIM:#}{altered}",
         moment(entry.recorded_at),
         entry.position
     ));

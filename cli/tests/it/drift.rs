@@ -14,11 +14,10 @@ fn drift_exits_with_6_and_lists_findings_with_their_remedies() {
     add_project(&database, STRANGER);
     let found = on(&database, &["drift"]).exits_with(6).stdout;
     for expected in [
-        &format!(
-            "phase {phase} of project {project}: name is by\\u{{1b}}hand in project_phases, Planning in the log"
-        ),
+        &format!("phase by\\u{{1b}}hand ({phase}) of project "),
+        &format!("({project}): name is by\\u{{1b}}hand in project_phases, Planning in the log"),
         "phaseline drift --repair",
-        &format!("project {STRANGER}: has no phase"),
+        &format!("({STRANGER}): has no phase"),
         "phaseline adopt --repair",
         "DRIFT. 2 differences.",
     ] {
@@ -49,7 +48,7 @@ fn a_repair_needs_yes_changes_only_the_given_project_and_is_logged() {
     let before = database.dump(&[]);
     let refused_all = on(&database, &["drift", "--repair", "all"]).exits_with(2);
     assert!(refused_all.stderr.contains("--yes"), "{}", refused_all.stderr);
-    on(&database, &["drift", "--repair", "everybody", "--yes"]).exits_with(2);
+    on(&database, &["drift", "--repair", "everybody", "--yes"]).exits_with(3);
     on(&database, &["drift", &project, "--repair", "all", "--yes"]).exits_with(2);
     assert!(database.dump(&[]) == before);
 

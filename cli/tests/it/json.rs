@@ -119,6 +119,7 @@ fn the_document_lists_the_fields_of_every_format() {
         on(&database, &["rollback", "--dry-run", "--json"]).object("phaseline.rollback/1"),
         on(&database, &["verify", "--json"]).object("phaseline.verify/1"),
         on(&database, &["status", "--json"]).object("phaseline.status/1"),
+        on(&database, &["projects", "--json"]).object("phaseline.projects/1"),
         on(&database, &["history", &project, "--json"]).object("phaseline.history/1"),
         on(&database, &["timeline", "show", &project, "--json"]).object("phaseline.timeline/1"),
         on(&database, &["phase", "rename", &phase, "Design", "--json"]).object("phaseline.command/1"),
@@ -159,7 +160,11 @@ fn the_document_lists_the_fields_of_every_format() {
         let without = ["demo", "completions", "man", "config", "token"];
         let is_without = without.iter().any(|name| format == format!("phaseline.{name}/1"));
         assert_ne!(object.contains_key("connection"), is_without, "{format}");
-        let mut printed: Vec<String> = object.keys().filter(|key| *key != "connection").cloned().collect();
+        let mut printed: Vec<String> = object
+            .keys()
+            .filter(|key| !["connection", "project_name"].contains(&key.as_str()))
+            .cloned()
+            .collect();
         let mut listed = documented(format);
         printed.sort();
         listed.sort();

@@ -8,6 +8,7 @@
 
 mod adopt;
 mod after_a_rollback;
+mod altered_log;
 mod arguments;
 mod boundaries;
 mod boundary_fit;
@@ -38,6 +39,7 @@ mod planner_form;
 mod planner_schema;
 mod pooler;
 mod program;
+mod projects;
 mod quarantine;
 mod rebuild;
 mod rehearse;

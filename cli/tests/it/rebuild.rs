@@ -123,7 +123,7 @@ fn one_project_is_rebuilt_and_an_unknown_one_exits_with_3() {
     for wrong in [
         &["rebuild", "--jobs", "0"][..],
         &["rebuild", "--jobs", "65"],
-        &["rebuild", "--project", "x"],
+        &["rebuild", "--project", " "],
         &["rebuild", "--project", one, "--jobs", "2"],
         &["rebuild", "--check", "--delete-unknown"],
     ] {
@@ -336,7 +336,10 @@ fn a_rebuild_killed_at_any_statement_is_undone_or_complete() {
 #[test]
 fn a_rebuild_whose_connections_are_cut_ends_with_8_and_can_be_run_again() {
     let undisturbed = UndisturbedRebuild::run();
-    let some = undisturbed.boundaries.iter().filter(|at| {
+    // The names in the report are looked up last, in a transaction of their own, and a report without them is complete.
+    let names = undisturbed.boundaries.iter().position(|at| at.what.contains("set_config('lock_timeout'"));
+    let before_names = &undisturbed.boundaries[..names.unwrap().saturating_sub(1)];
+    let some = before_names.iter().filter(|at| {
         is_thorough()
             || at.what == "COMMIT"
             || at.what.starts_with("COPY (SELECT position")

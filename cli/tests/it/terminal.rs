@@ -182,7 +182,7 @@ fn a_rollback_names_the_phases_that_go_come_and_stay_and_the_budgets() {
         for line in [
             "  go                        1 (removed since the migration)".to_owned(),
             "  come                      1 (created since the migration)".to_owned(),
-            format!("  project {project}\n    goes  Planning, "),
+            format!("({project})\n    goes  Planning, "),
             "; removed by grace, ".to_owned(),
             ", login postgres)".to_owned(),
             "    comes Testing, 1.50; created by postgres, ".to_owned(),

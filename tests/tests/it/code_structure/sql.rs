@@ -164,6 +164,7 @@ fn only_the_listed_modules_read_the_planners_tables() {
             "projections/src/planner_view/deletions.rs",
             "projections/src/planner_view/project_dates.rs",
             "projections/src/planner_view/project_rows.rs",
+            "projections/src/planner_view/projects.rs",
             "projections/src/planner_view/stored_rows.rs",
             // Locks and writes rows.
             "projections/src/row_writer.rs",

@@ -1,0 +1,181 @@
+//! Names beside ids in what the program prints: people know projects by their names, and commands take ids.
+
+use crate::render::clean;
+use phaseline_projections::planner_view::{EntityNames, names_of};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sqlx::PgConnection;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// The length of an id as text.
+const ID_LENGTH: usize = 36;
+
+/// How many ids are looked up for one report.
+const MOST_IDS: usize = 10_000;
+
+/// The shown length of a name, in characters; `phaseline projects` has all of it.
+const NAME_LENGTH: usize = 60;
+
+/// The words in front of an id that is named.
+const WORDS: [(&str, NamedKind); 3] =
+    [("project ", NamedKind::Project), ("Project ", NamedKind::Project), ("phase ", NamedKind::Phase)];
+
+#[derive(Clone, Copy, Debug)]
+enum NamedKind {
+    Project,
+    Phase,
+}
+
+/// The names of the projects and phases in a report.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KnownNames(EntityNames);
+
+impl KnownNames {
+    /// Those of a report, in one query. Without a right to the planner's tables, and while another session locks them, there are none:
+    /// the report is complete without them.
+    pub(crate) async fn within(connection: &mut PgConnection, report: &impl Serialize) -> Self {
+        let text = serde_json::to_string(report).unwrap_or_default();
+        let ids: BTreeSet<Uuid> = ids(&text).map(|(_, id)| id).take(MOST_IDS).collect();
+        if ids.is_empty() {
+            return Self::default();
+        }
+        let ids: Vec<Uuid> = ids.into_iter().collect();
+        match names_of(connection, &ids).await {
+            Ok(names) => Self(names),
+            Err(error) => {
+                tracing::debug!(%error, "names are not shown");
+                Self::default()
+            }
+        }
+    }
+
+    /// Whether no name is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.projects.is_empty() && self.0.phases.is_empty()
+    }
+
+    /// A text in which `project ID` has become `project NAME (ID)`, and `phase ID` the same. Ids in suggested commands stay alone.
+    pub(crate) fn beside(&self, text: String) -> String {
+        if self.is_empty() {
+            return text;
+        }
+        let (mut named, mut done) = (String::with_capacity(text.len()), 0);
+        for (at, id) in ids(&text) {
+            let Some(name) = self.name_at(&text[..at], id) else { continue };
+            named.push_str(&text[done..at]);
+            named.push_str(&format!("{} ({})", shown(name), &text[at..at + ID_LENGTH]));
+            done = at + ID_LENGTH;
+        }
+        named.push_str(&text[done..]);
+        named
+    }
+
+    /// The name of an id behind this text, if it is to be shown.
+    fn name_at(&self, before: &str, id: Uuid) -> Option<&str> {
+        let (word, kind) = WORDS.iter().find(|(word, _)| before.ends_with(word))?;
+        let front = before.strip_suffix(word)?.chars().next_back();
+        // An option `--project ID`, or another word that ends so.
+        if front.is_some_and(|character| character == '-' || character.is_alphanumeric()) {
+            return None;
+        }
+        let names = match kind {
+            NamedKind::Project => &self.0.projects,
+            NamedKind::Phase => &self.0.phases,
+        };
+        names.get(&id).map(String::as_str)
+    }
+
+    /// An object in which each `project_id` with a known name has a `project_name` beside it.
+    pub(crate) fn added_to(&self, value: &mut Value) {
+        match value {
+            Value::Array(elements) => elements.iter_mut().for_each(|element| self.added_to(element)),
+            Value::Object(fields) => self.added_to_fields(fields),
+            _ => {}
+        }
+    }
+
+    fn added_to_fields(&self, fields: &mut Map<String, Value>) {
+        fields.values_mut().for_each(|value| self.added_to(value));
+        let id = fields.get("project_id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        if let Some(name) = id.and_then(|id: Uuid| self.0.projects.get(&id)) {
+            fields.entry("project_name").or_insert_with(|| Value::from(name.as_str()));
+        }
+    }
+}
+
+/// The name of a project, as it is shown beside its id.
+pub(crate) fn shown(name: &str) -> String {
+    match name.char_indices().nth(NAME_LENGTH) {
+        Some((end, _)) => format!("{}…", clean(&name[..end])),
+        None => clean(name).into_owned(),
+    }
+}
+
+/// The ids in a text, and where they begin.
+fn ids(text: &str) -> impl Iterator<Item = (usize, Uuid)> + '_ {
+    // The first dash of an id is behind its eighth character.
+    text.match_indices('-').filter_map(|(dash, _)| {
+        let at = dash.checked_sub(8)?;
+        let id = text.get(at..at + ID_LENGTH)?;
+        let is_whole =
+            |other: Option<char>| !other.is_some_and(|other| other == '-' || other.is_ascii_alphanumeric());
+        let alone =
+            is_whole(text[..at].chars().next_back()) && is_whole(text[at + ID_LENGTH..].chars().next());
+        Some((at, Uuid::try_parse(id).ok().filter(|_| alone)?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const A: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
+    const B: &str = "1b4e28ba-2fa1-41d2-883f-0016d3cca427";
+
+    fn names() -> KnownNames {
+        let mut names = EntityNames::default();
+        names.projects.insert(A.parse().unwrap(), "Alpha \u{1b}[31m".to_owned());
+        names.phases.insert(B.parse().unwrap(), "Design".to_owned());
+        KnownNames(names)
+    }
+
+    #[test]
+    fn a_name_stands_before_the_id_of_a_project_or_a_phase() {
+        for (text, named) in [
+            (
+                format!("phase {B} of project {A}: x"),
+                format!("phase Design ({B}) of project Alpha \\u{{1b}}[31m ({A}): x"),
+            ),
+            (format!("Project {A}."), format!("Project Alpha \\u{{1b}}[31m ({A}).")),
+            (format!("phaseline rebuild --project {A}"), format!("phaseline rebuild --project {A}")),
+            (format!("phaseline phase resize {B}"), format!("phaseline phase resize {B}")),
+            (format!("subproject {A}"), format!("subproject {A}")),
+            (format!("project {B}, phase {A}"), format!("project {B}, phase {A}")),
+            (format!("project {A}-1"), format!("project {A}-1")),
+            ("a-b-c-".to_owned(), "a-b-c-".to_owned()),
+        ] {
+            assert_eq!(names().beside(text), named);
+        }
+    }
+
+    #[test]
+    fn an_object_with_a_projects_id_gets_its_name() {
+        let mut value =
+            json!({"format": "f/1", "project_id": A, "rows": [{"project_id": A}, {"project_id": B}]});
+        names().added_to(&mut value);
+        let name = "Alpha \u{1b}[31m";
+        assert_eq!(
+            value,
+            json!({"format": "f/1", "project_id": A, "project_name": name,
+                   "rows": [{"project_id": A, "project_name": name}, {"project_id": B}]})
+        );
+    }
+
+    #[test]
+    fn a_long_name_is_cut() {
+        assert_eq!(shown(&"ä".repeat(61)), format!("{}…", "ä".repeat(60)));
+        assert_eq!(shown(&"ä".repeat(60)), "ä".repeat(60));
+    }
+}
