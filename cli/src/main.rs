@@ -50,6 +50,7 @@ use exit::Exit;
 use failure::Failure;
 use interrupt::Interrupt;
 use output::{Output, OutputFormat};
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,12 +65,23 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const LAST_WORK: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
-    let parsed = help::fitted(Cli::command()).try_get_matches();
+    let parsed = help::fitted(Cli::command()).try_get_matches_from(arguments());
     let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     match parsed {
         Ok((cli, matches)) => start(cli, &matches).into(),
         Err(error) => wrong_command_line(&error).into(),
     }
+}
+
+/// The command line; `phaseline version` means `phaseline --version`.
+fn arguments() -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if let [_, word] = arguments.as_mut_slice()
+        && word == "version"
+    {
+        *word = "--version".into();
+    }
+    arguments
 }
 
 /// Prints help and version; everything else is a usage error, in the requested format.
@@ -83,7 +95,9 @@ fn wrong_command_line(error: &clap::Error) -> Exit {
     let form = wanted_form();
     let output = Output::new(form, false, false);
     if form == OutputFormat::Text {
-        output.beside(redact::passwords(&error.render().ansi().to_string()));
+        let text = error.render().ansi().to_string();
+        let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        output.beside(if is_help { text } else { redact::passwords(&text) });
     } else {
         let text = error.render().to_string();
         output.failure(&Failure::usage(text.trim().trim_start_matches("error: ")));

@@ -50,5 +50,7 @@ fn what_the_environment_sets_is_no_requirement_of_the_usage() {
 
 #[test]
 fn without_a_command_it_shows_help_and_exits_as_a_usage_error() {
-    assert!(run(&[]).exits_with(2).stderr.contains("Usage: phaseline"));
+    let help = run(&[]).exits_with(2).stderr;
+    assert!(help.contains("Usage: phaseline") && help.contains("postgres://user:password@host"), "{help}");
+    assert_eq!(run(&["version"]).exits_with(0).stdout, run(&["--version"]).exits_with(0).stdout);
 }
