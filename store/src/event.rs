@@ -86,6 +86,7 @@ impl Metadata {
     pub fn of_planner(&self) -> Self {
         Self {
             actor: None,
+            actor_name: None,
             reason: Some("the project's dates changed in public.projects".to_owned()),
             source: Some("planner".to_owned()),
             ..self.clone()

@@ -26,7 +26,8 @@ impl Following {
 /// starts, only the project's dates follow, and the command must itself lead to a valid timeline over them, as a complete list does.
 ///
 /// # Errors
-/// The rules that the command breaks on the timeline that followed, or, if it cannot follow, those that the dates break.
+/// The rules that the command breaks on the timeline that followed. If it cannot follow, those that the dates break; for a complete list
+/// those that the list breaks over the new dates.
 pub fn decide_following(
     timeline: &Timeline,
     range: DateRange,
@@ -44,13 +45,18 @@ pub fn decide_following(
     let dates = vec![TimelineRescheduled { range }.into()];
     let mut after = timeline.clone();
     dates.iter().for_each(|event| after.evolve(event));
-    if let Ok(events) = decide(&after, command) {
-        events.iter().for_each(|event| after.evolve(event));
-        let drafts: Vec<Draft<'_>> = after.phases().iter().map(Draft::from).collect();
-        // A command that changes the project's dates has its own range.
-        if after.range().is_some_and(|range| rule::validate(range, &drafts).is_empty()) {
-            return Ok(Following { dates, events });
+    match decide(&after, command) {
+        Ok(events) => {
+            events.iter().for_each(|event| after.evolve(event));
+            let drafts: Vec<Draft<'_>> = after.phases().iter().map(Draft::from).collect();
+            // A command that changes the project's dates has its own range.
+            if after.range().is_some_and(|range| rule::validate(range, &drafts).is_empty()) {
+                return Ok(Following { dates, events });
+            }
         }
+        // A complete list has its own faults: the current phases are none of them.
+        Err(own) if matches!(command, TimelineCommand::ReplaceAll { .. }) => return Err(own),
+        Err(_) => {}
     }
     Err(explained(refusal, range))
 }
@@ -155,5 +161,21 @@ mod tests {
         let fitting = list(ids, [("2024-01-01", "2024-03-31"), ("2024-04-01", "2024-05-31")]);
         let following = decide_following(&timeline, short, &fitting).unwrap();
         assert_eq!((following.dates.len(), following.events.len()), (1, 2));
+    }
+
+    #[test]
+    fn a_list_that_does_not_fit_is_refused_for_its_own_faults() {
+        let (timeline, ids) = timeline();
+        let short = range("2024-01-01", "2024-05-31");
+        let refused = |command: &TimelineCommand| decide_following(&timeline, short, command).unwrap_err();
+        let ends_early = list(ids, [("2024-01-01", "2024-03-31"), ("2024-04-01", "2024-05-30")]);
+        // As if the timeline had the new dates, and no phase.
+        let mut empty = timeline.clone();
+        empty.evolve(&TimelineRescheduled { range: short }.into());
+        assert_eq!(refused(&ends_early), decide(&empty, &ends_early).unwrap_err());
+        assert_eq!(refused(&ends_early).violations().len(), 1, "{}", refused(&ends_early));
+        let unknown =
+            list([ids[0], PhaseId::random()], [("2024-01-01", "2024-03-31"), ("2024-04-01", "2024-05-31")]);
+        assert!(refused(&unknown).breaks(crate::Rule::PhaseExists), "{}", refused(&unknown));
     }
 }

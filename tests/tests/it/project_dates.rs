@@ -113,8 +113,12 @@ async fn a_list_over_the_planners_new_dates_is_saved() {
     let before = store.execute(project, &rename, Metadata::default()).await.unwrap();
     let range = later(timeline.range().unwrap(), 0, 61);
     set_dates(&database, project, range);
-    let metadata =
-        Metadata { actor: Some("ada".to_owned()), source: Some("api".to_owned()), ..Metadata::default() };
+    let metadata = Metadata {
+        actor: Some("7f1e51d2".to_owned()),
+        actor_name: Some("ada".to_owned()),
+        source: Some("api".to_owned()),
+        ..Metadata::default()
+    };
     let list = as_list(&before.after.timeline, range);
     let saved = store.execute(project, &list, metadata).await.unwrap();
     assert_eq!(saved.after.timeline.range(), Some(range));
@@ -125,7 +129,7 @@ async fn a_list_over_the_planners_new_dates_is_saved() {
     let taken_in: Vec<&RecordedTimeline> = history.iter().rev().take(2).collect();
     for event in taken_in {
         assert_eq!(event.recorded.metadata.source.as_deref(), Some("planner"));
-        assert_eq!(event.recorded.metadata.actor, None);
+        assert_eq!((&event.recorded.metadata.actor, &event.recorded.metadata.actor_name), (&None, &None));
     }
     assert_clean(&database, "a list").await;
     // The same list once more changes nothing.
