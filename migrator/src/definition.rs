@@ -30,7 +30,7 @@ mod compare;
 mod ddl;
 mod detached_column;
 mod error;
-mod event_triggers;
+pub(crate) mod event_triggers;
 mod finish;
 mod materialized_views;
 mod model;

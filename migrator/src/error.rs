@@ -3,6 +3,14 @@
 use crate::report::{Plan, RollbackPlan};
 use phaseline_store::{StoreError, copy::CopyError};
 
+/// `the event trigger a`, or `one of the event triggers a, b`.
+fn named(triggers: &[String]) -> String {
+    match triggers {
+        [only] => format!("the event trigger {only}"),
+        several => format!("one of the event triggers {}", several.join(", ")),
+    }
+}
+
 /// Why a run changed nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum MigratorError {
@@ -26,6 +34,15 @@ pub enum MigratorError {
         /// PostgreSQL's error.
         #[source]
         source: sqlx::Error,
+    },
+    /// Event triggers refused a statement.
+    #[error("{source}; refused by {}", named(.triggers))]
+    EventTrigger {
+        /// Their names, quoted: the one whose function raised the error, or all that could have.
+        triggers: Vec<String>,
+        /// PostgreSQL's error, with its statement if it is known.
+        #[source]
+        source: Box<MigratorError>,
     },
     /// The database cannot be migrated as it is.
     #[error("the database cannot be migrated as it is; nothing was written")]

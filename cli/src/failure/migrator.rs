@@ -17,6 +17,17 @@ impl From<MigratorError> for Failure {
             MigratorError::Ddl { statement, source } => {
                 Self::from(source).detail([format!("everything was rolled back; the statement was: {statement}")])
             }
+            MigratorError::EventTrigger { triggers, source } => {
+                let disable: Vec<String> =
+                    triggers.iter().map(|name| format!("ALTER EVENT TRIGGER {name} DISABLE")).collect();
+                let cause = Self::from(*source);
+                let message = format!("{}; refused by event trigger: {}", cause.message(), triggers.join(", "));
+                let details = cause.details().to_vec();
+                Self::unexpected(message).detail(details).remedy(format!(
+                    "Everything was undone. Change its function, or for the time of the run: {}; try it with `phaseline rehearse`.",
+                    disable.join("; ")
+                ))
+            }
             MigratorError::Refused(plan) => Self::refused("not_migratable", text)
                 .remedy("Apply each anomaly's remedy in the plan, then run: phaseline plan")
                 .plan(&plan, render::plan::page(&plan, &PlanContext::default())),

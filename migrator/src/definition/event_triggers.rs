@@ -35,6 +35,14 @@ pub(super) async fn event_triggers(conn: &mut PgConnection) -> Result<Vec<EventT
     .await
 }
 
+/// The names, quoted, of the event triggers that may have raised an error with this context: the one whose function is in it, else all.
+pub(crate) async fn suspects(conn: &mut PgConnection, context: &str) -> Result<Vec<String>, sqlx::Error> {
+    let all = event_triggers(conn).await?;
+    let raised: Vec<&EventTrigger> = all.iter().filter(|found| context.contains(&found.function)).collect();
+    let suspects = if raised.is_empty() { all.iter().collect() } else { raised };
+    Ok(suspects.iter().map(|found| quote_ident(&found.name)).collect())
+}
+
 impl EventTrigger {
     /// The obstacle, if the function belongs to another role than a superuser or the one that runs this: it would run with the rights
     /// of the latter.

@@ -2,9 +2,11 @@
 
 use super::session::{Attempt, HeldLocks, RunContext, RunSession};
 use crate::database;
+use crate::definition::event_triggers;
 use crate::error::MigratorError;
-use phaseline_store::read;
+use phaseline_store::{SqlState, read};
 use sqlx::PgConnection;
+use sqlx::postgres::PgDatabaseError;
 
 /// The consequence of an inspection for a run.
 pub(crate) enum Judgement<Prepared, Report> {
@@ -72,10 +74,31 @@ pub(crate) async fn run_attempts<S: RunSteps>(
 ) -> Result<S::Report, MigratorError> {
     let mut held = HeldLocks::None;
     loop {
-        match attempt(session, steps, held).await? {
-            Attempt::Done(report) => return Ok(report),
-            Attempt::Changed(what) => held = session.run.after_change(&what, held, S::UNLOCKED_ATTEMPTS)?,
+        match attempt(session, steps, held).await {
+            Ok(Attempt::Done(report)) => return Ok(report),
+            Ok(Attempt::Changed(what)) => {
+                held = session.run.after_change(&what, held, S::UNLOCKED_ATTEMPTS)?;
+            }
+            Err(error) => return Err(with_event_trigger(&mut session.connection, error).await),
         }
+    }
+}
+
+/// The same error, with the event trigger that raised it, if one may have.
+async fn with_event_trigger(connection: &mut PgConnection, error: MigratorError) -> MigratorError {
+    let (MigratorError::Ddl { source, .. } | MigratorError::Database(source)) = &error else { return error };
+    let is_raised = SqlState::of(source) == Some(SqlState::RaisedException);
+    let context = source.as_database_error().and_then(|error| {
+        error.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::r#where).map(str::to_owned)
+    });
+    if !is_raised {
+        return error;
+    }
+    match event_triggers::suspects(connection, context.as_deref().unwrap_or_default()).await {
+        Ok(triggers) if !triggers.is_empty() => {
+            MigratorError::EventTrigger { triggers, source: Box::new(error) }
+        }
+        _ => error,
     }
 }
 

@@ -6,10 +6,11 @@ use phaseline_migrator::MigratorError;
 use phaseline_migrator::migrate::migrate;
 use phaseline_migrator::progress::Silent;
 
-fn with_event_trigger(seed: u64, event: &str, body: &str) -> TestDatabase {
+/// A database with these objects and an event trigger.
+fn with_event_trigger(seed: u64, also: &str, event: &str, body: &str) -> TestDatabase {
     let database = sample(3, 20, seed);
     database.psql(&format!(
-        "CREATE TABLE dba_ddl (n bigserial, tag text);
+        "{also} CREATE TABLE dba_ddl (n bigserial, tag text);
          CREATE FUNCTION dba_fires() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $fires$BEGIN {body} END$fires$;
          CREATE EVENT TRIGGER dba_fires ON {event} EXECUTE FUNCTION dba_fires()"
     ));
@@ -19,7 +20,7 @@ fn with_event_trigger(seed: u64, event: &str, body: &str) -> TestDatabase {
 #[tokio::test]
 async fn event_triggers_that_watch_are_noted_and_fire_in_both_directions() {
     let database =
-        with_event_trigger(900, "ddl_command_end", "INSERT INTO public.dba_ddl (tag) VALUES (tg_tag);");
+        with_event_trigger(900, "", "ddl_command_end", "INSERT INTO public.dba_ddl (tag) VALUES (tg_tag);");
     let plan = plan_of(database.url()).await;
     assert!(plan.ready && plan.notes.iter().any(|note| note.contains("dba_fires")), "{:?}", plan.notes);
     let before = database.dump(&["--schema=public", "--exclude-table-data=dba_ddl*"]);
@@ -49,11 +50,16 @@ async fn event_triggers_that_refuse_or_change_the_ddl_undo_the_run() {
         ),
     ];
     for (seed, (event, body, message)) in cases.into_iter().enumerate() {
-        let database = with_event_trigger(901 + seed as u64, event, body);
+        // The other one, which watches only, is not to blame.
+        let also = "CREATE FUNCTION dba_watches() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog AS 'BEGIN END';
+             CREATE EVENT TRIGGER dba_watches ON ddl_command_end EXECUTE FUNCTION dba_watches();";
+        let database = with_event_trigger(901 + seed as u64, also, event, body);
         let before = database.dump(&["--schema=public"]);
         let error = migrate(&handle(database.url()), &migrate_options(), &Silent).await.unwrap_err();
         assert!(!matches!(error, MigratorError::Refused(_)), "{event}: {error:?}");
         assert!(error.to_string().contains(message), "{event}: {error}");
+        let is_named = error.to_string().ends_with("refused by the event trigger dba_fires");
+        assert_eq!(is_named, body.starts_with("RAISE"), "{event}: {error}");
         assert!(database.dump(&["--schema=public"]) == before, "{event}: something is left");
     }
 }
