@@ -115,7 +115,7 @@ impl Layout {
 
     /// The units in lines: the first begins with `first`, the others with `indent` spaces.
     fn fill(&self, units: &[TextUnit<'_>], first: &str, indent: usize) -> String {
-        let mut lines = Lines { text: first.to_owned(), used: of_text(first), is_empty: true };
+        let mut lines = WrappedLines { text: first.to_owned(), used: of_text(first), is_empty: true };
         for unit in units {
             let room = if unit.is_code() { self.columns } else { self.prose };
             if !lines.has_room(unit, room) && !lines.is_empty {
@@ -131,7 +131,7 @@ impl Layout {
     }
 
     /// Code that is wider than a line.
-    fn fill_with_code(&self, lines: &mut Lines, code: &TextUnit<'_>) {
+    fn fill_with_code(&self, lines: &mut WrappedLines, code: &TextUnit<'_>) {
         let indent = lines.used + self.command_hang;
         let mark = if code.kind == UnitKind::Command { " \\" } else { "" };
         let parts = parts(code);
@@ -146,8 +146,8 @@ impl Layout {
     }
 }
 
-/// Lines that are being filled.
-struct Lines {
+/// WrappedLines that are being filled.
+struct WrappedLines {
     text: String,
     /// The columns of the last line.
     used: usize,
@@ -155,7 +155,7 @@ struct Lines {
     is_empty: bool,
 }
 
-impl Lines {
+impl WrappedLines {
     const fn has_room(&self, unit: &TextUnit<'_>, columns: usize) -> bool {
         let gap = if self.is_empty { 0 } else { unit.gap };
         self.used + gap + unit.width <= columns
