@@ -4,7 +4,7 @@
 //! - [`execute`] runs one command on a timeline, [`log_reads`] has the reads of the log that several commands need.
 //! - [`effect`] refuses global options that a command does not use.
 //! - [`exit`] has the exit codes; [`failure`] maps every error to one of them, with a remedy.
-//! - [`help`] wraps help texts for the terminal, whose [`width`] pages use, too.
+//! - [`help`] wraps help texts for the terminal, [`render`] pages; [`width`] is the terminal's.
 //! - [`project`] resolves names and beginnings of ids, [`names`] shows names beside ids.
 //! - [`output`] writes to stdout and stderr, [`progress`] shows a run, [`interrupt`] handles signals.
 //! - [`config`] has the HTTP service's settings and their origins.

@@ -11,6 +11,7 @@ use lines::Lines;
 use phaseline_migrator::progress::Progress;
 use std::io::IsTerminal;
 use std::sync::Arc;
+use step::ProgressStep;
 
 /// Reports one run's progress and receives its signals.
 #[derive(Debug)]
@@ -40,6 +41,15 @@ impl Watcher {
         Self { view, interrupt: interrupt.clone() }
     }
 
+    /// A step whose units are bytes.
+    pub(crate) fn step_of_bytes(&self, name: &str, total: u64) {
+        match &self.view {
+            ProgressView::Bar(bar) => bar.begin(ProgressStep::of_bytes(name, total)),
+            ProgressView::Lines(lines) => lines.begin(ProgressStep::of_bytes(name, total)),
+            ProgressView::Silent => {}
+        }
+    }
+
     /// Ends the last step. A failed run does not call this, so that its step is not reported as done.
     pub(crate) fn finish(&self) {
         match &self.view {
@@ -54,8 +64,8 @@ impl Progress for Watcher {
     fn step(&self, name: &str, total: Option<u64>) {
         tracing::debug!(step = name, total, "step");
         match &self.view {
-            ProgressView::Bar(bar) => bar.step(name, total),
-            ProgressView::Lines(lines) => lines.step(name, total),
+            ProgressView::Bar(bar) => bar.begin(ProgressStep::new(name, total)),
+            ProgressView::Lines(lines) => lines.begin(ProgressStep::new(name, total)),
             ProgressView::Silent => {}
         }
     }

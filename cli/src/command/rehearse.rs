@@ -4,6 +4,7 @@ mod admin;
 mod args;
 mod compare;
 mod copy;
+mod counted;
 mod leftovers;
 mod program_error;
 mod programs;

@@ -43,10 +43,9 @@ impl Bar {
         Self { state: Mutex::new(None) }
     }
 
-    pub(super) fn step(&self, name: &str, total: Option<u64>) {
+    pub(super) fn begin(&self, step: ProgressStep) {
         self.finish();
-        let step = ProgressStep::new(name, total);
-        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(step.total, ProgressDrawTarget::stderr());
         bar.set_style(style(step.clone()));
         bar.enable_steady_tick(Duration::from_millis(120));
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = Some((step, bar));

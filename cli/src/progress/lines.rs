@@ -41,10 +41,10 @@ impl Lines {
         Self { shared }
     }
 
-    pub(super) fn step(&self, name: &str, total: Option<u64>) {
+    pub(super) fn begin(&self, step: ProgressStep) {
         self.finish();
         let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.step = Some(ProgressStep::new(name, total));
+        state.step = Some(step);
         state.number += 1;
         drop(state);
         self.shared.changed.notify_all();

@@ -1,6 +1,6 @@
 //! A step of a run, and the lines about it.
 
-use crate::render::format::{count, span};
+use crate::render::format::{bytes, count, span};
 use crate::width::{cut, of_text};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,8 @@ pub(super) struct ProgressStep {
     pub(super) name: String,
     pub(super) total: Option<u64>,
     pub(super) done: u64,
+    /// How a number of units is written.
+    written: fn(u64) -> String,
     begun: Instant,
     /// When its units began to count: at once, or when their number was known.
     counting: Instant,
@@ -24,7 +26,7 @@ pub(super) struct ProgressStep {
 
 /// The figures of a step with a total.
 #[derive(Clone, Debug)]
-struct Figures {
+struct StepFigures {
     percent: u64,
     total: String,
     rate: String,
@@ -35,7 +37,12 @@ struct Figures {
 impl ProgressStep {
     pub(super) fn new(name: &str, total: Option<u64>) -> Self {
         let now = Instant::now();
-        Self { name: name.to_owned(), total, done: 0, begun: now, counting: now }
+        Self { name: name.to_owned(), total, done: 0, written: count, begun: now, counting: now }
+    }
+
+    /// A step whose units are bytes.
+    pub(super) fn of_bytes(name: &str, total: u64) -> Self {
+        Self { written: bytes, ..Self::new(name, Some(total)) }
     }
 
     /// Sets the number of units, which was unknown before.
@@ -52,7 +59,7 @@ impl ProgressStep {
     pub(super) fn done_line(&self) -> String {
         let took = span(self.begun.elapsed());
         match self.total {
-            Some(total) => format!("{} … {} done in {took}", self.name, count(total)),
+            Some(total) => format!("{} … {} done in {took}", self.name, (self.written)(total)),
             None => format!("{} … done in {took}", self.name),
         }
     }
@@ -61,7 +68,7 @@ impl ProgressStep {
     pub(super) fn under_way_line(&self) -> String {
         let elapsed = self.begun.elapsed();
         match self.figures(self.counting.elapsed()) {
-            Some(Figures { percent, total, rate, left: Some(left) }) => {
+            Some(StepFigures { percent, total, rate, left: Some(left) }) => {
                 format!("{} … {percent} % of {total}, {rate}, about {left} left", self.name)
             }
             _ => format!("{} … {} so far", self.name, span(elapsed)),
@@ -71,7 +78,7 @@ impl ProgressStep {
     /// The line of a step in progress on a terminal of this width, after this time. If it is narrow, the bar gets shorter; then bar, rate
     /// and total are left out, in this order; at last the name is cut.
     pub(super) fn bar_line(&self, elapsed: Duration, columns: usize) -> String {
-        let Some(Figures { percent, total, rate, left }) = self.figures(elapsed) else {
+        let Some(StepFigures { percent, total, rate, left }) = self.figures(elapsed) else {
             let time = span(Duration::from_secs(elapsed.as_secs()));
             let whole = format!("{} … {time}", self.name);
             let name = cut(&self.name, columns.saturating_sub(of_text(&time) + 1));
@@ -95,7 +102,7 @@ impl ProgressStep {
 
     /// The figures, if the total is known.
     #[expect(clippy::cast_precision_loss, reason = "figures to look at")]
-    fn figures(&self, elapsed: Duration) -> Option<Figures> {
+    fn figures(&self, elapsed: Duration) -> Option<StepFigures> {
         let total = self.total.filter(|total| *total > 0)?;
         let done = self.done.min(total);
         let rate = done as f64 / elapsed.as_secs_f64().max(0.001);
@@ -105,8 +112,8 @@ impl ProgressStep {
             .flatten()
             .map(remaining);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive rate")]
-        let rate = format!("{}/s", count(rate.round() as u64));
-        Some(Figures { percent: done * 100 / total, total: count(total), rate, left })
+        let rate = format!("{}/s", (self.written)(rate.round() as u64));
+        Some(StepFigures { percent: done * 100 / total, total: (self.written)(total), rate, left })
     }
 }
 
@@ -151,6 +158,9 @@ mod tests {
         let unknown = ProgressStep::new("indexing the legacy resource_assignments", None);
         let line = unknown.bar_line(Duration::from_millis(75_900), 44);
         assert_eq!(line, "indexing the legacy resource_ass… 1 min 15 s");
+        let mut dump = ProgressStep::of_bytes("dumping", 3_000_000);
+        dump.done = 1_500_000;
+        assert_eq!(dump.bar_line(Duration::from_secs(1), 44), "dumping 50 % of 3.0 MB, 1.5 MB/s, 1 s left");
         let mut begun = step();
         begun.done = 0;
         assert_eq!(begun.bar_line(Duration::from_secs(1), 44), "reading the log 0 % of 120,000, 0/s");

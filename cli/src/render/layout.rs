@@ -1,8 +1,10 @@
 //! Lays text out for a width: lines wrap between words and continue below their text. Ids, digests and other words are never broken;
 //! commands and SQL statements keep their meaning when they are copied.
 
+mod units;
+
 use crate::width::of_text;
-use anstream::adapter::strip_str;
+use units::{TextUnit, UnitKind, parts, plain, units};
 
 /// The widest prose; wider lines are hard to read.
 const WIDEST_PROSE: usize = 100;
@@ -12,15 +14,6 @@ const NARROWEST: usize = 20;
 const LEAST_COLUMN: usize = 30;
 /// The widest name of a line with a name and a value, with its indentation.
 const WIDEST_NAME: usize = 34;
-
-/// Programs that begin a command to copy.
-const PROGRAMS: [&str; 8] =
-    ["phaseline", "curl", "psql", "pg_dump", "pg_restore", "createdb", "openssl", "PGPASSWORD=…"];
-/// Words that begin an SQL statement to copy.
-const STATEMENTS: [&str; 7] = ["ALTER", "CREATE", "DROP", "GRANT", "REVOKE", "SELECT", "SET"];
-
-/// Begins a comment behind a statement.
-const COMMENT: &str = "--";
 
 /// The rules for one width.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +108,7 @@ impl Layout {
 
     /// The units in lines: the first begins with `first`, the others with `indent` spaces.
     fn fill(&self, units: &[TextUnit<'_>], first: &str, indent: usize) -> String {
-        let mut lines = Lines { text: first.to_owned(), used: of_text(first), is_empty: true };
+        let mut lines = WrappedLines { text: first.to_owned(), used: of_text(first), is_empty: true };
         for unit in units {
             let room = if unit.is_code() { self.columns } else { self.prose };
             if !lines.has_room(unit, room) && !lines.is_empty {
@@ -131,7 +124,7 @@ impl Layout {
     }
 
     /// Code that is wider than a line.
-    fn fill_with_code(&self, lines: &mut Lines, code: &TextUnit<'_>) {
+    fn fill_with_code(&self, lines: &mut WrappedLines, code: &TextUnit<'_>) {
         let indent = lines.used + self.command_hang;
         let mark = if code.kind == UnitKind::Command { " \\" } else { "" };
         let parts = parts(code);
@@ -147,7 +140,7 @@ impl Layout {
 }
 
 /// Lines that are being filled.
-struct Lines {
+struct WrappedLines {
     text: String,
     /// The columns of the last line.
     used: usize,
@@ -155,7 +148,7 @@ struct Lines {
     is_empty: bool,
 }
 
-impl Lines {
+impl WrappedLines {
     const fn has_room(&self, unit: &TextUnit<'_>, columns: usize) -> bool {
         let gap = if self.is_empty { 0 } else { unit.gap };
         self.used + gap + unit.width <= columns
@@ -178,142 +171,11 @@ impl Lines {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum UnitKind {
-    Word,
-    /// A shell command: a line break within it needs a backslash.
-    Command,
-    /// An SQL statement: a line break between its words is harmless.
-    Statement,
-}
-
-/// What stays on one line if it fits.
-#[derive(Clone, Copy, Debug)]
-struct TextUnit<'a> {
-    /// The spaces before it.
-    gap: usize,
-    /// Where it begins in its text, in bytes.
-    start: usize,
-    text: &'a str,
-    width: usize,
-    kind: UnitKind,
-}
-
-impl<'a> TextUnit<'a> {
-    fn new(gap: usize, start: usize, text: &'a str, kind: UnitKind) -> Self {
-        Self { gap, start, text, width: of_text(text), kind }
-    }
-
-    fn is_code(&self) -> bool {
-        self.kind != UnitKind::Word
-    }
-
-    /// The columns that it needs; if it is code that must be broken in any case, those of its longest part.
-    fn needs(&self, columns: usize) -> usize {
-        if self.is_code() && self.width + 4 > columns {
-            return parts(self).iter().map(|part| part.width + 4).fold(0, usize::max);
-        }
-        self.width
-    }
-}
-
-/// The units of a text without indentation.
-fn units(text: &str) -> Vec<TextUnit<'_>> {
-    let words = words(text, &['`']);
-    let mut units: Vec<TextUnit<'_>> = Vec::new();
-    let mut next = 0;
-    while let Some(word) = words.get(next) {
-        let begins = units.last().is_none_or(|before| {
-            let before = plain(before.text);
-            before.ends_with(':') && before != "Usage:" || before == "→"
-        });
-        let kind = if begins { kind_of(word.text) } else { UnitKind::Word };
-        let last = match kind {
-            UnitKind::Word => next,
-            _ => end_of_code(&words, next, kind),
-        };
-        let end = words.get(last).map_or(text.len(), |last| last.start + last.text.len());
-        units.push(TextUnit::new(word.gap, word.start, &text[word.start..end], kind));
-        next = last + 1;
-    }
-    units
-}
-
-/// The kind of code that a word begins.
-fn kind_of(word: &str) -> UnitKind {
-    let word = plain(word);
-    if PROGRAMS.contains(&word.as_str()) {
-        UnitKind::Command
-    } else if STATEMENTS.contains(&word.as_str()) {
-        UnitKind::Statement
-    } else {
-        UnitKind::Word
-    }
-}
-
-/// The last word of the code that begins with this one. Prose may follow, but the comment behind a statement belongs to it.
-fn end_of_code(words: &[TextUnit<'_>], first: usize, kind: UnitKind) -> usize {
-    let ends = |word: &TextUnit<'_>| match kind {
-        UnitKind::Statement => plain(word.text).ends_with([';', '.']),
-        _ => plain(word.text).ends_with([';', '.', ',', ')']),
-    };
-    let end = words.iter().skip(first).position(ends).map(|length| first + length);
-    match end {
-        Some(end) if words.get(end + 1).is_none_or(|word| word.text != COMMENT) => end,
-        _ => words.len().saturating_sub(1),
-    }
-}
-
-/// The words of code, with the comment as one. What is in quotes is one word, since a line break would be part of it.
-fn parts<'a>(code: &TextUnit<'a>) -> Vec<TextUnit<'a>> {
-    let mut parts = words(code.text, &['\'', '"']);
-    if let Some(at) = parts.iter().position(|part| part.text == COMMENT) {
-        let comment = parts[at];
-        parts.truncate(at);
-        parts.push(TextUnit::new(comment.gap, comment.start, &code.text[comment.start..], UnitKind::Word));
-    }
-    if let Some(first) = parts.first_mut() {
-        first.gap = code.gap;
-    }
-    parts
-}
-
-/// The words of a text; what is in these quotes is one word.
-fn words<'a>(text: &'a str, quotes: &[char]) -> Vec<TextUnit<'a>> {
-    let (mut words, mut quote, mut start, mut gap) = (Vec::new(), None, None, 0);
-    for (at, character) in text.char_indices() {
-        match (character, quote) {
-            (' ', None) => {
-                if let Some(start) = start.take() {
-                    words.push(TextUnit::new(gap, start, &text[start..at], UnitKind::Word));
-                    gap = 0;
-                }
-                gap += 1;
-                continue;
-            }
-            (_, Some(open)) if character == open => quote = None,
-            (_, None) if quotes.contains(&character) && text[at + 1..].contains(character) => {
-                quote = Some(character);
-            }
-            _ => {}
-        }
-        start = start.or(Some(at));
-    }
-    if let Some(start) = start {
-        words.push(TextUnit::new(gap, start, &text[start..], UnitKind::Word));
-    }
-    words
-}
-
 /// A line across the page, as wide as the terminal.
 fn rule(line: &str, columns: usize) -> Option<String> {
     let first = line.chars().next()?;
     let is_rule = !first.is_alphanumeric() && line.chars().all(|character| character == first);
     is_rule.then(|| line.chars().take(columns).collect())
-}
-
-fn plain(text: &str) -> String {
-    strip_str(text).to_string()
 }
 
 #[cfg(test)]
@@ -378,6 +240,8 @@ mod tests {
             page.text("see what `phaseline status --json` says, then go"),
             "see what `phaseline status --json` says,\nthen go"
         );
+        let prose = "error: pg_dump is older than the server, it seems";
+        assert_eq!(page.text(prose), "error: pg_dump is older than the server,\n  it seems");
         // Colours take no space.
         let bold = "\u{1b}[1mone\u{1b}[0m two three four five six seven eight nine";
         assert_eq!(page.text(bold), "\u{1b}[1mone\u{1b}[0m two three four five six seven eight\nnine");

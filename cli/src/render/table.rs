@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn ids_move_below_their_rows_and_then_rows_become_records() {
-        let lines = table("a name that is long").fitted(42);
+        let lines = table("a name that is long").fitted(43);
         assert_eq!(lines[2], "  a name that is long      7");
         assert!(lines[3].starts_with("    ") && lines[3].contains(&format!("id {ID_OF_A}")));
         assert!(!lines.last().unwrap().contains("--wide"), "nothing is cut");

@@ -166,7 +166,8 @@ fn columns_of_the_environment_count_on_a_terminal_only() {
 fn bars_stay_on_one_line_of_the_terminal() {
     let database = migrated();
     for width in WIDTHS {
-        for command in ["verify", "rebuild --check", "drift", "rollback --yes", "migrate --yes"] {
+        // The last question is not answered, which means no.
+        for command in ["verify", "rebuild --check", "drift", "rollback --yes", "migrate --yes", "rollback"] {
             let shown = shown_at(width, &database, command, &[]);
             // A bar is drawn over the last one; an escape sequence moves to it.
             let drawn = shown.replace('\u{1b}', "\n\u{1b}");

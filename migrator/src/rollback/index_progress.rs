@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use std::time::Duration;
 
 /// Interval of the looks.
-const EVERY: Duration = Duration::from_millis(500);
+const EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the statement. `report` gets the done thousandths from time to time, never fewer than before.
 pub(super) async fn run(

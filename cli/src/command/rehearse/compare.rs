@@ -1,5 +1,6 @@
 //! Compares two dumps of the copy. The first goes to an unnamed temporary file; the second is streamed and compared.
 
+use super::counted::{CountedReader, reported};
 use super::programs::{Programs, ended};
 use crate::database_url::DatabaseUrl;
 use crate::exit::Exit;
@@ -9,6 +10,7 @@ use phaseline_embedded::DumpLines;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Seek, SeekFrom};
 use std::process::Stdio;
+use std::sync::Arc;
 use tokio::process::Child;
 
 /// Number of lines shown of either dump.
@@ -36,16 +38,25 @@ impl FirstDump {
         Ok(Self { file, bytes })
     }
 
-    /// Compares it with a new dump of the copy, ignoring options that the server reserves.
-    pub(super) async fn compare(self, programs: &Programs, url: &DatabaseUrl) -> Result<Compared, Failure> {
+    /// Compares it with a new dump of the copy, ignoring options that the server reserves. `report` gets the compared bytes of this one
+    /// from time to time.
+    pub(super) async fn compare(
+        self,
+        programs: &Programs,
+        url: &DatabaseUrl,
+        report: impl Fn(u64),
+    ) -> Result<Compared, Failure> {
         let mut child = programs.dump(url, Stdio::piped())?;
         let now = output_of(&mut child)?;
         let mut file = self.file;
+        let read = Arc::default();
+        let counted = CountedReader::new(file.try_clone().map_err(|error| no_room(&error))?, &read);
         let comparing = tokio::task::spawn_blocking(move || {
             file.seek(SeekFrom::Start(0))?;
-            compared(BufReader::with_capacity(1 << 18, file), BufReader::with_capacity(1 << 18, now))
+            compared(BufReader::with_capacity(1 << 18, counted), BufReader::with_capacity(1 << 18, now))
         });
-        let (output, compared) = tokio::join!(child.wait_with_output(), comparing);
+        let both = async { tokio::join!(child.wait_with_output(), comparing) };
+        let (output, compared) = reported(both, &read, report).await;
         let output = output
             .map_err(|error| Failure::unexpected(format!("pg_dump could not be run to its end: {error}")))?;
         ended(output.status, "pg_dump", &output.stderr)?;

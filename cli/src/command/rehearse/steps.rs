@@ -201,8 +201,10 @@ impl RehearsalSteps<'_> {
     async fn compare(&self, report: &mut Rehearsal, before: FirstDump) -> Result<(), Failure> {
         let begun = Instant::now();
         let watcher = self.context.watcher();
-        watcher.step("dumping the copy again and comparing", None);
-        let compared = before.compare(self.programs, self.copy.target().url()).await?;
+        let total = before.bytes;
+        watcher.step_of_bytes("dumping the copy again and comparing", total);
+        let advance = |read: u64| watcher.advance(read.min(total));
+        let compared = before.compare(self.programs, self.copy.target().url(), advance).await?;
         watcher.finish();
         report.difference = compared.difference;
         report
