@@ -105,6 +105,28 @@ fn no_server_no_database_and_a_wrong_password_end_with_9() {
 }
 
 #[test]
+fn causes_of_a_failed_connection_are_in_plain_words() {
+    let database = legacy();
+    let (url, port) = (database.url(), database.cluster().port());
+    let nobody = url.replace(&format!(":{port}/"), ":1/");
+    let nowhere = url.replace("@127.0.0.1:", "@host.invalid:");
+    for (url, cause, hint) in [
+        (nobody, "no server accepts connections there", "Check that the server runs"),
+        (nowhere, "the host's name is not known", "check the URL"),
+        (format!("{url}?sslmode=require"), "the server does not support TLS", "sslmode"),
+    ] {
+        for command in ["status", "doctor"] {
+            let ran = run(&[command, "--database-url", &url]).exits_with(9);
+            let text = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(text.contains(cause) && text.contains(hint), "{url}: {text}");
+            for words in ["error communicating", "os error", "error occurred", "error returned"] {
+                assert!(!text.contains(words), "{words}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
 fn without_url_and_postgresql_it_exits_with_9_and_an_install_hint() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = phaseline(&["status", "--data-dir"]);
