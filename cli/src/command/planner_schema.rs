@@ -35,13 +35,19 @@ pub(super) async fn explained(context: &Context, failure: Failure) -> Failure {
 
 /// Tables are missing: rather another database than another revision.
 fn without_tables(context: &Context, found: &FoundShape) -> Failure {
-    let has_none = found.missing.len() == shape::TABLES.len();
-    let (code, what) = match has_none {
-        true => (Code::NoPlannerTables, "has no tables of the planner in schema public"),
-        false => (Code::NotThePlanners, "lacks tables of the planner in schema public"),
-    };
     let place = context.place();
-    Failure::refused(code.name(), format!("{place} {what}; nothing was written"))
+    let failure = if found.missing.len() == shape::TABLES.len() {
+        Failure::refused(
+            Code::NoPlannerTables.name(),
+            format!("{place} has no tables of the planner in schema public; nothing was written"),
+        )
+    } else {
+        Failure::refused(
+            Code::NotThePlanners.name(),
+            format!("{place} lacks tables of the planner in schema public; nothing was written"),
+        )
+    };
+    failure
         .detail(found.missing.iter().map(|table| format!("public.{table}: is missing")))
         .remedy("Check the database: this may be another one than the planner's. `phaseline doctor` names what it connects to.")
 }

@@ -5,7 +5,7 @@ use phaseline_embedded::percent_decode;
 
 /// What becomes of a parameter.
 #[derive(Clone, Copy)]
-enum Effect {
+enum ParameterEffect {
     /// The connection follows it, or it changes nothing that matters.
     Honoured,
     /// Only these values are what a connection does anyway.
@@ -15,8 +15,8 @@ enum Effect {
 }
 
 /// libpq's parameters, and the other names that the driver has for some of them.
-const KNOWN: [(&str, Effect); 58] = {
-    use Effect::{Honoured, OnlyAs, Unsupported};
+const KNOWN: [(&str, ParameterEffect); 58] = {
+    use ParameterEffect::{Honoured, OnlyAs, Unsupported};
     [
         ("application_name", Honoured),
         ("channel_binding", OnlyAs(&["prefer", "disable"])),
@@ -97,15 +97,15 @@ pub(super) fn refuse_unknown(query: &str) -> Result<(), String> {
         // As in libpq, an empty value is none.
         match effect {
             _ if value.is_empty() => {}
-            Effect::Honoured => {}
-            Effect::OnlyAs(accepted) if accepted.contains(&&*value.to_ascii_lowercase()) => {}
-            Effect::OnlyAs(accepted) => {
+            ParameterEffect::Honoured => {}
+            ParameterEffect::OnlyAs(accepted) if accepted.contains(&&*value.to_ascii_lowercase()) => {}
+            ParameterEffect::OnlyAs(accepted) => {
                 return Err(format!(
                     "the connection parameter {name} cannot be {value:?}; expected {}",
                     alternatives(accepted)
                 ));
             }
-            Effect::Unsupported(instead) => {
+            ParameterEffect::Unsupported(instead) => {
                 return Err(format!("the connection parameter {name} has no effect here; {instead}"));
             }
         }
