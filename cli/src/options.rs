@@ -100,10 +100,10 @@ pub(crate) struct ReasonArgs {
 /// Options of a command on a timeline.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ChangeArgs {
-    /// Only show what would change, and write nothing; exits as the command would
+    /// Only show what would change, and write nothing; a refusal by a rule exits as that of the command
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Do not ask. On a terminal the command asks first if dates or money would go: a phase, days of another phase, a budget
+    /// Do not ask. On a terminal the command asks first if dates or money would go: a phase, days of a phase, a budget
     #[arg(long, short)]
     pub(crate) yes: bool,
     #[command(flatten)]

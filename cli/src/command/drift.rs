@@ -100,7 +100,7 @@ impl FromStr for RepairTarget {
 pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Failure> {
     let ask = args.writes() && !args.yes;
     if ask && !context.can_ask() {
-        return Err(Failure::usage("without a terminal --yes is needed to repair").remedy(
+        return Err(Context::cannot_ask("repair").remedy(
             "Read the output of `phaseline drift` first, then run: phaseline drift --repair PROJECT --yes",
         ));
     }
