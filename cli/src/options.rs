@@ -60,7 +60,7 @@ pub(crate) struct GlobalArgs {
     /// Log more to stderr: -v, or -vv for steps, statements of runs and the server's notices, too
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// The name recorded in the log, unchecked, beside the database's login [env: `PHASELINE_ACTOR`] [default: user@host]
+    /// The name recorded in the log, unchecked, beside the database's login [env: `PHASELINE_ACTOR`] (default: user@host)
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) actor: Option<String>,
     /// Work with a superuser's rights even if roles without them own tables; code of these roles could then run with those rights
