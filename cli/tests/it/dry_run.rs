@@ -142,4 +142,7 @@ fn a_preview_shows_phases_budgets_and_assignments_of_the_command() {
     }
     let same = on(&database, &["phase", "rename", &remaining, "Execution", "--dry-run"]).exits_with(0).stdout;
     assert!(same.contains("Nothing to change"), "{same}");
+    // Blanks are no description.
+    let blank = on(&database, &["phase", "describe", &remaining, "   ", "--dry-run"]).exits_with(0).stdout;
+    assert!(blank.contains("Nothing to change"), "{blank}");
 }

@@ -89,9 +89,9 @@ fn name(id: PhaseId, text: &str) -> Result<PhaseName, Violation> {
     PhaseName::new(text).map_err(|error| Violation::of_value(&error, Some(id), Rule::NameWithoutNul))
 }
 
-/// A description without a visible character counts as none.
+/// An empty description counts as none.
 fn description(id: PhaseId, text: Option<&str>) -> Result<Option<Description>, Violation> {
-    text.filter(|text| !text.trim().is_empty())
+    text.filter(|text| !text.is_empty())
         .map(Description::new)
         .transpose()
         .map_err(|error| Violation::of_value(&error, Some(id), Rule::DescriptionWithoutNul))
