@@ -1,6 +1,7 @@
 //! The database's URL: checked before connecting, and split so that the password is never shown.
 
 mod keywords;
+mod parameters;
 mod server_list;
 
 use crate::failure::Failure;
@@ -27,6 +28,9 @@ const EXPECTED: &str = "Expected postgres://user:password@host:port/database, by
                         a URL write %40 for @, %2F for /, %3A for :, %23 for #, %3F for ?, %25 for %.";
 
 impl DatabaseUrl {
+    /// libpq's variables that name a database; the others only complete one.
+    pub(crate) const NAMING_VARIABLES: [&str; 4] = keywords::NAMING;
+
     /// Parses a URL, with or without the name of a driver (`postgresql+psycopg2://`), or a keyword string (`host=db dbname=planner`).
     /// Errors name the `source`.
     pub(crate) fn parse(text: &str, source: &str) -> Result<Self, Failure> {
@@ -77,8 +81,10 @@ impl DatabaseUrl {
                 "it has a / or ? before the @: in a password they are encoded as %2F and %3F".to_owned(),
             ));
         }
+        parameters::refuse_unknown(tail.split_once('?').map_or("", |(_, query)| query)).map_err(wrong)?;
         let single = |host: &str, tail: &str| single_url(scheme, user_info, host, tail);
-        let found = server_list::parse(host, tail, single).map_err(wrong)?;
+        let completed = server_list::with_lists(host, tail, variable);
+        let found = server_list::parse(host, &completed, single).map_err(wrong)?;
         let mut options = found.urls.iter().map(|url| {
             PgConnectOptions::from_str(url)
                 .map_err(|error| {

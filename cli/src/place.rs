@@ -19,6 +19,8 @@ pub(crate) struct NamedConnection {
     host: String,
     port: u16,
     user: String,
+    /// Whether it is on the private server.
+    private: bool,
 }
 
 impl Place {
@@ -44,6 +46,7 @@ impl Place {
             host,
             port: options.get_port(),
             user: options.get_username().to_owned(),
+            private: self.is_private,
         }
     }
 }

@@ -18,7 +18,7 @@ use phaseline_projections::{
 use phaseline_store::schema::version;
 use phaseline_store::{Begin, Pooler, Pooling, SessionSettings, Sessions};
 pub(crate) use private::start;
-use private::{private_server, refuse_pooler_options};
+use private::{announce, private_server, refuse_pooler_options, refuse_two_sources};
 use sqlx::{PgConnection, postgres::PgPoolOptions};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,12 +69,7 @@ impl Target {
             None => {
                 let (data_dir, arguments) = private_server(global)?;
                 refuse_pooler_options(global)?;
-                if global.data_dir.is_none() {
-                    let folder = data_dir.display();
-                    context.output.remark(&format!(
-                        "no database is given (--database-url, DATABASE_URL, PGHOST): using the private server in {folder}"
-                    ));
-                }
+                announce(context, &data_dir);
                 let server = start(data_dir).await?;
                 let url = DatabaseUrl::parse(&server.url(EMBEDDED_DATABASE), "the private server")?;
                 Self::new(url, arguments, Some(server))
@@ -100,6 +95,7 @@ impl Target {
 
     /// The given database; none if it is on the private server.
     fn given(global: &GlobalArgs) -> Result<Option<Self>, Failure> {
+        refuse_two_sources(global)?;
         if let Some(url) = &global.database_url {
             let url = DatabaseUrl::parse(url, "--database-url")?;
             let password = url.password().map_or("", |_| "PGPASSWORD=… ");
@@ -114,9 +110,7 @@ impl Target {
                 }
                 return Self::of_url(&url, "DATABASE_URL").map(Some);
             }
-            if variable("PHASELINE_DATA_DIR").is_none()
-                && let Some(url) = DatabaseUrl::of_environment()?
-            {
+            if let Some(url) = DatabaseUrl::of_environment()? {
                 return Ok(Some(Self::new(url, "phaseline".to_owned(), None)));
             }
         }
@@ -125,10 +119,8 @@ impl Target {
 
     /// The private server's folder, if no database is given outside a settings file.
     pub(crate) fn private_folder(global: &GlobalArgs) -> Result<Option<PathBuf>, Failure> {
-        if global.data_dir.is_none()
-            && variable("PHASELINE_DATA_DIR").is_none()
-            && DatabaseUrl::of_environment()?.is_some()
-        {
+        refuse_two_sources(global)?;
+        if global.data_dir.is_none() && DatabaseUrl::of_environment()?.is_some() {
             return Ok(None);
         }
         private_server(global).map(|(folder, _)| Some(folder))

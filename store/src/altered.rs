@@ -49,12 +49,36 @@ impl fmt::Display for AlteredEvents {
         let Self { project, positions, count } = self;
         let first = positions.first().copied().unwrap_or_default();
         match count {
-            1 => write!(f, "the event at position {first} of project {project} does not fit its hash: it")?,
+            1 => write!(
+                f,
+                "the event at position {first} of project {project} does not fit its hash: it, or the event before it in the log, was \
+                 altered after it was recorded"
+            ),
             _ => write!(
                 f,
-                "{count} events of project {project}, the first at position {first}, do not fit their hashes: they"
-            )?,
+                "{count} events of project {project}, the first at position {first}, do not fit their hashes: each of them, or the event \
+                 before it in the log, was altered after it was recorded"
+            ),
         }
-        f.write_str(", or the event before it in the log, was altered after it was recorded")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AlteredEvents;
+
+    #[test]
+    fn several_altered_events_are_named_in_whole_sentences() {
+        let mut altered = AlteredEvents { project: uuid::Uuid::nil().into(), positions: vec![3], count: 1 };
+        assert!(altered.to_string().contains("position 3 of project"), "{altered}");
+        assert!(
+            altered
+                .to_string()
+                .ends_with("hash: it, or the event before it in the log, was altered after it was recorded")
+        );
+        altered.count = 2;
+        let several =
+            "hashes: each of them, or the event before it in the log, was altered after it was recorded";
+        assert!(altered.to_string().ends_with(several), "{altered}");
     }
 }

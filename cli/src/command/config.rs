@@ -80,7 +80,7 @@ pub(crate) fn run(context: &Context, args: &ConfigArgs) -> Result<Exit, Failure>
 }
 
 fn page(shown: &ConfigReport) -> Page {
-    let columns = [("setting", Align::Left), ("value", Align::Left), ("from", Align::Left)];
+    let columns = [("setting", Align::Key), ("value", Align::Left), ("from", Align::Left)];
     let rows: Vec<Vec<String>> = shown
         .values
         .iter()

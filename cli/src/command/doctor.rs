@@ -126,7 +126,7 @@ async fn copies(report: &mut DoctorReport, connection: &mut PgConnection, target
                 report.warn("rehearsals", copy, remedy);
             }
         }
-        Err(failure) => report.unchecked("rehearsals", failure.message()),
+        Err(failure) => report.unchecked("rehearsals", failure),
     }
 }
 

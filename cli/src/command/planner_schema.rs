@@ -25,6 +25,7 @@ pub(super) async fn explained(context: &Context, failure: Failure) -> Failure {
         Ok((.., true)) => {
             Failure::legacy_shape("the database is in the legacy shape, while the log accepts commands")
         }
+        Ok((found, ..)) if !found.missing.is_empty() => without_tables(context, &found),
         Ok((found, changes, _)) if found.shape != Shape::Legacy && !changes.is_empty() => {
             changed(&found, &changes)
         }
@@ -32,10 +33,26 @@ pub(super) async fn explained(context: &Context, failure: Failure) -> Failure {
     }
 }
 
+/// Tables are missing: rather another database than another revision.
+fn without_tables(context: &Context, found: &FoundShape) -> Failure {
+    let has_none = found.missing.len() == shape::TABLES.len();
+    let (code, what) = match has_none {
+        true => (Code::NoPlannerTables, "has no tables of the planner in schema public"),
+        false => (Code::NotThePlanners, "lacks tables of the planner in schema public"),
+    };
+    let place = context.place();
+    Failure::refused(code.name(), format!("{place} {what}; nothing was written"))
+        .detail(found.missing.iter().map(|table| format!("public.{table}: is missing")))
+        .remedy("Check the database: this may be another one than the planner's. `phaseline doctor` names what it connects to.")
+}
+
 fn changed(found: &FoundShape, changes: &[SchemaChange]) -> Failure {
     let code =
         if found.newer_revision().is_some() { Code::NewerRevision } else { Code::PlannerSchemaChanged };
-    let holds = found.revisions.join(", ");
+    let holds = match found.revisions.as_slice() {
+        [] => "no revision".to_owned(),
+        revisions => revisions.join(", "),
+    };
     Failure::refused(
         Code::PlannerSchemaChanged.name(),
         format!("{} It holds {holds}; nothing was written", code.meaning()),

@@ -138,7 +138,7 @@ async fn leave_out(
         context.name_ids(connection, &events).await;
         context.output.beside(render::quarantine::unreadable(&events));
         let place = context.place();
-        let question = format!("Leave these events out for ever, in {}?", render::clean(&place));
+        let question = format!("Leave these events out permanently, in {}?", render::clean(&place));
         if !context.ask(&question).await {
             return Err(Failure::declined());
         }
@@ -158,7 +158,7 @@ async fn leave_out(
 }
 
 fn not_skippable(reasons: Vec<String>) -> Failure {
-    Failure::refused("not_skippable", "these events are not left out; nothing was written")
+    Failure::refused("not_skippable", "these events cannot be left out; nothing was written")
         .detail(reasons)
         .remedy("List the events that cannot be read: phaseline quarantine list")
 }

@@ -181,7 +181,7 @@ async fn refuse_unreadable_users(target: &Target, settings: &Settings) -> Result
     let found = planner_users::obstacle(&mut connection).await.map_err(StoreError::from)?;
     let is_current = schema::version(&mut connection).await?.is_some_and(|version| version >= VERSION);
     match found.filter(|obstacle| obstacle.is_in_table || is_current) {
-        Some(obstacle) => Err(Failure::refused("no_users", format!("subjects is planner, and {obstacle}")).remedy(
+        Some(obstacle) => Err(Failure::refused("no_users", format!("the setting subjects is planner, but {obstacle}")).remedy(
             "Connect the service to the planner's database, or set subjects to any: then a token is valid until it expires, also \
              that of a deactivated user.",
         )),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub(super) type Parameters = BTreeMap<String, String>;
 
 /// libpq's variables, and the parameters that they set.
-const VARIABLES: [(&str, &str); 13] = [
+const VARIABLES: [(&str, &str); 22] = [
     ("PGHOST", "host"),
     ("PGHOSTADDR", "hostaddr"),
     ("PGPORT", "port"),
@@ -23,10 +23,20 @@ const VARIABLES: [(&str, &str); 13] = [
     ("PGSSLKEY", "sslkey"),
     ("PGTARGETSESSIONATTRS", "target_session_attrs"),
     ("PGCONNECT_TIMEOUT", "connect_timeout"),
+    // Those that ask for more than every connection has: they are refused.
+    ("PGCHANNELBINDING", "channel_binding"),
+    ("PGGSSENCMODE", "gssencmode"),
+    ("PGREQUIREAUTH", "require_auth"),
+    ("PGREQUIREPEER", "requirepeer"),
+    ("PGSSLCRL", "sslcrl"),
+    ("PGSSLCRLDIR", "sslcrldir"),
+    ("PGSSLMAXPROTOCOLVERSION", "ssl_max_protocol_version"),
+    ("PGSSLMINPROTOCOLVERSION", "ssl_min_protocol_version"),
+    ("PGSSLNEGOTIATION", "sslnegotiation"),
 ];
 
 /// The variables that name a database; the others only complete one.
-const NAMING: [&str; 4] = ["PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"];
+pub(super) const NAMING: [&str; 4] = ["PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"];
 
 /// The parameters of the environment, and the names of the variables that name a database; none if none does.
 pub(super) fn of_environment(

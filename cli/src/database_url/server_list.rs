@@ -1,5 +1,6 @@
 //! Several servers in one URL, as libpq reads them: `postgres://a:5432,b:5433/planner` or `?host=a,b&port=5432,5433`.
 
+use phaseline_embedded::percent_encode;
 use phaseline_store::SessionAttributes;
 use std::time::Duration;
 
@@ -11,6 +12,26 @@ pub(super) struct ServerList {
     pub(super) wanted: SessionAttributes,
     /// `connect_timeout`: the time limit for each server.
     pub(super) patience: Option<Duration>,
+}
+
+/// The path and the parameters with the lists of `PGHOST` and `PGPORT`, where the URL has no host or no port. The driver reads these
+/// variables itself, but takes a list for one name.
+pub(super) fn with_lists(hosts: &str, tail: &str, variable: impl Fn(&str) -> Option<String>) -> String {
+    let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
+    let has =
+        |name: &str| query.split('&').any(|pair| pair.split_once('=').is_some_and(|(key, _)| key == name));
+    let has_host = !hosts.is_empty() || has("host") || has("hostaddr");
+    let has_port = has("port") || hosts.split(',').any(|host| port_of(host).is_some_and(|port| port != host));
+    let list = |name: &str, parameter: &str| {
+        let value = variable(name).filter(|value| value.contains(','))?;
+        let parts: Vec<String> = value.split(',').map(percent_encode).collect();
+        Some(format!("{parameter}={}", parts.join(",")))
+    };
+    let hosts = Some(()).filter(|()| !has_host).and_then(|()| list("PGHOST", "host"));
+    let ports = Some(()).filter(|()| !has_port).and_then(|()| list("PGPORT", "port"));
+    let written = Some(query.to_owned()).filter(|query| !query.is_empty());
+    let pairs: Vec<String> = written.into_iter().chain(hosts).chain(ports).collect();
+    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
 }
 
 /// Parses what follows the user: `hosts` is the rest of the authority, `tail` the path and the parameters. `url` makes a URL of one

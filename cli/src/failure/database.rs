@@ -7,6 +7,7 @@ use phaseline_domain::NoRoom;
 use phaseline_store::{ExcessRights, ExecuteError, Quarantine, Relation, SqlState, StoreError};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
+use std::io::ErrorKind;
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
@@ -52,8 +53,8 @@ impl Failure {
                 sqlx::Error::Io(_)
                 | sqlx::Error::Tls(_)
                 | sqlx::Error::PoolTimedOut
-                | sqlx::Error::PoolClosed => Self::lost(&error.to_string()),
-                other => Self::unexpected(other.to_string()),
+                | sqlx::Error::PoolClosed => Self::lost(&message_of(error)),
+                other => Self::unexpected(message_of(other)),
             };
         };
         let text = message_of(error);
@@ -130,6 +131,11 @@ impl Failure {
             Some(SqlState::CannotConnectNow) => {
                 ("starting_up", "The server is starting up or shutting down; try again.")
             }
+            _ if matches!(error, sqlx::Error::Tls(_)) => (
+                "no_database",
+                "Check sslmode: with prefer a connection without TLS is possible, with verify-ca and verify-full sslrootcert names the file \
+                 of the authority that signed the server's certificate.",
+            ),
             _ => ("no_database", "Check that the server runs and is reachable, and check the URL."),
         };
         let message = format!("cannot connect to {place}: {}", message_of(error));
@@ -139,7 +145,7 @@ impl Failure {
 
 /// The error's message; for PostgreSQL's errors with detail and hint.
 fn message_of(error: &sqlx::Error) -> String {
-    let Some(database) = error.as_database_error() else { return error.to_string() };
+    let Some(database) = error.as_database_error() else { return without_server(error) };
     let mut text = database.message().to_owned();
     if let Some(postgres) = database.try_downcast_ref::<PgDatabaseError>() {
         // Whose code raised the error is in its context.
@@ -153,6 +159,41 @@ fn message_of(error: &sqlx::Error) -> String {
         text.push_str(&format!(" (SQLSTATE {})", postgres.code()));
     }
     text
+}
+
+/// The message of an error that is not the server's, without the words of the library.
+fn without_server(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Io(error) => of_network(error),
+        sqlx::Error::Tls(error) => match error.to_string() {
+            text if text.contains("does not support TLS") => {
+                "sslmode asks for TLS, and the server does not support TLS".to_owned()
+            }
+            text => format!("TLS could not be agreed on: {text}"),
+        },
+        sqlx::Error::Configuration(error) => format!("the connection's parameters are wrong: {error}"),
+        sqlx::Error::PoolTimedOut => "no connection was free in time".to_owned(),
+        sqlx::Error::PoolClosed => "the connections were closed".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// The cause without its number in the operating system.
+fn of_network(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    match error.kind() {
+        ErrorKind::ConnectionRefused => "no server accepts connections there (connection refused)".to_owned(),
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+            format!("the server or the network closed the connection ({})", text.to_lowercase())
+        }
+        ErrorKind::UnexpectedEof => "the server closed the connection".to_owned(),
+        ErrorKind::NotFound => format!("no server has its socket there ({})", text.to_lowercase()),
+        _ => match text.strip_prefix("failed to lookup address information: ") {
+            Some(cause) => format!("the host's name is not known ({})", cause.to_lowercase()),
+            None => text.to_owned(),
+        },
+    }
 }
 
 impl From<StoreError> for Failure {

@@ -4,7 +4,7 @@
 mod units;
 
 use crate::width::of_text;
-use units::{TextUnit, UnitKind, parts, plain, units};
+use units::{TextUnit, UnitKind, parts, pieces, plain, units};
 
 /// The widest prose; wider lines are hard to read.
 const WIDEST_PROSE: usize = 100;
@@ -114,10 +114,12 @@ impl Layout {
             if !lines.has_room(unit, room) && !lines.is_empty {
                 lines.break_line("", indent);
             }
-            if unit.is_code() && !lines.has_room(unit, room) {
+            if lines.has_room(unit, room) {
+                lines.push(unit);
+            } else if unit.is_code() {
                 self.fill_with_code(&mut lines, unit);
             } else {
-                lines.push(unit);
+                fill_with_pieces(&mut lines, unit, room, indent);
             }
         }
         lines.text
@@ -136,6 +138,16 @@ impl Layout {
             }
             lines.push(part);
         }
+    }
+}
+
+/// A word that is wider than a line: it is broken between wide characters, as their script is; other words are not broken.
+fn fill_with_pieces(lines: &mut WrappedLines, word: &TextUnit<'_>, columns: usize, indent: usize) {
+    for piece in pieces(word) {
+        if !lines.has_room(&piece, columns) && !lines.is_empty {
+            lines.break_line("", indent);
+        }
+        lines.push(&piece);
     }
 }
 
@@ -245,6 +257,18 @@ mod tests {
         // Colours take no space.
         let bold = "\u{1b}[1mone\u{1b}[0m two three four five six seven eight nine";
         assert_eq!(page.text(bold), "\u{1b}[1mone\u{1b}[0m two three four five six seven eight\nnine");
+    }
+
+    #[test]
+    fn wide_words_break_between_wide_characters() {
+        let page = Layout::page(20);
+        assert_eq!(page.text("  設計と建設、設計と建設の段階"), "  設計と建設、設計と\n    建設の段階");
+        assert_eq!(page.text("(設計と建設の段階設計と建設)"), "(設計と建設の段階設\n計と建設)");
+        // A mark that ends a part does not begin a line, nor does half of a character.
+        assert_eq!(page.text("一二三四五六七八九十、一"), "一二三四五六七八九\n十、一");
+        assert_eq!(page.text("a設計と建設 設計と建設の"), "a設計と建設\n設計と建設の");
+        let bold = "\u{1b}[1m一二三四五六七八九十一二\u{1b}[0m";
+        assert_eq!(page.text(bold), "\u{1b}[1m一二三四五六七八九十\n一二\u{1b}[0m");
     }
 
     #[test]

@@ -21,6 +21,8 @@ const CUT: &str = "  … is cut; --wide shows all";
 pub(crate) enum Align {
     /// Of text, which may be cut.
     Left,
+    /// Of words by which a row is found; never cut.
+    Key,
     /// Of numbers.
     Right,
 }
@@ -131,7 +133,7 @@ impl TextTable {
                     let space = " ".repeat(widths[*column].saturating_sub(of_text(&cell)));
                     match self.columns[*column].1 {
                         Align::Right => format!("{space}{cell}"),
-                        Align::Left => format!("{cell}{space}"),
+                        Align::Left | Align::Key => format!("{cell}{space}"),
                     }
                 })
                 .collect();

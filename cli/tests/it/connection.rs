@@ -105,6 +105,28 @@ fn no_server_no_database_and_a_wrong_password_end_with_9() {
 }
 
 #[test]
+fn causes_of_a_failed_connection_are_in_plain_words() {
+    let database = legacy();
+    let (url, port) = (database.url(), database.cluster().port());
+    let nobody = url.replace(&format!(":{port}/"), ":1/");
+    let nowhere = url.replace("@127.0.0.1:", "@host.invalid:");
+    for (url, cause, hint) in [
+        (nobody, "no server accepts connections there", "Check that the server runs"),
+        (nowhere, "the host's name is not known", "check the URL"),
+        (format!("{url}?sslmode=require"), "the server does not support TLS", "sslmode"),
+    ] {
+        for command in ["status", "doctor"] {
+            let ran = run(&[command, "--database-url", &url]).exits_with(9);
+            let text = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(text.contains(cause) && text.contains(hint), "{url}: {text}");
+            for words in ["error communicating", "os error", "error occurred", "error returned"] {
+                assert!(!text.contains(words), "{words}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
 fn without_url_and_postgresql_it_exits_with_9_and_an_install_hint() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = phaseline(&["status", "--data-dir"]);
@@ -140,7 +162,21 @@ fn without_a_url_a_private_server_keeps_the_data_and_stops_at_exit() {
     drop(server);
     on(&["migrate", "--yes"]);
     assert!(on(&["doctor"]).stdout.contains("database phaseline at"));
-    assert!(!on(&["status", "--quiet"]).stderr.contains("private server"));
+    assert!(!on(&["status", "--quiet"]).stderr.contains("private server"), "the variable chooses it");
+    let connection = &on(&["status", "--json"]).object("phaseline.status/1")["connection"];
+    assert_eq!(connection["private"], true);
+    // Nothing chooses it: this terminal may lack a variable that another one has.
+    let home = folder.path().join("home");
+    let data_home = home.join("share");
+    std::fs::create_dir_all(&data_home).unwrap();
+    for part in [&home, &data_home] {
+        std::fs::set_permissions(part, std::fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    let mut unchosen = phaseline(&["status", "--quiet"]);
+    let ran = unchosen.env("XDG_DATA_HOME", &data_home).env("HOME", &home);
+    let ran = ProgramOutput::of(ran.output().unwrap()).exits_with(0);
+    assert!(ran.stderr.contains("warning: no database is given"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("using the private server in"), "{}", ran.stderr);
     let status = run(&["status", "--json", "--data-dir", data.to_str().unwrap()]).exits_with(0);
     assert_eq!(status.object("phaseline.status/1")["shape"], "timelines");
     assert!(!data.join("cluster/postmaster.pid").exists());
@@ -153,6 +189,73 @@ fn the_command_line_overrides_the_environment() {
     command.env("DATABASE_URL", "postgres://me@127.0.0.1:1/d").env("PHASELINE_DATA_DIR", "/nowhere");
     let status = ProgramOutput::of(command.output().unwrap()).exits_with(0).object("phaseline.status/1");
     assert_eq!(status["database"], database.name());
+    assert_eq!(status["connection"]["private"], false);
+}
+
+#[test]
+fn a_folder_and_a_database_of_the_environment_are_two_sources() {
+    for (variable, value) in [
+        ("PGHOST", "127.0.0.1"),
+        ("PGSERVICE", "planner"),
+        ("PGDATABASE", "planner"),
+        ("DATABASE_URL", "postgres://me@127.0.0.1:1/d"),
+    ] {
+        for arguments in [&["status"][..], &["config", "show"]] {
+            let mut command = phaseline(arguments);
+            command.env("PHASELINE_DATA_DIR", "/nowhere").env(variable, value);
+            let ran = ProgramOutput::of(command.output().unwrap()).exits_with(2);
+            let text = &ran.stderr;
+            assert!(text.contains("PHASELINE_DATA_DIR") && text.contains(variable), "{text}");
+            assert!(text.contains(&format!("unset {variable}")), "{text}");
+        }
+    }
+}
+
+#[test]
+fn unknown_parameters_and_those_without_effect_are_refused() {
+    let database = legacy();
+    for (parameter, named) in [
+        ("sslmod=require", "sslmod; the nearest known one is sslmode"),
+        ("foo=bar", "unknown connection parameter foo"),
+        ("channel_binding=require", "channel_binding"),
+        ("gssencmode=require", "gssencmode"),
+        ("sslcrl=/etc/crl.pem", "sslcrl"),
+        ("ssl_min_protocol_version=TLSv1.3", "ssl_min_protocol_version"),
+        ("service=planner", "service"),
+        ("sslmode=on", "expected disable, allow, prefer, require, verify-ca or verify-full"),
+    ] {
+        let mark = if database.url().contains('?') { '&' } else { '?' };
+        let url = format!("{}{mark}{parameter}", database.url());
+        let ran = run(&["status", "--database-url", &url]).exits_with(2);
+        assert!(ran.stderr.contains(named) && ran.stderr.contains("--database-url"), "{}", ran.stderr);
+    }
+    let ran = run(&["status", "--database-url", "host=127.0.0.1 sslmod=require dbname=d"]).exits_with(2);
+    assert!(ran.stderr.contains("the nearest known one is sslmode"), "{}", ran.stderr);
+    let mut command = phaseline(&["status"]);
+    command.env("PGHOST", "127.0.0.1").env("PGCHANNELBINDING", "require");
+    let ran = ProgramOutput::of(command.output().unwrap()).exits_with(2);
+    assert!(ran.stderr.contains("channel_binding"), "{}", ran.stderr);
+    let harmless = "application_name=x&client_encoding=UTF8&keepalives=1&keepalives_idle=30&options=-c%20work_mem=8MB&\
+                    channel_binding=prefer&gssencmode=disable&sslcrl=&ssl_min_protocol_version=TLSv1.2&sslmode=prefer&connect_timeout=9";
+    let ran = run(&["status", "--database-url", &format!("{}?{harmless}", database.url())]);
+    ran.exits_with(0);
+}
+
+#[test]
+fn several_hosts_of_libpqs_variables_are_tried_in_their_order() {
+    let database = legacy();
+    let port = database.cluster().port();
+    for url in [None, Some(format!("postgres://postgres@/{}", database.name()))] {
+        let mut command = phaseline(&["status", "--json"]);
+        command.env("PGHOST", "127.0.0.1,127.0.0.1").env("PGPORT", format!("1,{port}"));
+        command.env("PGUSER", "postgres").env("PGPASSWORD", password());
+        match url {
+            None => command.env("PGDATABASE", database.name()),
+            Some(url) => command.env("DATABASE_URL", url),
+        };
+        let ran = ProgramOutput::of(command.output().unwrap()).exits_with(0);
+        assert_eq!(ran.object("phaseline.status/1")["database"], database.name());
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `doctor` detects faults of an installation, and can repair the log's schema.
 
-use crate::program::{legacy, migrated, on, project_and_phase};
+use crate::program::{legacy, migrated, on, project_and_phase, run};
 use phaseline_embedded::testing::TestCluster;
 
 #[test]
@@ -143,4 +143,37 @@ fn a_clock_that_jumped_ahead_is_a_warning() {
     );
     let report = on(&database, &["doctor"]).exits_with(1).stdout;
     assert!(report.contains("warn  clock") && report.contains("ahead of the database's clock"), "{report}");
+}
+
+#[test]
+fn missing_grants_are_grouped_by_role_and_statements_named_once() {
+    let database = migrated();
+    let functions = database.psql(
+        "SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p WHERE p.pronamespace = 'phaseline'::regnamespace",
+    );
+    database.psql(&format!("REVOKE EXECUTE ON FUNCTION {functions} FROM phaseline_writer"));
+    let report = on(&database, &["doctor"]).exits_with(1).stdout;
+    let line = report.lines().find(|line| line.contains("log's schema")).unwrap();
+    assert_eq!(line.matches("role phaseline_writer has no EXECUTE on").count(), 1, "{line}");
+    assert!(line.contains("append, ") && line.contains("which this program grants"), "{line}");
+
+    let role = format!("visitor_of_{}", database.name());
+    database.psql(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'visitor'; GRANT USAGE ON SCHEMA public TO {role};
+         GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"
+    ));
+    let url =
+        format!("postgres://{role}:visitor@127.0.0.1:{}/{}", database.cluster().port(), database.name());
+    let report = run(&["doctor", "--database-url", &url]);
+    let text = &report.stdout;
+    for line in text.lines().filter(|line| line.contains("other steps") || line.contains("privileges ")) {
+        assert!(!line.contains("GRANT ") && !line.contains("ALTER "), "{line}");
+    }
+    assert!(
+        text.contains("other steps") && text.contains("An administrator of the database grants them: "),
+        "{text}"
+    );
+    assert!(!text.contains("error returned from"), "{text}");
+    assert!(text.contains("could not be checked: permission denied"), "{text}");
+    database.psql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }

@@ -71,7 +71,21 @@ fn a_database_without_the_planners_tables_exits_with_3() {
     }
     assert!(on(&database, &["plan"]).stdout.contains("no_planner_tables"));
     on(&database, &["status"]).exits_with(0);
+    for arguments in [&["projects"][..], &["timeline", "show", "Annex"]] {
+        let text = on(&database, arguments).exits_with(3).stderr;
+        assert!(text.contains("has no tables of the planner"), "{text}");
+        assert!(text.contains("public.project_phases: is missing"), "{text}");
+        assert!(text.contains("hint: Check the database") && !text.contains("columns"), "{text}");
+    }
     assert!(database.dump(&[]) == before);
+    // Another program's database, which has one of these names.
+    database.psql("CREATE TABLE projects (id uuid PRIMARY KEY)");
+    let text = on(&database, &["projects"]).exits_with(3).stderr;
+    assert!(text.contains("lacks tables of the planner") && text.contains("public.project_phases"), "{text}");
+    assert!(
+        !text.contains("public.projects: is missing") && text.contains("hint: Check the database"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -31,7 +31,9 @@ fn names(database: &TestDatabase, command: &[&str]) {
         let printed = on(database, &[command, &["--output", form]].concat()).stdout;
         let last = printed.lines().last().unwrap_or_else(|| panic!("{command:?}"));
         let object: serde_json::Value = serde_json::from_str(last).unwrap();
-        let expected = serde_json::json!({"database": database.name(), "host": "127.0.0.1", "port": port, "user": "postgres"});
+        let expected = serde_json::json!({
+            "database": database.name(), "host": "127.0.0.1", "port": port, "user": "postgres", "private": false
+        });
         assert_eq!(object["connection"], expected, "{command:?}: {last}");
     }
 }

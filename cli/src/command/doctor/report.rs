@@ -1,5 +1,6 @@
 //! The report of `doctor`.
 
+use crate::failure::Failure;
 use crate::render::format::plural;
 use crate::render::{Page, clean};
 use crate::style::{BAD, GOOD, NOTE};
@@ -67,8 +68,10 @@ impl DoctorReport {
     }
 
     /// Adds a check that could not be made.
-    pub(super) fn unchecked(&mut self, check: &'static str, error: impl std::fmt::Display) {
-        self.fail(check, format!("could not be checked: {error}"), "Connect as a role that may read it.");
+    pub(super) fn unchecked(&mut self, check: &'static str, error: impl Into<Failure>) {
+        let failure: Failure = error.into();
+        let text = format!("could not be checked: {}", failure.message());
+        self.fail(check, text, "Connect as a role that may read it.");
     }
 
     pub(super) fn page(&self) -> Page {

@@ -122,8 +122,9 @@ async fn privileges(report: &mut DoctorReport, connection: &mut PgConnection) {
     }
 }
 
+/// What the role cannot do; the statements are in the remedy.
 fn in_words(missing: &[MissingPrivilege]) -> String {
-    missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    missing.iter().map(|missing| missing.reason.as_str()).collect::<Vec<_>>().join("; ")
 }
 
 fn for_an_administrator(missing: &[MissingPrivilege]) -> String {

@@ -2,6 +2,7 @@
 
 use crate::width::of_text;
 use anstream::adapter::strip_str;
+use unicode_width::UnicodeWidthChar;
 
 /// Words that begin a command to copy.
 const COMMANDS: [&str; 2] = ["phaseline", "PGPASSWORD=…"];
@@ -117,6 +118,45 @@ pub(super) fn parts<'a>(code: &TextUnit<'a>) -> Vec<TextUnit<'a>> {
     }
     parts
 }
+
+/// Marks that end what is before them, and those that begin what is behind them: no line begins or ends with them.
+const CLOSING: &str = "、。，．：；！？）」』】〕〉》ーっゃゅょッャュョ,.:;!?)]}…";
+const OPENING: &str = "（「『【〔〈《([{";
+
+/// The parts of a word between which it may be broken: beside wide characters.
+pub(super) fn pieces<'a>(word: &TextUnit<'a>) -> Vec<TextUnit<'a>> {
+    let mut cuts = vec![0];
+    let mut before: Option<char> = None;
+    let mut in_colour = false;
+    for (at, character) in word.text.char_indices() {
+        // A colour belongs to what is before it, or at the beginning to what is behind it.
+        if character == '\u{1b}' || in_colour {
+            in_colour = character != 'm';
+            continue;
+        }
+        let width = character.width().unwrap_or(0);
+        if let Some(last) = before {
+            let is_beside_wide = width == 2 || last.width() == Some(2);
+            let is_joined = width == 0 || last == JOINER;
+            if is_beside_wide && !is_joined && !CLOSING.contains(character) && !OPENING.contains(last) {
+                cuts.push(at);
+            }
+        }
+        // What is joined to a wide character ends as it does.
+        before = if width == 0 && character != JOINER { before } else { Some(character) };
+    }
+    cuts.push(word.text.len());
+    let parts = cuts.windows(2).filter_map(|cut| Some((*cut.first()?, *cut.last()?)));
+    parts
+        .map(|(start, end)| {
+            let gap = if start == 0 { word.gap } else { 0 };
+            TextUnit::new(gap, word.start + start, &word.text[start..end], UnitKind::Word)
+        })
+        .collect()
+}
+
+/// Joins emoji to one.
+const JOINER: char = '\u{200d}';
 
 /// The words of a text; what is in these quotes is one word.
 fn words<'a>(text: &'a str, quotes: &[char]) -> Vec<TextUnit<'a>> {

@@ -49,8 +49,7 @@ impl Shell {
             .env("PATH", path)
             .env("HOME", folder.path())
             .env("LC_ALL", "C.UTF-8")
-            .env("PHASELINE_ACTOR", "operator@desk")
-            .env("PHASELINE_DATA_DIR", folder.path().join("data"));
+            .env("PHASELINE_ACTOR", "operator@desk");
         if let Some(bindir) = std::env::var_os(phaseline_embedded::BINDIR_VARIABLE) {
             command.env(phaseline_embedded::BINDIR_VARIABLE, bindir);
         }
@@ -65,6 +64,9 @@ impl Shell {
             (format!(" on {} by ", host.trim()), " on desk by "),
             (format!(" on {} ended ", host.trim()), " on desk ended "),
         ];
+        if database.is_none() {
+            command.env("PHASELINE_DATA_DIR", folder.path().join("data"));
+        }
         if let Some(database) = &database {
             command.env("DATABASE_URL", database.url());
             renamed.push((format!("127.0.0.1:{}", cluster.port()), "db:5432"));
