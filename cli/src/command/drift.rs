@@ -15,6 +15,7 @@ use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
 use phaseline_projections::FoldedLog;
 use phaseline_projections::adopt::need_commands;
+use phaseline_projections::altered::refuse_altered_findings;
 use phaseline_projections::drift::{Finding, Remedy, find_drift_watched};
 use phaseline_projections::repair::{Repaired, repair};
 use phaseline_store::{Quarantine, read};
@@ -122,6 +123,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
     if let Some(project) = project_id.filter(|project| findings.is_empty() && !log.knows(*project)) {
         return Err(Failure::refused("not_found", format!("Project with ID {project} not found")));
     }
+    refuse_altered_findings(&mut reading, &log, &findings, &watcher).await?;
     reading.rollback().await?;
     watcher.finish();
 
