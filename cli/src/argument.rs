@@ -33,7 +33,8 @@ pub(crate) fn date(text: &str) -> Result<NaiveDate, String> {
 
 /// An amount of money. The rules check its sign and its decimals.
 pub(crate) fn amount(text: &str) -> Result<Decimal, String> {
-    text.parse().map_err(|_| {
+    let is_plain = !text.contains(|character: char| character.is_alphabetic() || character == '_');
+    text.parse().ok().filter(|_| is_plain).ok_or_else(|| {
         "not an amount: expected digits with a point before the cents and no other separators, such as 1250.50".to_owned()
     })
 }

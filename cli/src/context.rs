@@ -1,5 +1,6 @@
 //! The context of every command.
 
+use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::names::KnownNames;
 use crate::options::GlobalArgs;
@@ -52,9 +53,18 @@ impl Context {
 
     /// Whether a question can be answered: on a terminal, and not in JSON output.
     pub(crate) fn can_ask(&self) -> bool {
-        self.output.form() == OutputFormat::Text
-            && std::io::stdin().is_terminal()
-            && std::io::stderr().is_terminal()
+        self.output.form() == OutputFormat::Text && Self::on_terminal()
+    }
+
+    /// Whether a person is in front of the command.
+    pub(crate) fn on_terminal() -> bool {
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// The error of a command that must ask before it can do `what`, and cannot.
+    pub(crate) fn cannot_ask(what: &str) -> Failure {
+        let why = if Self::on_terminal() { "with --json nothing is asked, so" } else { "without a terminal" };
+        Failure::usage(format!("{why} --yes is needed to {what}"))
     }
 
     /// Asks on stderr. Everything but yes, including the end of input, means no.

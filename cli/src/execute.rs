@@ -37,18 +37,34 @@ pub(crate) async fn execute(
     command: &TimelineCommand,
     options: &ChangeArgs,
 ) -> Result<Exit, Failure> {
+    let explained = |failure: Failure| {
+        match command {
+        TimelineCommand::Reschedule { .. } if failure.code() == "rule" && failure.remedy_text().is_none() => {
+            failure.remedy(
+                "The new dates must leave each phase a day. First resize or remove phases that they would leave without one, \
+                 or move the project less.",
+            )
+        }
+        _ => failure,
+    }
+    };
     let sessions = target.sessions().await?;
     let store = TimelineStore::new(sessions.clone(), ProjectPhases);
     let mut request =
         Request::new(project, command.clone(), metadata(&context.global, options.reason.reason.as_deref()));
-    if options.dry_run || !options.yes && context.can_ask() {
-        let preview = preview(&store, &sessions, project, command).await?;
+    if options.dry_run || !options.yes && Context::on_terminal() {
+        let preview = preview(&store, &sessions, project, command).await.map_err(explained)?;
         if options.dry_run {
             sessions.close().await;
             context.output.result(&preview, || preview.page());
             return Ok(Exit::Done);
         }
         if let Some(question) = preview.question(&clean(&context.place())) {
+            if !context.can_ask() {
+                return Err(Context::cannot_ask("give up dates or money")
+                    .detail(preview.gives_up().iter().cloned())
+                    .remedy("Read the output of the same command with --dry-run first."));
+            }
             context.output.beside(preview.text());
             if !context.ask(&question).await {
                 return Err(Failure::declined());
@@ -57,7 +73,7 @@ pub(crate) async fn execute(
             request.expected = Some(preview.version());
         }
     }
-    let committed = store.submit(request).await?;
+    let committed = store.submit(request).await.map_err(|error| explained(error.into()))?;
     // Read from the log, so that the text equals that of `history`.
     let mut session = sessions.begin().await?;
     let recorded = stream::history(&mut session, project, Some(committed.position)).await;

@@ -60,7 +60,7 @@ pub(crate) struct GlobalArgs {
     /// Log more to stderr: -v, or -vv for steps, statements of runs and the server's notices, too
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// The name recorded in the log, unchecked, beside the database's login [env: `PHASELINE_ACTOR`] [default: user@host]
+    /// The name recorded in the log, unchecked, beside the database's login [env: `PHASELINE_ACTOR`] (default: user@host)
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) actor: Option<String>,
     /// Work with a superuser's rights even if roles without them own tables; code of these roles could then run with those rights
@@ -100,10 +100,10 @@ pub(crate) struct ReasonArgs {
 /// Options of a command on a timeline.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ChangeArgs {
-    /// Only show what would change, and write nothing; exits as the command would
+    /// Only show what would change, and write nothing; a refusal by a rule exits as that of the command
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Do not ask. On a terminal the command asks first if dates or money would go: a phase, days of another phase, a budget
+    /// Do not ask. On a terminal the command asks first if dates or money would go: a phase, days of a phase, a budget
     #[arg(long, short)]
     pub(crate) yes: bool,
     #[command(flatten)]

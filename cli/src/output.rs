@@ -173,7 +173,7 @@ impl Output {
 
     /// A question, which the caller prints with the place of its answer.
     pub(crate) fn question(&self, text: &str) -> String {
-        self.fitted(text, StandardStream::Error)
+        self.named(text).fitted(self.columns(StandardStream::Error)).trim_end_matches('\n').to_owned()
     }
 
     /// Prints a remark on stderr, unless they are suppressed.

@@ -84,13 +84,12 @@ pub(crate) async fn preview(
     }
     let counted = planner_view::assignment_days(sessions, &[project]).await.map_err(StoreError::from)?;
     let days = counted.get(&project).cloned().unwrap_or_default();
-    Ok(CommandPreview::of(project, command, preview, &days))
+    Ok(CommandPreview::of(project, preview, &days))
 }
 
 impl CommandPreview {
-    fn of(project: ProjectId, command: &TimelineCommand, preview: Preview, days: &AssignmentDays) -> Self {
+    fn of(project: ProjectId, preview: Preview, days: &AssignmentDays) -> Self {
         let (before, after) = (&preview.before.timeline, &preview.after);
-        let about = phase_of(command);
         let phases = phase_effects(before, after).into_iter().filter_map(|PhaseEffect { before, after }| {
             let phase_id = before.or(after)?.id;
             Some(PhaseDifference { phase_id, before: before.map(Into::into), after: after.map(Into::into) })
@@ -104,9 +103,14 @@ impl CommandPreview {
             phases: phases.collect(),
             budgets: BudgetChange { before: BudgetSums::of(before), after: BudgetSums::of(after) },
             assignments: AssignmentEffects::of(before, after, days),
-            gives_up: render::effects::given_up(before, after, about),
+            gives_up: render::effects::given_up(before, after),
             preview,
         }
+    }
+
+    /// What the project would give up, in words.
+    pub(crate) fn gives_up(&self) -> &[String] {
+        &self.gives_up
     }
 
     /// The timeline's version that the preview is of.
@@ -119,6 +123,7 @@ impl CommandPreview {
         let mut page = Page::default();
         if self.changed {
             let (before, after) = (&self.preview.before.timeline, &self.preview.after);
+            page.line(format_args!("Project {}", self.project_id));
             render::effects::changes(&mut page, before, after, &self.assignments);
         } else {
             page.line("  Nothing to change: the timeline has these values already.");
@@ -152,23 +157,10 @@ impl CommandPreview {
             return None;
         }
         let clauses: Vec<String> = self.gives_up.iter().map(|clause| format!("  - {clause}")).collect();
-        Some(format!("\nThis gives up dates or money:\n{}\nCarry it out in {place}?", clauses.join("\n")))
-    }
-}
-
-/// The phase that a command is about; none for a command about the whole timeline.
-const fn phase_of(command: &TimelineCommand) -> Option<PhaseId> {
-    match command {
-        TimelineCommand::CreatePhase { phase, .. } => Some(phase.id),
-        TimelineCommand::ResizePhase { phase_id, .. }
-        | TimelineCommand::RenamePhase { phase_id, .. }
-        | TimelineCommand::DescribePhase { phase_id, .. }
-        | TimelineCommand::BudgetPhase { phase_id, .. }
-        | TimelineCommand::ChangePhase { phase_id, .. }
-        | TimelineCommand::RemovePhase { phase_id, .. } => Some(*phase_id),
-        TimelineCommand::Open { .. }
-        | TimelineCommand::Reschedule { .. }
-        | TimelineCommand::Reorder { .. }
-        | TimelineCommand::ReplaceAll { .. } => None,
+        Some(format!(
+            "\nThis gives up dates or money of project {}:\n{}\nCarry it out in {place}?",
+            self.project_id,
+            clauses.join("\n")
+        ))
     }
 }

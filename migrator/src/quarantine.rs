@@ -95,7 +95,7 @@ pub async fn skip(
     Ok(SkipResult::Done(marks.into_iter().filter(is_chosen).collect()))
 }
 
-/// The events that [`skip`] would mark, or the reasons why it would refuse. Writes and locks nothing.
+/// The events that [`skip()`] would mark, or the reasons why it would refuse. Writes and locks nothing.
 ///
 /// # Errors
 /// [`StoreError::NotInstalled`] without a log; the database's own.

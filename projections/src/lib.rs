@@ -12,10 +12,12 @@
 //! - [`planner_schema`] finds missing and changed columns of the planner's tables.
 //! - [`planner_view`] reads the planner's tables: for a service by functions, for runs directly.
 //! - [`live_row`] is a row of the table, including invalid values.
+//! - [`altered`] refuses findings that come from altered events.
 //! - [`drift`] compares the live tables with the fold; [`repair`] makes them agree with the log; [`rebuild`] does both for all rows
 //!   of `project_phases`, reading the log in parallel.
 
 pub mod adopt;
+pub mod altered;
 pub mod deleted;
 pub mod drift;
 pub mod effects;

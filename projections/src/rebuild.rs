@@ -5,6 +5,7 @@
 //! nothing (`docs/decisions/rebuild.md`).
 
 use crate::FoldedLog;
+use crate::altered::refuse_altered_findings;
 use crate::drift::{
     Drift, DriftKind, Finding, ProjectDrift, ProjectDriftKind, find_drift, find_drift_watched,
 };
@@ -105,7 +106,8 @@ impl Serialize for Rebuilt {
 /// project without a difference, is found by the next rebuild.
 ///
 /// # Errors
-/// [`StoreError::NotAccepting`] if the legacy shape is live; [`StoreError::PositionGap`] if the log is damaged;
+/// [`StoreError::NotAccepting`] if the legacy shape is live; [`StoreError::PositionGap`] if the log is damaged,
+/// [`StoreError::Altered`] if an event of a project with differences was altered;
 /// [`StoreError::SelfCheck`] if the written rows differ from the intended ones, such as by a trigger; the database's own. Then nothing
 /// was written.
 pub async fn rebuild(
@@ -129,6 +131,7 @@ pub async fn rebuild(
     if only.is_some() && add_holders(&mut snapshot, &mut log, &found).await? {
         found = find_drift(&mut snapshot, &log, only).await?;
     }
+    refuse_altered_findings(&mut snapshot, &log, &found, progress).await?;
     snapshot.rollback().await?;
 
     let gone = gone(&found);

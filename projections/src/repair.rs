@@ -1,10 +1,12 @@
 //! Repair: makes the planner's tables agree with the log, after recording the overwritten values in the log.
 
+use crate::altered::refuse_altered_findings;
 use crate::drift::{DriftKind, Finding, ProjectDriftKind, Remedy, find_drift};
 use crate::{Access, FoldedLog, PhaseRow, project_phases, refuse_foreign_code, row_writer};
 use chrono::{DateTime, Utc};
 use phaseline_domain::event::TimelineClosed;
 use phaseline_domain::{PhaseId, ProjectId, TimelineEvent};
+use phaseline_store::progress::Silent;
 use phaseline_store::{Import, Metadata, NewEvent, StoreError, StreamId, stream};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
@@ -52,7 +54,8 @@ pub struct Repaired {
 
 /// Makes the rows of these projects agree with the log, and closes the timelines of deleted ones, in one short transaction that compares
 /// everything again under the locks. `log` is an earlier fold, which is brought up to date. Commands wait meanwhile, and events that
-/// they wrote before are included.
+/// they wrote before are included. The caller has compared the events of these projects with their hashes
+/// ([`refuse_altered_findings`]), on the snapshot of the fold: a repair of many projects would hold the lock for it.
 ///
 /// # Errors
 /// [`StoreError::NotAccepting`] in the legacy shape; [`StoreError::SelfCheck`] if the written rows differ from the intended ones, such
@@ -86,6 +89,9 @@ pub(crate) async fn repair_where(
     let compared: BTreeSet<ProjectId> = projects.iter().copied().collect();
     let (findings, left): (Vec<Finding>, Vec<Finding>) =
         find_drift(connection, log, Some(projects)).await?.into_iter().partition(&wanted);
+    let elsewhere: Vec<Finding> =
+        findings.iter().filter(|finding| !compared.contains(&finding.project_id())).cloned().collect();
+    refuse_altered_findings(connection, log, &elsewhere, &Silent).await?;
     if findings.is_empty() {
         transaction.rollback().await?;
         return Ok(Repaired { position: log.position, left, caught_up, compared, ..Repaired::default() });

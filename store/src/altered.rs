@@ -26,10 +26,15 @@ impl AlteredEvents {
     /// Adds the next event of the stream, if it is altered.
     pub fn see(&mut self, recorded: &RecordedEvent) {
         if recorded.is_altered {
-            self.count += 1;
-            if self.positions.len() < Self::MAX_LISTED {
-                self.positions.push(recorded.position);
-            }
+            self.add(recorded.position);
+        }
+    }
+
+    /// Adds the altered event at a position, which is behind those before.
+    pub fn add(&mut self, position: i64) {
+        self.count += 1;
+        if self.positions.len() < Self::MAX_LISTED {
+            self.positions.push(position);
         }
     }
 

@@ -85,8 +85,8 @@ impl Inspector {
     }
 
     /// Checks the next event. After a break the check continues from the stored values, so that one altered event is one break and
-    /// not one for each later event.
-    pub fn see(&mut self, event: &RawEvent<'_>) {
+    /// not one for each later event. Returns whether the event fits its hash.
+    pub fn see(&mut self, event: &RawEvent<'_>) -> bool {
         if event.position != self.position + 1 {
             self.note(Break::Position { expected: self.position + 1, found: event.position });
         }
@@ -105,7 +105,8 @@ impl Inspector {
             metadata: event.metadata.as_bytes(),
             login: event.login,
         });
-        if hash::chain(&self.previous, event.position, event.recorded_at, &content) != event.hash {
+        let fits = hash::chain(&self.previous, event.position, event.recorded_at, &content) == event.hash;
+        if !fits {
             self.note(Break::Hash { position: event.position });
         }
         let unseen = if self.partial { event.version - 1 } else { 0 };
@@ -124,6 +125,7 @@ impl Inspector {
         self.position = event.position;
         self.previous = event.hash;
         self.recorded_at = event.recorded_at;
+        fits
     }
 
     fn note(&mut self, found: Break) {

@@ -15,6 +15,7 @@ use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
 use phaseline_projections::FoldedLog;
 use phaseline_projections::adopt::need_commands;
+use phaseline_projections::altered::refuse_altered_findings;
 use phaseline_projections::drift::{Finding, Remedy, find_drift_watched};
 use phaseline_projections::repair::{Repaired, repair};
 use phaseline_store::{Quarantine, read};
@@ -100,7 +101,7 @@ impl FromStr for RepairTarget {
 pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Failure> {
     let ask = args.writes() && !args.yes;
     if ask && !context.can_ask() {
-        return Err(Failure::usage("without a terminal --yes is needed to repair").remedy(
+        return Err(Context::cannot_ask("repair").remedy(
             "Read the output of `phaseline drift` first, then run: phaseline drift --repair PROJECT --yes",
         ));
     }
@@ -122,6 +123,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
     if let Some(project) = project_id.filter(|project| findings.is_empty() && !log.knows(*project)) {
         return Err(Failure::refused("not_found", format!("Project with ID {project} not found")));
     }
+    refuse_altered_findings(&mut reading, &log, &findings, &watcher).await?;
     reading.rollback().await?;
     watcher.finish();
 

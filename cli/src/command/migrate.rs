@@ -51,7 +51,7 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
     }
     let ask = !args.yes;
     if ask && !context.can_ask() {
-        return Err(Failure::usage("without a terminal --yes is needed to migrate").remedy(
+        return Err(Context::cannot_ask("migrate").remedy(
             format!(
                 "Read the output of `phaseline plan{flag}` first, then run: phaseline migrate --yes --plan DIGEST{flag}",
                 flag = args.run.shared.flag()

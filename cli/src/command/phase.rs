@@ -226,7 +226,7 @@ impl Action {
                     name: args.name.clone(),
                     start_date: args.dates.start,
                     end_date: args.dates.end,
-                    description: args.description.clone(),
+                    description: visible(args.description.as_deref()),
                     capital_budget: args.capital,
                     expense_budget: args.expense,
                     total_budget: args.capital + args.expense,
@@ -242,7 +242,7 @@ impl Action {
             },
             Self::Rename(args) => TimelineCommand::RenamePhase { phase_id, name: args.name.clone() },
             Self::Describe(args) => {
-                TimelineCommand::DescribePhase { phase_id, description: args.text.clone() }
+                TimelineCommand::DescribePhase { phase_id, description: visible(args.text.as_deref()) }
             }
             Self::Budget(args) => TimelineCommand::BudgetPhase {
                 phase_id,
@@ -278,6 +278,11 @@ pub(crate) async fn run(context: &Context, args: &PhaseArgs) -> Result<Exit, Fai
     context.name_ids(&mut connection, &project).await;
     drop(connection);
     execute(context, &target, project, &command, args.action.options()).await
+}
+
+/// A description; none if it has blanks only.
+fn visible(text: Option<&str>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty()).map(str::to_owned)
 }
 
 /// The project of an existing or a removed phase; the command on its timeline refuses a removed one.

@@ -122,7 +122,7 @@ async fn leave_out(
 ) -> Result<Exit, Failure> {
     let stream = args.project.resolve(connection).await?.uuid();
     let mut selected = if args.all { EventSelection::All } else { EventSelection::At(args.position.clone()) };
-    let ask = !args.yes && context.can_ask();
+    let ask = !args.yes && Context::on_terminal();
     if args.dry_run || ask {
         let events = preview_skip(connection, stream, &selected).await?.map_err(not_skippable)?;
         if args.dry_run {
@@ -130,6 +130,10 @@ async fn leave_out(
             context.name_ids(connection, &preview).await;
             context.output.result(&preview, || render::quarantine::preview(&preview.events));
             return Ok(Exit::Done);
+        }
+        if !context.can_ask() {
+            return Err(Context::cannot_ask("leave events out")
+                .remedy("Read the output of the same command with --dry-run first."));
         }
         context.name_ids(connection, &events).await;
         context.output.beside(render::quarantine::unreadable(&events));

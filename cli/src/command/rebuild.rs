@@ -42,7 +42,7 @@ Examples:
   phaseline rebuild --project 6f9619ff-8b86-d011-b42d-00c04fc964ff")]
 pub(crate) struct RebuildArgs {
     /// Only compare, and write nothing; exits with 6 if a row differs
-    #[arg(long, visible_alias = "dry-run")]
+    #[arg(long, visible_alias = "dry-run", overrides_with = "check")]
     pub(crate) check: bool,
     /// Do not ask. On a terminal the command asks before it overwrites or deletes rows
     #[arg(long, short, conflicts_with = "check")]
@@ -91,12 +91,16 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
     };
     let mut run = RebuildRun { context, args, project, target: &target, connection };
     let mut report = None;
-    if !args.check && !args.yes && context.can_ask() {
+    if !args.check && !args.yes && Context::on_terminal() {
         let compared = run.rebuild(true).await?;
         if !compared.rebuilt.would_write(args.delete_unknown) {
             // Nothing is left to do: it is the result of the rebuild, too.
             report = Some(RebuildReport { check: false, ..compared });
         } else {
+            if !context.can_ask() {
+                return Err(Context::cannot_ask("write rows from the log")
+                    .remedy("Read the output of `phaseline rebuild --check` first."));
+            }
             context.name_ids(&mut run.connection, &compared).await;
             context.output.beside(render::rebuild::page(&compared));
             let place = context.place();

@@ -56,7 +56,7 @@ pub(crate) struct RollbackArgs {
 pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, Failure> {
     let ask = !args.yes && !args.dry_run;
     if ask && !context.can_ask() {
-        return Err(Failure::usage("without a terminal --yes is needed to roll back").remedy(
+        return Err(Context::cannot_ask("roll back").remedy(
             "Read the output of `phaseline rollback --dry-run` first, then run: phaseline rollback --yes",
         ));
     }

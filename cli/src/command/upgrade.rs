@@ -26,7 +26,7 @@ Examples:
   phaseline upgrade")]
 pub(crate) struct UpgradeArgs {
     /// Only check whether it is needed: exits with 3 if it is
-    #[arg(long, visible_alias = "dry-run")]
+    #[arg(long, visible_alias = "dry-run", overrides_with = "check")]
     check: bool,
 }
 

@@ -260,13 +260,16 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// The command that lets a phase make room.
-fn first_command(no_room: &NoRoom) -> Option<String> {
+/// What lets a phase make room.
+fn remedy_of(no_room: &NoRoom) -> Option<String> {
     match no_room {
-        NoRoom::Split { phase_id, shortened: Some((start, end)), .. } => {
-            Some(format!("phaseline phase resize {phase_id} {start} {end}"))
-        }
-        NoRoom::Swallowed { phase_id, .. } => Some(format!("phaseline phase remove {phase_id}")),
+        NoRoom::Split { phase_id, shortened: Some((start, end)), .. } => Some(format!(
+            "First run: phaseline phase resize {phase_id} {start} {end} (the phase beside it gets its other dates; to keep them apart, \
+                 first create a phase for them)"
+        )),
+        NoRoom::Swallowed { phase_id, .. } => Some(format!(
+            "Choose dates that leave it a day; or remove it first, with its budget: phaseline phase remove {phase_id}"
+        )),
         NoRoom::Split { shortened: None, .. } | NoRoom::NotBeside { .. } => None,
     }
 }
@@ -287,12 +290,9 @@ impl From<ExecuteError> for Failure {
                 let failure = Self::refused("rule", message).detail(
                     details.map(|violation| format!("{}: {}", violation.rule, violation.explained())),
                 );
-                match refusal
-                    .violations()
-                    .iter()
-                    .find_map(|violation| first_command(violation.no_room.as_ref()?))
+                match refusal.violations().iter().find_map(|violation| remedy_of(violation.no_room.as_ref()?))
                 {
-                    Some(command) => failure.remedy(format!("First run: {command}")),
+                    Some(remedy) => failure.remedy(remedy),
                     None => failure,
                 }
             }

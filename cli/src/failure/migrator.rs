@@ -18,14 +18,13 @@ impl From<MigratorError> for Failure {
                 Self::from(source).detail([format!("everything was rolled back; the statement was: {statement}")])
             }
             MigratorError::EventTrigger { triggers, source } => {
-                let disable: Vec<String> =
-                    triggers.iter().map(|name| format!("ALTER EVENT TRIGGER {name} DISABLE")).collect();
                 let cause = Self::from(*source);
                 let message = format!("{}; refused by event trigger: {}", cause.message(), triggers.join(", "));
                 let details = cause.details().to_vec();
                 Self::unexpected(message).detail(details).remedy(format!(
-                    "Everything was undone. Change its function, or for the time of the run: {}; try it with `phaseline rehearse`.",
-                    disable.join("; ")
+                    "Everything was undone. Change the trigger's function, or disable {} for the time of the run (ALTER EVENT TRIGGER NAME \
+                     DISABLE). `phaseline rehearse` tries it.",
+                    triggers.join(", ")
                 ))
             }
             MigratorError::Refused(plan) => Self::refused("not_migratable", text)

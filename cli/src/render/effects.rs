@@ -45,8 +45,9 @@ fn phase(page: &mut Page, effect: PhaseEffect<'_>) {
 
 fn described(phase: &Phase) -> String {
     format!(
-        "'{}', {}, {}, budget {}",
+        "'{}' ({}), {}, {}, budget {}",
         clean(phase.name.as_str()),
+        phase.id,
         phase.range,
         plural(phase.range.days().unsigned_abs(), "day"),
         money(phase.budget.total().amount())
@@ -54,7 +55,7 @@ fn described(phase: &Phase) -> String {
 }
 
 fn changed<'a>(page: &'a mut Page, before: &Phase, after: &Phase) -> &'a mut Page {
-    page.line(format_args!("  changed: '{}'", clean(before.name.as_str())));
+    page.line(format_args!("  changed: '{}' ({})", clean(before.name.as_str()), before.id));
     if before.name != after.name {
         page.line(format_args!("    name: '{}'", clean(after.name.as_str())));
     }
@@ -113,14 +114,14 @@ fn moves(page: &mut Page, before: &Timeline, after: &Timeline, assignments: &Ass
     }
 }
 
-/// What the project gives up by a command, as clauses for a question: phases that go, money, dates, and days of phases other than the
-/// one that the command is about. Empty if nothing.
-pub(crate) fn given_up(before: &Timeline, after: &Timeline, about: Option<PhaseId>) -> Vec<String> {
+/// What the project gives up by a command, as clauses for a question: phases that go, days of phases, money, and dates of the project.
+/// Empty if nothing.
+pub(crate) fn given_up(before: &Timeline, after: &Timeline) -> Vec<String> {
     let mut clauses = Vec::new();
     for effect in phase_effects(before, after) {
         match (effect.before, effect.after) {
             (Some(phase), None) => clauses.push(format!("phase {} goes", described(phase))),
-            (Some(had), Some(has)) if Some(had.id) != about && has.range.days() < had.range.days() => {
+            (Some(had), Some(has)) if has.range.days() < had.range.days() => {
                 let days = plural((had.range.days() - has.range.days()).unsigned_abs(), "day");
                 clauses.push(format!("phase '{}' loses {days}", clean(had.name.as_str())));
             }

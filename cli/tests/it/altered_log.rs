@@ -130,3 +130,75 @@ fn a_mark_frees_a_timeline_from_an_altered_event_that_cannot_be_read() {
     let marked = history.lines().find(|line| line.ends_with("  ALTERED")).unwrap();
     assert!(marked.contains(&format!("position {position},")), "{history}");
 }
+
+#[test]
+fn an_altered_event_is_not_written_into_the_table() {
+    let database = migrated();
+    let project = database.psql("SELECT min(project_id::text) FROM project_phases");
+    let rows = "SELECT count(*) || md5(string_agg(p::text, ',' ORDER BY p.id)) FROM project_phases p";
+    let before = database.psql(rows);
+    let payload =
+        "payload = regexp_replace(payload::text, '\"name\":\"[^\"]*\"', '\"name\":\"Forged\"')::json";
+    let adopted = format!("stream_id = '{project}' AND event_type = 'LegacyPhaseAdopted'");
+    let position = database.psql(&format!("SELECT min(position) FROM phaseline.events WHERE {adopted}"));
+    tamper(&database, &format!("UPDATE phaseline.events SET {payload} WHERE position = {position}"));
+    refused_by_all(&database, &project, &position, &before, rows);
+    // The rest of the log can still be written.
+    let other = format!("WHERE project_id <> '{project}'");
+    let other_project = database.psql(&format!("SELECT min(project_id::text) FROM project_phases {other}"));
+    database.psql(&format!("UPDATE project_phases SET name = 'Odd' WHERE project_id = '{other_project}'"));
+    on(&database, &["drift", "--repair", &other_project, "--yes"]).exits_with(0);
+    assert_eq!(database.psql(rows), before);
+}
+
+/// Every command that compares the table with the log, or writes it from the log, names the event and changes nothing.
+fn refused_by_all(database: &TestDatabase, project: &str, position: &str, before: &str, rows: &str) {
+    let tip = database.psql("SELECT max(position) FROM phaseline.events");
+    for args in [
+        &["drift"][..],
+        &["drift", project],
+        &["drift", "--repair", "all", "--yes"],
+        &["drift", "--repair", project, "--yes"],
+        &["rebuild", "--check"],
+        &["rebuild", "--yes"],
+        &["rebuild", "--project", project, "--check"],
+        &["rebuild", "--project", project, "--yes"],
+    ] {
+        let refused = on(database, &[args, &["--json"]].concat()).exits_with(6).object("phaseline.error/1");
+        assert_eq!(refused["code"], "log_damaged", "{args:?}: {refused}");
+        let message = refused["error"].as_str().unwrap();
+        assert!(message.contains(&format!("position {position} ")), "{args:?}: {message}");
+        assert!(message.contains(project), "{args:?}: {message}");
+        assert_eq!(database.psql(rows), before, "{args:?}");
+        assert_eq!(database.psql("SELECT max(position) FROM phaseline.events"), tip, "{args:?}");
+    }
+}
+
+#[test]
+fn an_altered_event_is_found_among_very_many_differences() {
+    let database = migrated();
+    // More projects with differences than streams are read one by one.
+    database.psql(
+        "INSERT INTO projects
+         SELECT r.* FROM (SELECT * FROM projects LIMIT 1) p, generate_series(1, 120) n,
+             jsonb_populate_record(NULL::projects, to_jsonb(p) || jsonb_build_object('id', gen_random_uuid(),
+                 'name', 'Many ' || n, 'cost_center_code', 'M' || n, 'start_date', '2031-01-01',
+                 'end_date', '2031-12-31')) r",
+    );
+    on(&database, &["adopt", "--repair"]).exits_with(0);
+    let project = database.psql("SELECT id FROM projects WHERE name = 'Many 77'");
+    let of_project = format!("stream_id = '{project}' AND event_type = 'DefaultPhaseSupplied'");
+    let position = database.psql(&format!("SELECT position FROM phaseline.events WHERE {of_project}"));
+    database.psql("UPDATE project_phases SET name = 'Odd'");
+    on(&database, &["rebuild", "--check", "--json"]).exits_with(6).object("phaseline.rebuild/1");
+    let forged = "payload = replace(payload::text, '2031-12-31', '2031-12-30')::json";
+    tamper(&database, &format!("UPDATE phaseline.events SET {forged} WHERE position = {position}"));
+    let rows = "SELECT count(*) || md5(string_agg(p::text, ',' ORDER BY p.id)) FROM project_phases p";
+    let before = database.psql(rows);
+    for args in [&["drift", "--repair", "all", "--yes"][..], &["rebuild", "--yes"], &["rebuild", "--check"]] {
+        let refused = on(&database, &[args, &["--json"]].concat()).exits_with(6).object("phaseline.error/1");
+        assert_eq!(refused["code"], "log_damaged", "{args:?}: {refused}");
+        assert!(refused["error"].as_str().unwrap().contains(&format!("position {position} ")), "{refused}");
+        assert_eq!(database.psql(rows), before, "{args:?}");
+    }
+}

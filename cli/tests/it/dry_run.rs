@@ -122,7 +122,7 @@ fn a_preview_shows_phases_budgets_and_assignments_of_the_command() {
     assert_eq!(phases[1]["after"]["start_date"], phases[0]["before"]["start_date"]);
     let text = on(&database, &[&remove[..], &["--dry-run"]].concat()).exits_with(0).stdout;
     for shown in [
-        "  removed: 'Planning', ",
+        "  removed: 'Planning' (",
         "  changed: 'Execution'",
         " more\n",
         "Budgets of the project",
@@ -142,4 +142,7 @@ fn a_preview_shows_phases_budgets_and_assignments_of_the_command() {
     }
     let same = on(&database, &["phase", "rename", &remaining, "Execution", "--dry-run"]).exits_with(0).stdout;
     assert!(same.contains("Nothing to change"), "{same}");
+    // Blanks are no description.
+    let blank = on(&database, &["phase", "describe", &remaining, "   ", "--dry-run"]).exits_with(0).stdout;
+    assert!(blank.contains("Nothing to change"), "{blank}");
 }

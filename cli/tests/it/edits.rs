@@ -245,7 +245,7 @@ fn a_split_or_swallowed_phase_is_named_with_the_command_that_helps() {
     let ran = on(&database, &resize).exits_with(3);
     assert!(ran.stderr.contains("'Middle' would keep no dates"), "{}", ran.stderr);
     let remove = format!("phaseline phase remove {}", other.trim());
-    assert!(ran.stderr.contains(&format!("First run: {remove}")), "{}", ran.stderr);
+    assert!(ran.stderr.contains(&format!("with its budget: {remove}")), "{}", ran.stderr);
     on(&database, &remove.split(' ').skip(1).collect::<Vec<_>>()).exits_with(0);
 }
 

@@ -106,10 +106,12 @@ fn a_command_asks_where_dates_or_money_go() {
     let last =
         database.psql(&format!("SELECT max(end_date) FROM project_phases WHERE project_id = '{project}'"));
     let sooner = database.psql(&format!("SELECT '{}'::date - 10", last.trim()));
+    let shorter = database.psql(&format!("SELECT '{end}'::date - 1"));
     let events = || database.psql("SELECT count(*) FROM phaseline.events");
     for (command, clause) in [
-        (format!("phase remove {phase}"), "  - phase 'Planning', "),
+        (format!("phase remove {phase}"), "  - phase 'Planning' ("),
         (format!("phase resize {phase} {start} {longer}"), "  - phase 'Execution' loses 1 day"),
+        (format!("phase resize {phase} {start} {}", shorter.trim()), "  - phase 'Planning' loses 1 day"),
         (format!("phase budget {phase} 1 1"), "  - the project's capital budget falls from "),
         (format!("timeline reschedule {project} {start} {}", sooner.trim()), "loses 10 days"),
         (
@@ -120,21 +122,22 @@ fn a_command_asks_where_dates_or_money_go() {
         let before = events();
         let (code, shown) = on_a_terminal(&database, &command, "n\n");
         assert_eq!(code, Some(8), "{command}: {shown}");
-        let (changes, question) = shown.split_once("This gives up dates or money:").unwrap();
+        let (changes, question) = shown.split_once("This gives up dates or money of project ").unwrap();
         assert!(changes.contains("Changes"), "{shown}");
         assert!(question.contains(clause), "{clause}: {question}");
+        assert!(question.contains(&format!(" ({project}):")), "{question}");
+        let (code, json) = on_a_terminal(&database, &format!("{command} --json"), "n\n");
+        assert!(code == Some(2) && json.contains("with --json nothing is asked"), "{json}");
+        assert_eq!(events(), before);
         let place = format!("Carry it out in database {} at 127.0.0.1:", database.name());
         assert!(question.contains(&place) && question.contains("[y/N]"), "{question}");
         assert!(shown.contains("nothing was written") && events() == before, "{shown}");
         let (code, shown) = on_a_terminal(&database, &format!("{command} --dry-run"), "");
         assert!(code == Some(0) && !shown.contains("[y/N]") && events() == before, "{shown}");
     }
-    let shorter = database.psql(&format!("SELECT '{end}'::date - 1"));
     for command in [
         format!("phase rename {phase} Design"),
         format!("phase budget {phase} 99999999 99999999"),
-        // The next phase gets the date.
-        format!("phase resize {phase} {start} {}", shorter.trim()),
         format!("phase resize {phase} {start} {end} --yes"),
     ] {
         let (code, shown) = on_a_terminal(&database, &command, "");

@@ -2,10 +2,11 @@
 
 use super::session::{Attempt, HeldLocks, RunContext, RunSession};
 use crate::database;
-use crate::definition::event_triggers;
+use crate::definition::{DefinitionError, event_triggers};
 use crate::error::MigratorError;
-use phaseline_store::{SqlState, read};
+use phaseline_store::{SqlState, StoreError, read};
 use sqlx::PgConnection;
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
 
 /// The consequence of an inspection for a run.
@@ -84,9 +85,23 @@ pub(crate) async fn run_attempts<S: RunSteps>(
     }
 }
 
+/// The error of PostgreSQL in an error, if it is one.
+fn of_database(error: &MigratorError) -> Option<&sqlx::Error> {
+    match error {
+        MigratorError::Ddl { source, .. }
+        | MigratorError::Database(source)
+        | MigratorError::Definition(DefinitionError::Database(source))
+        | MigratorError::Store(
+            StoreError::Database(source)
+            | StoreError::Schema(MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)),
+        ) => Some(source),
+        _ => None,
+    }
+}
+
 /// The same error, with the event trigger that raised it, if one may have.
 async fn with_event_trigger(connection: &mut PgConnection, error: MigratorError) -> MigratorError {
-    let (MigratorError::Ddl { source, .. } | MigratorError::Database(source)) = &error else { return error };
+    let Some(source) = of_database(&error) else { return error };
     let is_raised = SqlState::of(source) == Some(SqlState::RaisedException);
     let context = source.as_database_error().and_then(|error| {
         error.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::r#where).map(str::to_owned)

@@ -42,11 +42,13 @@ pub(super) const OBJECTS: &[TableObject] = &[
         ],
     ),
     object(
-        "views: with a trigger instead, and a materialized one on a view",
+        "views: with a trigger instead and a rule, and a materialized one on a view",
         &[
             "CREATE VIEW dba_requests AS SELECT id, updated_at FROM project_phases",
             "CREATE FUNCTION dba_request() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
             "CREATE TRIGGER dba_instead INSTEAD OF INSERT ON dba_requests FOR EACH ROW EXECUTE FUNCTION dba_request()",
+            "CREATE RULE dba_never AS ON UPDATE TO dba_requests DO INSTEAD NOTHING",
+            "COMMENT ON RULE dba_never ON dba_requests IS 'requests do not change'",
             "CREATE MATERIALIZED VIEW dba_requested AS SELECT count(*) AS n FROM dba_requests",
             "CREATE UNIQUE INDEX ON dba_requested (n)",
         ],

@@ -58,7 +58,7 @@ async fn event_triggers_that_refuse_or_change_the_ddl_undo_the_run() {
         let error = migrate(&handle(database.url()), &migrate_options(), &Silent).await.unwrap_err();
         assert!(!matches!(error, MigratorError::Refused(_)), "{event}: {error:?}");
         assert!(error.to_string().contains(message), "{event}: {error}");
-        let is_named = error.to_string().ends_with("refused by the event trigger dba_fires");
+        let is_named = error.to_string().ends_with("refused by the event trigger \"dba_fires\"");
         assert_eq!(is_named, body.starts_with("RAISE"), "{event}: {error}");
         assert!(database.dump(&["--schema=public"]) == before, "{event}: something is left");
     }
