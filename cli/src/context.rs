@@ -73,13 +73,20 @@ impl Context {
             &mut anstream::stderr(),
             format_args!("{} ", self.output.question(&format!("{question} [y/N]"))),
         );
+        self.output.set_asking(true);
         let (sender, receiver) = tokio::sync::oneshot::channel();
         // A separate thread: a read from a terminal cannot be cancelled, and the runtime would wait for it.
         std::thread::spawn(move || {
             let mut answer = String::new();
             let read = std::io::stdin().lock().read_line(&mut answer);
+            // The end of input moves no terminal to its next line.
+            if !answer.ends_with('\n') {
+                let _ = std::io::Write::write_all(&mut std::io::stderr(), b"\n");
+            }
             let _ = sender.send(read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"));
         });
-        receiver.await.unwrap_or(false)
+        let answer = receiver.await.unwrap_or(false);
+        self.output.set_asking(false);
+        answer
     }
 }

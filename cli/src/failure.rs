@@ -99,6 +99,11 @@ impl Failure {
             .remedy("Run the same command again. `phaseline status` shows the state of the database.")
     }
 
+    /// A signal ended the command while it asked.
+    pub(crate) fn interrupted_at_question() -> Self {
+        Self::new(Exit::Interrupted, "interrupted", "interrupted; nothing was written")
+    }
+
     /// Adds a remedy.
     #[must_use]
     pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {

@@ -172,6 +172,6 @@ async fn work(cli: Cli, output: &Arc<Output>) -> Result<Exit, Failure> {
     };
     tokio::select! {
         done = command::run(&context, &cli.command) => done,
-        () = interrupt.cancelled() => Err(Failure::interrupted()),
+        () = interrupt.cancelled() => Err(output.interruption()),
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct Output {
     wide: bool,
     /// Writing to stdout failed for another reason than a closed pipe: a full disk, for example.
     broken: AtomicBool,
+    /// Whether a question waits for its answer.
+    asking: AtomicBool,
     /// The database of the command, once it is known.
     place: Mutex<Option<Place>>,
     /// The names of the projects and phases that it is about, as far as they are known.
@@ -81,6 +83,7 @@ impl Output {
             quiet,
             wide,
             broken: AtomicBool::new(false),
+            asking: AtomicBool::new(false),
             place: Mutex::new(None),
             names: Mutex::new(KnownNames::default()),
         }
@@ -174,6 +177,20 @@ impl Output {
     /// A question, which the caller prints with the place of its answer.
     pub(crate) fn question(&self, text: &str) -> String {
         self.named(text).fitted(self.columns(StandardStream::Error)).trim_end_matches('\n').to_owned()
+    }
+
+    /// States whether a question waits for its answer.
+    pub(crate) fn set_asking(&self, asking: bool) {
+        self.asking.store(asking, Ordering::Relaxed);
+    }
+
+    /// The failure at a signal. A question is asked before anything is written; what follows begins on a line of its own.
+    pub(crate) fn interruption(&self) -> Failure {
+        if !self.asking.load(Ordering::Relaxed) {
+            return Failure::interrupted();
+        }
+        self.stderr("");
+        Failure::interrupted_at_question()
     }
 
     /// Prints a remark on stderr, unless they are suppressed.

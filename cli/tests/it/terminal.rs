@@ -2,7 +2,7 @@
 
 use crate::program::{legacy, migrated, on, phaseline, project_and_phase};
 use phaseline_embedded::testing::TestDatabase;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 /// Runs the program on a terminal with a prepared answer. Returns its exit code and all that the terminal showed.
@@ -70,6 +70,48 @@ fn help_fits_the_terminal_and_is_wrapped_once() {
     assert!(!shown.contains("[env: `") && shown.contains("[env: PHASELINE_ACTOR]"), "{shown}");
     let create = lines_at(80, &database, "phase create --help").join("\n");
     assert!(create.contains("'Testing' \\\n      2026-05-01 2026-05-31 --expense 12000"), "{create}");
+}
+
+/// The same with an answer that is given when the question stands.
+fn answered_at_the_question(database: &TestDatabase, command: &str, answer: &[u8]) -> (Option<i32>, String) {
+    let program = phaseline(&[]).get_program().to_str().unwrap().to_owned();
+    let mut child = Command::new("script")
+        .args(["-q", "-e", "-c", &format!("{program} {command}"), "/dev/null"])
+        .env("DATABASE_URL", database.url())
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut shown = Vec::new();
+    let mut is_answered = false;
+    let mut buffer = [0; 4096];
+    loop {
+        let read = output.read(&mut buffer).unwrap();
+        if read == 0 {
+            break;
+        }
+        shown.extend_from_slice(&buffer[..read]);
+        if !is_answered && String::from_utf8_lossy(&shown).contains("[y/N]") {
+            input.write_all(answer).unwrap();
+            is_answered = true;
+        }
+    }
+    (child.wait().unwrap().code(), String::from_utf8_lossy(&shown).into_owned())
+}
+
+#[test]
+fn the_end_of_a_question_is_on_a_line_of_its_own() {
+    let database = legacy();
+    for (answer, said) in [(&b"\x04"[..], "not confirmed"), (b"\x03", "interrupted")] {
+        let (code, shown) = answered_at_the_question(&database, "migrate", answer);
+        assert_eq!(code, Some(8), "{shown}");
+        let plain = anstream::adapter::strip_str(&shown).to_string();
+        let error = format!("error: {said}; nothing was written");
+        assert!(plain.lines().any(|line| line.trim() == error), "{said}: {plain:?}");
+        assert!(!plain.contains("rolled back") && !plain.contains("same command again"), "{plain}");
+    }
 }
 
 #[test]
