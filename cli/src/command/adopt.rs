@@ -138,6 +138,11 @@ fn missing(named: &[ProjectId], known: &[ProjectId], plan: &AdoptionPlan) -> Res
     }
 }
 
+/// The projects as arguments, each behind a blank.
+fn words(named: &[ProjectId]) -> String {
+    named.iter().map(|project| format!(" {project}")).collect()
+}
+
 /// Fails with every reason if a project cannot be adopted. `named` are the given projects; none for all.
 fn refuse(target: &Target, refused: &[RefusedProject], named: &[ProjectId]) -> Result<(), Failure> {
     if refused.is_empty() {
@@ -145,9 +150,7 @@ fn refuse(target: &Target, refused: &[RefusedProject], named: &[ProjectId]) -> R
     }
     let of = plural(refused.len() as u64, "project");
     let remedy = if refused.iter().all(|project| project.bare) {
-        let each = if refused.len() == 1 { "it" } else { "each of them" };
-        let only: String = named.iter().map(|project| format!(" {project}")).collect();
-        format!("To give {each} a default phase, run: {} adopt --repair{only}", target.program())
+        format!("To supply a default phase, run: {} adopt --repair{}", target.program(), words(named))
     } else {
         format!(
             "Correct these rows in the program that wrote them, or adopt other projects only: {} adopt PROJECT…",

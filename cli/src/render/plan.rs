@@ -53,7 +53,7 @@ pub(crate) fn page(plan: &Plan, context: &PlanContext) -> Page {
         figures(&mut page, plan);
     }
     if let Some(boundaries) = &plan.boundary {
-        boundary::boundaries(&mut page, boundaries, context);
+        boundary::boundaries(&mut page, boundaries, context.rows, &context.names);
     }
     changed_projects(&mut page, plan, context.rows);
     anomalies(&mut page, plan, context.rows);
