@@ -1,6 +1,7 @@
 //! Names beside ids in what the program prints: people know projects by their names, and commands take ids.
 
 use crate::render::clean;
+use phaseline_domain::ProjectId;
 use phaseline_projections::planner_view::{EntityNames, names_of};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -13,9 +14,6 @@ const ID_LENGTH: usize = 36;
 
 /// How many ids are looked up for one report.
 const MOST_IDS: usize = 10_000;
-
-/// The shown length of a name, in characters; `phaseline projects` has all of it.
-const NAME_LENGTH: usize = 60;
 
 /// The words in front of an id that is named.
 const WORDS: [(&str, NamedKind); 3] =
@@ -53,6 +51,14 @@ impl KnownNames {
     /// Whether no name is known.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.projects.is_empty() && self.0.phases.is_empty()
+    }
+
+    /// A project in a column of its own: its id, behind its name if it is known.
+    pub(crate) fn project(&self, id: ProjectId) -> String {
+        match self.0.projects.get(&id.uuid()) {
+            Some(name) => format!("{} ({id})", shown(name)),
+            None => id.to_string(),
+        }
     }
 
     /// A text in which `project ID` has become `project NAME (ID)`, and `phase ID` the same. Ids in suggested commands stay alone.
@@ -106,10 +112,7 @@ impl KnownNames {
 
 /// The name of a project, as it is shown beside its id.
 pub(crate) fn shown(name: &str) -> String {
-    match name.char_indices().nth(NAME_LENGTH) {
-        Some((end, _)) => format!("{}…", clean(&name[..end])),
-        None => clean(name).into_owned(),
-    }
+    clean(name).into_owned()
 }
 
 /// The ids in a text, and where they begin.
@@ -174,8 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_is_cut() {
-        assert_eq!(shown(&"ä".repeat(61)), format!("{}…", "ä".repeat(60)));
-        assert_eq!(shown(&"ä".repeat(60)), "ä".repeat(60));
+    fn a_long_name_stays_whole() {
+        assert_eq!(shown(&"ä".repeat(255)), "ä".repeat(255));
     }
 }

@@ -113,7 +113,8 @@ impl Output {
         }
     }
 
-    fn names(&self) -> KnownNames {
+    /// The names that are shown beside ids.
+    pub(crate) fn names(&self) -> KnownNames {
         self.names.lock().map(|names| names.clone()).unwrap_or_default()
     }
 
@@ -221,7 +222,9 @@ impl Output {
         let mut text = self.names().beside(text);
         let place = self.place().map(|place| clean(&place.text()).into_owned());
         if let Some(place) = place.filter(|place| !text.contains(place)) {
-            text.push_str(&format!("\n  - {place}"));
+            // Behind a list of its own, such as that of candidates, it is not one more of them.
+            let mark = if failure.details().is_empty() { "- " } else { "" };
+            text.push_str(&format!("\n  {mark}{place}"));
         }
         if let Some(remedy) = failure.remedy_text() {
             text.push_str(&format!("\n{BOLD}hint{BOLD:#}: {}", clean_lines(remedy)));

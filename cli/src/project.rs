@@ -2,8 +2,11 @@
 
 use crate::failure::Failure;
 use crate::names;
+use crate::target::quoted;
 use phaseline_domain::{PhaseId, ProjectId};
-use phaseline_projections::planner_view::{IdRange, Match, matching_phases, matching_projects};
+use phaseline_projections::planner_view::{
+    IdRange, Match, matching_phases, matching_projects, phases_of_project,
+};
 use phaseline_store::{SqlState, schema, stream};
 use sqlx::{Connection, PgConnection};
 use std::fmt::Display;
@@ -32,8 +35,8 @@ pub(crate) enum PhaseArg {
     Id(PhaseId),
     /// The beginning of its id.
     Beginning(String),
-    /// Its name, and its project.
-    Named(ProjectArg, String),
+    /// Its project and its name. Both may have slashes, so there is a pair for each slash.
+    Named(Vec<(ProjectArg, String)>),
 }
 
 impl FromStr for ProjectArg {
@@ -58,10 +61,13 @@ impl FromStr for PhaseArg {
         if let Ok(id) = text.parse() {
             return Ok(Self::Id(id));
         }
-        match text.split_once('/') {
-            Some((project, name)) if !name.trim().is_empty() => {
-                Ok(Self::Named(project.parse()?, name.trim().to_owned()))
-            }
+        let pair = |(slash, _)| {
+            let (project, name) = (&text[..slash], text[slash + 1..].trim());
+            Some((project.parse().ok()?, name.to_owned())).filter(|_| !name.is_empty())
+        };
+        let pairs: Vec<(ProjectArg, String)> = text.match_indices('/').filter_map(pair).collect();
+        match pairs.as_slice() {
+            [_, ..] => Ok(Self::Named(pairs)),
             _ if id_range(text).is_some() => Ok(Self::Beginning(text.to_owned())),
             _ => Err(
                 "not a phase: expected its id, the first 4 or more characters of its id, or PROJECT/NAME, such as 'Alpha/Design'"
@@ -88,8 +94,21 @@ fn id_range(text: &str) -> Option<IdRange> {
 impl ProjectArg {
     /// The project. An id is not looked up: the command finds out whether it exists.
     pub(crate) async fn resolve(&self, connection: &mut PgConnection) -> Result<ProjectId, Failure> {
+        Ok(self.find(connection).await?.id)
+    }
+
+    /// As it is given in another command.
+    pub(crate) fn word(&self) -> String {
+        match self {
+            Self::Id(id) => id.to_string(),
+            Self::Text(text) => quoted(text),
+        }
+    }
+
+    /// The project with its name, if it was looked up.
+    async fn find(&self, connection: &mut PgConnection) -> Result<Match<ProjectId>, Failure> {
         let text = match self {
-            Self::Id(id) => return Ok(*id),
+            Self::Id(id) => return Ok(Match { id: *id, name: None, cost_center: None }),
             Self::Text(text) => text,
         };
         let range = id_range(text);
@@ -104,17 +123,23 @@ impl ProjectArg {
             found.extend(unknown);
         }
         match found.as_slice() {
-            [only] => Ok(only.id),
+            [only] => Ok(only.clone()),
             [] => {
                 let not_found = Failure::refused(
                     "not_found",
                     format!("no project has the id, the name or the cost centre {text:?}"),
                 );
-                Err(not_found.remedy(if readable {
-                    "`phaseline projects` lists the projects with their ids."
+                Err(if readable {
+                    not_found.remedy(format!(
+                        "`phaseline projects {}` lists the projects with this text in name, cost centre or id. \
+                         The beginning of an id needs {FEWEST} or more characters.",
+                        quoted(text)
+                    ))
                 } else {
-                    "This role has no SELECT on public.projects, so only ids of projects with a timeline are found."
-                }))
+                    not_found.remedy(
+                        "This role has no SELECT on public.projects, so only ids of projects with a timeline are found.",
+                    )
+                })
             }
             several => Err(ambiguous("project", text, several)),
         }
@@ -124,16 +149,77 @@ impl ProjectArg {
 impl PhaseArg {
     /// The phase. An id is not looked up: the command finds out whether it exists.
     pub(crate) async fn resolve(&self, connection: &mut PgConnection) -> Result<PhaseId, Failure> {
-        let (text, found) = match self {
-            Self::Id(id) => return Ok(*id),
-            Self::Beginning(text) => (text, matching_phases(connection, None, id_range(text)).await?),
-            Self::Named(project, name) => {
-                let project = project.resolve(connection).await?;
-                (name, matching_phases(connection, Some((project, name)), id_range(name)).await?)
+        match self {
+            Self::Id(id) => Ok(*id),
+            Self::Beginning(text) => {
+                let found = matching_phases(connection, None, id_range(text)).await?;
+                if found.is_empty()
+                    && let Ok(project) = ProjectArg::Text(text.clone()).find(connection).await
+                {
+                    return Err(is_a_project(project.id));
+                }
+                one_phase(text, &found)
             }
-        };
-        one_phase(text, &found)
+            Self::Named(pairs) => among_pairs(connection, pairs).await,
+        }
     }
+}
+
+/// The phase that one of the pairs means.
+async fn among_pairs(
+    connection: &mut PgConnection,
+    pairs: &[(ProjectArg, String)],
+) -> Result<PhaseId, Failure> {
+    let mut found: Vec<Match<PhaseId>> = Vec::new();
+    let mut named = pairs.first().map_or("", |(_, name)| name);
+    let (mut without_it, mut refused) = (None, None);
+    for (project, name) in pairs {
+        match project.find(connection).await {
+            Ok(project) => {
+                let more = matching_phases(connection, Some((project.id, name)), id_range(name)).await?;
+                if more.is_empty() {
+                    without_it = Some((project, name));
+                } else {
+                    named = name;
+                    found.extend(more);
+                }
+            }
+            Err(failure) if matches!(failure.code(), "not_found" | "ambiguous") => {
+                refused = refused.filter(|_| failure.code() == "not_found").or(Some(failure));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    match (found.is_empty(), without_it, refused) {
+        (true, Some((project, name)), _) => Err(no_such_phase(connection, &project, name).await?),
+        (true, None, Some(refused)) => Err(refused),
+        _ => one_phase(named, &found),
+    }
+}
+
+/// The failure for a name that no phase of the project has: with the names that they have.
+async fn no_such_phase(
+    connection: &mut PgConnection,
+    project: &Match<ProjectId>,
+    name: &str,
+) -> Result<Failure, Failure> {
+    let phases = phases_of_project(connection, project.id).await?;
+    let shown = match &project.name {
+        Some(known) => format!("{} ({})", names::shown(known), project.id),
+        None => project.id.to_string(),
+    };
+    let failure = Failure::refused("not_found", format!("project {shown} has no phase {name:?}"));
+    if phases.is_empty() {
+        return Ok(failure.remedy("`phaseline projects` lists the projects with the number of their phases."));
+    }
+    Ok(failure.detail(listed(&phases)).remedy("Give the name or the id of one of these phases."))
+}
+
+/// The failure for a project's id where a phase's is expected.
+pub(crate) fn is_a_project(project: ProjectId) -> Failure {
+    Failure::refused("not_found", format!("{project} is the id of a project, and no phase has it")).remedy(
+        format!("To list the project's phases with their ids, run: phaseline timeline show {project}"),
+    )
 }
 
 /// The phase that a text means: the beginning of its id, or one of its names. `phases` has a phase once for each of its names.
@@ -161,7 +247,8 @@ fn one_phase(text: &str, found: &[Match<PhaseId>]) -> Result<PhaseId, Failure> {
     }
 }
 
-fn ambiguous<Id: Display>(what: &str, text: &str, found: &[Match<Id>]) -> Failure {
+/// A line each, up to a limit.
+fn listed<Id: Display>(found: &[Match<Id>]) -> Vec<String> {
     let listed = found.iter().take(CANDIDATES_SHOWN).map(|one| {
         let name = one.name.as_deref().map_or_else(|| "not in the planner's tables".to_owned(), names::shown);
         match &one.cost_center {
@@ -170,10 +257,18 @@ fn ambiguous<Id: Display>(what: &str, text: &str, found: &[Match<Id>]) -> Failur
         }
     });
     let more = found.len().saturating_sub(CANDIDATES_SHOWN);
-    let more = (more > 0).then(|| format!("and {more} more"));
-    Failure::refused("ambiguous", format!("{text:?} means {} {what}s; nothing was written", found.len()))
-        .detail(listed.chain(more))
-        .remedy("Give one of these ids, or more of its characters.")
+    listed.chain((more > 0).then(|| format!("and {more} more"))).collect()
+}
+
+fn ambiguous<Id: Display>(what: &str, text: &str, found: &[Match<Id>]) -> Failure {
+    let begins = |one: &Match<Id>| one.id.to_string().starts_with(&text.to_lowercase());
+    Failure::refused("ambiguous", format!("{text:?} means {} {what}s", found.len()))
+        .detail(listed(found))
+        .remedy(if found.iter().all(begins) {
+            "Give one of these ids, or more of its characters."
+        } else {
+            "Give one of these ids."
+        })
 }
 
 /// The planner's projects that a text means; none if this role may not read them.
@@ -234,7 +329,9 @@ mod tests {
         let id = "1b4e28ba-2fa1-11d2-883f-0016d3cca427";
         assert_eq!(id.parse(), Ok(PhaseArg::Id(id.parse().unwrap())));
         assert_eq!("1b4e28".parse(), Ok(PhaseArg::Beginning("1b4e28".to_owned())));
-        let named = PhaseArg::Named(ProjectArg::Text("Alpha".to_owned()), "Design / Build".to_owned());
+        let pair = |project: &str, name: &str| (ProjectArg::Text(project.to_owned()), name.to_owned());
+        assert_eq!("Alpha/Design".parse(), Ok(PhaseArg::Named(vec![pair("Alpha", "Design")])));
+        let named = PhaseArg::Named(vec![pair("Alpha", "Design / Build"), pair("Alpha/Design", "Build")]);
         assert_eq!("Alpha/Design / Build".parse(), Ok(named));
         for text in ["", "1b4", "Design", "Alpha/", "/Design"] {
             assert!(text.parse::<PhaseArg>().is_err(), "{text}");

@@ -77,7 +77,8 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
     let mut known: Vec<ProjectId> = named.iter().copied().filter(|project| log.knows(*project)).collect();
     missing(&named, &known, &plan)?;
     known.retain(|project| !deleted.contains(project));
-    refuse(&target, &plan.refused)?;
+    context.name_ids(&mut connection, &plan.refused).await;
+    refuse(&target, &plan.refused, &named)?;
 
     let mut adoption = AdoptionReport {
         format: "phaseline.adopt/1",
@@ -93,7 +94,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
         watcher.step("writing the log", Some(phases));
         let metadata = metadata(&context.global, args.reason.reason.as_deref());
         let taken = adopt_all(&mut connection, &mut log, &plan, args.repair, &metadata).await?;
-        refuse(&target, &taken.plan.refused)?;
+        refuse(&target, &taken.plan.refused, &named)?;
         // Another session may have adopted some or all of them meanwhile.
         adoption.position = (!taken.plan.adopted.is_empty()).then_some(taken.position);
         adoption.projects = taken.plan.adopted;
@@ -137,14 +138,19 @@ fn missing(named: &[ProjectId], known: &[ProjectId], plan: &AdoptionPlan) -> Res
     }
 }
 
-/// Fails with every reason if a project cannot be adopted.
-fn refuse(target: &Target, refused: &[RefusedProject]) -> Result<(), Failure> {
+/// The projects as arguments, each behind a blank.
+fn words(named: &[ProjectId]) -> String {
+    named.iter().map(|project| format!(" {project}")).collect()
+}
+
+/// Fails with every reason if a project cannot be adopted. `named` are the given projects; none for all.
+fn refuse(target: &Target, refused: &[RefusedProject], named: &[ProjectId]) -> Result<(), Failure> {
     if refused.is_empty() {
         return Ok(());
     }
     let of = plural(refused.len() as u64, "project");
     let remedy = if refused.iter().all(|project| project.bare) {
-        format!("To give each of them a default phase, run: {} adopt --repair", target.program())
+        format!("To supply a default phase, run: {} adopt --repair{}", target.program(), words(named))
     } else {
         format!(
             "Correct these rows in the program that wrote them, or adopt other projects only: {} adopt PROJECT…",

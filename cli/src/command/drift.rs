@@ -123,8 +123,13 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
     if let Some(project) = project_id.filter(|project| findings.is_empty() && !log.knows(*project)) {
         return Err(Failure::refused("not_found", format!("Project with ID {project} not found")));
     }
-    refuse_altered_findings(&mut reading, &log, &findings, &watcher).await?;
+    let intact = refuse_altered_findings(&mut reading, &log, &findings, &watcher).await;
     reading.rollback().await?;
+    if let Err(error) = intact {
+        let failure = Failure::from(error);
+        context.name_ids(&mut connection, &failure.message()).await;
+        return Err(failure);
+    }
     watcher.finish();
 
     let mut report = DriftReport {

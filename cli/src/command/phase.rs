@@ -5,8 +5,9 @@ use crate::context::Context;
 use crate::execute::execute;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::log_reads::{is_project, needs_timeline};
 use crate::options::ChangeArgs;
-use crate::project::{PhaseArg, ProjectArg};
+use crate::project::{PhaseArg, ProjectArg, is_a_project};
 use crate::target::Target;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
@@ -277,7 +278,11 @@ pub(crate) async fn run(context: &Context, args: &PhaseArgs) -> Result<Exit, Fai
     let command = args.action.command(phase);
     context.name_ids(&mut connection, &project).await;
     drop(connection);
-    execute(context, &target, project, &command, args.action.options()).await
+    let done = execute(context, &target, project, &command, args.action.options()).await;
+    match args.action.subject() {
+        SubjectArg::Project(given) => done.map_err(|failure| needs_timeline(failure, given)),
+        SubjectArg::Phase(_) => done,
+    }
 }
 
 /// A description; none if it has blanks only.
@@ -287,8 +292,13 @@ fn visible(text: Option<&str>) -> Option<String> {
 
 /// The project of an existing or a removed phase; the command on its timeline refuses a removed one.
 async fn project_of(connection: &mut PgConnection, phase: PhaseId) -> Result<ProjectId, Failure> {
-    let found = planner_view::past_project_of(connection, phase, |_| true).await?;
-    found.ok_or_else(|| {
+    if let Some(project) = planner_view::past_project_of(connection, phase, |_| true).await? {
+        return Ok(project);
+    }
+    let same_id = ProjectId::from(phase.uuid());
+    Err(if is_project(connection, same_id).await? {
+        is_a_project(same_id)
+    } else {
         Failure::refused("not_found", format!("Phase with ID {phase} not found")).remedy(
             "Check the id: `phaseline timeline show PROJECT` lists a project's phases with their ids.",
         )

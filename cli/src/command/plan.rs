@@ -60,7 +60,12 @@ pub(super) async fn show(context: &Context, args: &RunArgs, role: Option<String>
         let next = next(&target, &plan, args);
         render::plan::page(
             &plan,
-            &PlanContext { place: Some(context.place()), next, ..PlanContext::default() },
+            &PlanContext {
+                place: Some(context.place()),
+                next,
+                names: context.output.names(),
+                ..PlanContext::default()
+            },
         )
     });
     Ok(if plan.ready { Exit::Done } else { Exit::NotMigratable })
@@ -72,6 +77,7 @@ pub(super) async fn make(context: &Context, target: &Target, options: &PlanOptio
     let watcher = context.watcher();
     let plan = plan_watched(&mut connection, options, &watcher).await?;
     watcher.finish();
+    context.name_ids(&mut connection, &plan).await;
     Ok(plan)
 }
 

@@ -36,11 +36,11 @@ const ROWS: Rows = Rows::of("projects", "phaseline.projects.project/1");
 pub(crate) async fn run(context: &Context, args: &ProjectsArgs) -> Result<Exit, Failure> {
     let target = Target::resolve(context).await?;
     let mut connection = target.read("projects").await?;
-    let mut projects = list_projects(&mut connection, args.filter.as_deref()).await?;
+    let filter = args.filter.clone().filter(|filter| !filter.is_empty());
+    let mut projects = list_projects(&mut connection, filter.as_deref()).await?;
     let total = projects.len() as u64;
     projects.truncate(args.limit.unwrap_or(usize::MAX));
-    let report =
-        ProjectsReport { format: "phaseline.projects/1", filter: args.filter.clone(), total, projects };
+    let report = ProjectsReport { format: "phaseline.projects/1", filter, total, projects };
     context.output.result_with_rows(&report, &[ROWS], || render::projects::page(&report));
     Ok(Exit::Done)
 }

@@ -124,7 +124,13 @@ async fn leave_out(
     let mut selected = if args.all { EventSelection::All } else { EventSelection::At(args.position.clone()) };
     let ask = !args.yes && Context::on_terminal();
     if args.dry_run || ask {
-        let events = preview_skip(connection, stream, &selected).await?.map_err(not_skippable)?;
+        let events = match preview_skip(connection, stream, &selected).await? {
+            Ok(events) => events,
+            Err(reasons) => {
+                context.name_ids(connection, &reasons).await;
+                return Err(not_skippable(reasons));
+            }
+        };
         if args.dry_run {
             let preview = SkipPreview { format: "phaseline.quarantine.preview/1", events };
             context.name_ids(connection, &preview).await;
@@ -153,7 +159,10 @@ async fn leave_out(
             context.output.result(&done, || render::quarantine::skip(&done));
             Ok(Exit::Done)
         }
-        SkipResult::Refused(reasons) => Err(not_skippable(reasons)),
+        SkipResult::Refused(reasons) => {
+            context.name_ids(connection, &reasons).await;
+            Err(not_skippable(reasons))
+        }
     }
 }
 

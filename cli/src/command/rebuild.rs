@@ -4,6 +4,7 @@ use crate::argument;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::log_reads::without_timeline;
 use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
@@ -148,13 +149,17 @@ impl RebuildRun<'_> {
         };
         let watcher = context.watcher();
         let begun = Instant::now();
-        let rebuilt = rebuild(connection, readers, &options, &watcher as &dyn Progress).await?;
+        let rebuilt = match rebuild(connection, readers, &options, &watcher as &dyn Progress).await {
+            Ok(rebuilt) => rebuilt,
+            Err(error) => {
+                let failure = Failure::from(error);
+                context.name_ids(connection, &failure.message()).await;
+                return Err(failure);
+            }
+        };
         if let Some(project) = project.filter(|_| rebuilt.events == 0 && rebuilt.left.is_empty()) {
-            return Err(Failure::refused(
-                "not_found",
-                format!("the log has no timeline of project {project}"),
-            )
-            .remedy("To record the rows of a project without timeline, run: phaseline adopt"));
+            context.name_ids(connection, &project).await;
+            return Err(without_timeline(connection, project).await?);
         }
         watcher.finish();
         Ok(RebuildReport {

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::execute::execute;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::log_reads::recorded;
+use crate::log_reads::{needs_timeline, recorded};
 use crate::options::ChangeArgs;
 use crate::output::Rows;
 use crate::project::ProjectArg;
@@ -179,7 +179,8 @@ async fn reschedule(context: &Context, target: &Target, args: &RescheduleArgs) -
     };
     drop(connection);
     let command = TimelineCommand::Reschedule { start_date, end_date };
-    execute(context, target, project, &command, &args.change).await
+    let done = execute(context, target, project, &command, &args.change).await;
+    done.map_err(|failure| needs_timeline(failure, &args.project))
 }
 
 async fn open(context: &Context, target: &Target, args: &OpenArgs) -> Result<Exit, Failure> {

@@ -4,6 +4,7 @@ mod boundary;
 
 use super::format::{bytes, count, money, span};
 use super::{Page, clean};
+use crate::names::KnownNames;
 use crate::style::{BAD, BOLD, DIM, GOOD, NOTE};
 use phaseline_migrator::anomaly::Anomaly;
 use phaseline_migrator::plan::Plan;
@@ -21,11 +22,13 @@ pub(crate) struct PlanContext {
     pub(crate) next: Option<String>,
     /// Number of listed rows of an anomaly that is carried over.
     pub(crate) rows: usize,
+    /// The names of the projects, for columns of ids.
+    pub(crate) names: KnownNames,
 }
 
 impl Default for PlanContext {
     fn default() -> Self {
-        Self { place: None, next: None, rows: ROWS_SHOWN }
+        Self { place: None, next: None, rows: ROWS_SHOWN, names: KnownNames::default() }
     }
 }
 
@@ -50,7 +53,7 @@ pub(crate) fn page(plan: &Plan, context: &PlanContext) -> Page {
         figures(&mut page, plan);
     }
     if let Some(boundaries) = &plan.boundary {
-        boundary::boundaries(&mut page, boundaries, context.rows);
+        boundary::boundaries(&mut page, boundaries, context.rows, &context.names);
     }
     changed_projects(&mut page, plan, context.rows);
     anomalies(&mut page, plan, context.rows);

@@ -14,7 +14,8 @@ pub(crate) fn page(report: &RebuildReport) -> Page {
     let rebuilt = &report.rebuilt;
     let mut page = Page::default();
     match report.project_id {
-        Some(project) => page.entry("project", project),
+        // In these words, so that the name is put beside the id.
+        Some(project) => page.line(format_args!("Rebuild of project {project}")).gap(),
         None => page.entry("projects", count(rebuilt.projects)),
     };
     page.entry("events", count(rebuilt.events));

@@ -25,7 +25,8 @@ fn the_page_shows_both_boundaries_and_the_chosen_one() {
         }
     }
     let worst = object["boundary"]["projects"][0]["project_id"].as_str().unwrap();
-    assert!(midpoint.stdout.contains(worst), "{}", midpoint.stdout);
+    let name = database.psql(&format!("SELECT name FROM projects WHERE id = '{worst}'"));
+    assert!(midpoint.stdout.contains(&format!("  {name} ({worst})")), "{}", midpoint.stdout);
 }
 
 #[test]

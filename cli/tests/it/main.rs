@@ -33,6 +33,7 @@ mod killed_runs;
 mod man;
 mod managed;
 mod migrate;
+mod not_found;
 mod older_pg_dump;
 mod place;
 mod planner_form;

@@ -126,6 +126,20 @@ pub async fn matching_phases(
     .await
 }
 
+/// The phases of a project, by date.
+pub async fn phases_of_project(
+    connection: &mut PgConnection,
+    project: ProjectId,
+) -> Result<Vec<Match<PhaseId>>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT ph.id, ph.name::text AS name, NULL::text AS cost_center
+           FROM public.project_phases ph WHERE ph.project_id = $1 ORDER BY ph.start_date, ph.id",
+    )
+    .bind(project.uuid())
+    .fetch_all(connection)
+    .await
+}
+
 /// The names of projects and phases.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntityNames {

@@ -1,5 +1,6 @@
 //! The two boundaries between phases compared.
 
+use crate::names::KnownNames;
 use crate::render::Page;
 use crate::render::format::{count, money, plural};
 use crate::render::table::Align;
@@ -8,7 +9,7 @@ use phaseline_domain::legacy::Boundary;
 use phaseline_migrator::plan::{Boundaries, ProjectRebooked, Rebooked};
 
 /// The totals of both boundaries, then the projects where they re-book most, up to a limit.
-pub(super) fn boundaries(page: &mut Page, found: &Boundaries, limit: usize) {
+pub(super) fn boundaries(page: &mut Page, found: &Boundaries, limit: usize, names: &KnownNames) {
     page.heading("What each --boundary re-books");
     let row = |boundary: Boundary, by: &Rebooked| {
         vec![
@@ -41,10 +42,10 @@ pub(super) fn boundaries(page: &mut Page, found: &Boundaries, limit: usize) {
         let without = plural(found.without_percentage, "assignment");
         page.line(format_args!("  Person-days exclude {without} without percentage."));
     }
-    projects(page, found, limit);
+    projects(page, found, limit, names);
 }
 
-fn projects(page: &mut Page, found: &Boundaries, limit: usize) {
+fn projects(page: &mut Page, found: &Boundaries, limit: usize, names: &KnownNames) {
     if found.projects.is_empty() {
         return;
     }
@@ -52,7 +53,7 @@ fn projects(page: &mut Page, found: &Boundaries, limit: usize) {
     let row = |project: &ProjectRebooked| {
         let [midpoint, fit] = [&project.midpoint, &project.fit];
         vec![
-            project.project_id.to_string(),
+            names.project(project.project_id),
             count(midpoint.changed),
             money(midpoint.person_days_changed),
             count(fit.changed),
