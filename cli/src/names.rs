@@ -1,12 +1,11 @@
 //! Names beside ids in what the program prints: people know projects by their names, and commands take ids.
 
 use crate::render::clean;
-use phaseline_domain::ProjectId;
 use phaseline_projections::planner_view::{EntityNames, names_of};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 /// The length of an id as text.
@@ -53,12 +52,9 @@ impl KnownNames {
         self.0.projects.is_empty() && self.0.phases.is_empty()
     }
 
-    /// A project in a column of its own: its id, behind its name if it is known.
-    pub(crate) fn project(&self, id: ProjectId) -> String {
-        match self.0.projects.get(&id.uuid()) {
-            Some(name) => format!("{} ({id})", shown(name)),
-            None => id.to_string(),
-        }
+    /// The names of projects, for a column of ids.
+    pub(crate) fn projects(&self) -> HashMap<Uuid, String> {
+        self.0.projects.clone()
     }
 
     /// A text in which `project ID` has become `project NAME (ID)`, and `phase ID` the same. Ids in suggested commands stay alone.

@@ -63,7 +63,7 @@ pub(super) async fn show(context: &Context, args: &RunArgs, role: Option<String>
             &PlanContext {
                 place: Some(context.place()),
                 next,
-                names: context.output.names(),
+                names: context.output.names().projects(),
                 ..PlanContext::default()
             },
         )

@@ -4,11 +4,12 @@ mod boundary;
 
 use super::format::{bytes, count, money, span};
 use super::{Page, clean};
-use crate::names::KnownNames;
 use crate::style::{BAD, BOLD, DIM, GOOD, NOTE};
 use phaseline_migrator::anomaly::Anomaly;
 use phaseline_migrator::plan::Plan;
+use std::collections::HashMap;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// Number of listed rows of an anomaly that is carried over; a refused one lists all.
 pub(super) const ROWS_SHOWN: usize = 10;
@@ -23,12 +24,12 @@ pub(crate) struct PlanContext {
     /// Number of listed rows of an anomaly that is carried over.
     pub(crate) rows: usize,
     /// The names of the projects, for columns of ids.
-    pub(crate) names: KnownNames,
+    pub(crate) names: HashMap<Uuid, String>,
 }
 
 impl Default for PlanContext {
     fn default() -> Self {
-        Self { place: None, next: None, rows: ROWS_SHOWN, names: KnownNames::default() }
+        Self { place: None, next: None, rows: ROWS_SHOWN, names: HashMap::new() }
     }
 }
 

@@ -89,7 +89,7 @@ fn each_command_skips_the_event_names_it_and_exits_with_6() {
         assert!(listed.contains("QUARANTINE. 1 event cannot be read."), "{listed}");
         // A phase without a row is searched in the whole log.
         let nowhere = on(&database, &["phase", "rename", STRANGER, "Draft"]).exits_with(3);
-        assert!(nowhere.stderr.contains("not found"), "{}", nowhere.stderr);
+        assert!(nowhere.stderr.contains("is the id of a project"), "{}", nowhere.stderr);
     }
 }
 

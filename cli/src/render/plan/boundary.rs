@@ -1,15 +1,16 @@
 //! The two boundaries between phases compared.
 
-use crate::names::KnownNames;
-use crate::render::Page;
 use crate::render::format::{count, money, plural};
 use crate::render::table::Align;
+use crate::render::{Page, clean};
 use crate::style::DIM;
 use phaseline_domain::legacy::Boundary;
 use phaseline_migrator::plan::{Boundaries, ProjectRebooked, Rebooked};
+use std::collections::HashMap;
+use uuid::Uuid;
 
 /// The totals of both boundaries, then the projects where they re-book most, up to a limit.
-pub(super) fn boundaries(page: &mut Page, found: &Boundaries, limit: usize, names: &KnownNames) {
+pub(super) fn boundaries(page: &mut Page, found: &Boundaries, limit: usize, names: &HashMap<Uuid, String>) {
     page.heading("What each --boundary re-books");
     let row = |boundary: Boundary, by: &Rebooked| {
         vec![
@@ -45,15 +46,16 @@ pub(super) fn boundaries(page: &mut Page, found: &Boundaries, limit: usize, name
     projects(page, found, limit, names);
 }
 
-fn projects(page: &mut Page, found: &Boundaries, limit: usize, names: &KnownNames) {
+fn projects(page: &mut Page, found: &Boundaries, limit: usize, names: &HashMap<Uuid, String>) {
     if found.projects.is_empty() {
         return;
     }
     page.gap();
     let row = |project: &ProjectRebooked| {
+        let id = project.project_id;
         let [midpoint, fit] = [&project.midpoint, &project.fit];
         vec![
-            names.project(project.project_id),
+            names.get(&id.uuid()).map_or_else(|| id.to_string(), |name| format!("{} ({id})", clean(name))),
             count(midpoint.changed),
             money(midpoint.person_days_changed),
             count(fit.changed),
