@@ -72,7 +72,7 @@ fn a_version_that_is_too_old_is_named_and_not_taken() {
 fn a_folder_without_pg_ctl_is_not_taken() {
     let folder = installation("17.1");
     fs::remove_file(folder.path().join("pg_ctl")).unwrap();
-    assert!(found_with("", Some(folder.path())).starts_with("no PostgreSQL"));
+    assert!(found_with("", Some(folder.path())).starts_with("PostgreSQL 15 or later was not found"));
 }
 
 #[test]
@@ -131,6 +131,6 @@ fn missing_client_programs_are_reported_with_the_places() {
     let found = clients_with("", Some(Path::new("/nowhere/bin")));
     assert_eq!(
         found,
-        "no pg_dump that reads PostgreSQL 17 found (looked in /nowhere/bin, which PHASELINE_PG_BINDIR names, and PATH)"
+        "a pg_dump that reads PostgreSQL 17 was not found (searched: /nowhere/bin, which PHASELINE_PG_BINDIR names, and PATH)"
     );
 }
