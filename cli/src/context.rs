@@ -63,7 +63,8 @@ impl Context {
 
     /// The error of a command that must ask before it can do `what`, and cannot.
     pub(crate) fn cannot_ask(what: &str) -> Failure {
-        let why = if Self::on_terminal() { "with --json nothing is asked, so" } else { "without a terminal" };
+        let why =
+            if Self::on_terminal() { "a command with --json cannot ask, so" } else { "without a terminal" };
         Failure::usage(format!("{why} --yes is needed to {what}"))
     }
 

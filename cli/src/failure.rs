@@ -99,7 +99,7 @@ impl Failure {
             .remedy("Run the same command again. `phaseline status` shows the state of the database.")
     }
 
-    /// A signal ended the command while it asked.
+    /// A signal ended the command during its question.
     pub(crate) fn interrupted_at_question() -> Self {
         Self::new(Exit::Interrupted, "interrupted", "interrupted; nothing was written")
     }

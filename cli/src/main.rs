@@ -5,7 +5,7 @@
 //! - [`effect`] refuses global options that a command does not use.
 //! - [`exit`] has the exit codes; [`failure`] maps every error to one of them, with a remedy.
 //! - [`help`] wraps help texts for the terminal, [`render`] pages; [`width`] is the terminal's.
-//! - [`project`] resolves names and beginnings of ids, [`names`] shows names beside ids.
+//! - [`project`] resolves names and id prefixes, [`names`] shows names beside ids.
 //! - [`output`] writes to stdout and stderr, [`progress`] shows a run, [`interrupt`] handles signals.
 //! - [`config`] has the HTTP service's settings and their origins.
 //! - [`target`] resolves the database: the given one, or a private server's.

@@ -1,4 +1,4 @@
-//! Which project or phase an argument means: an id, the beginning of one, a name, or a project's cost centre.
+//! Which project or phase an argument means: an id, an id prefix, a name, or a project's cost centre.
 
 use crate::failure::Failure;
 use crate::names;
@@ -24,7 +24,7 @@ const CANDIDATES_SHOWN: usize = 20;
 pub(crate) enum ProjectArg {
     /// Its id.
     Id(ProjectId),
-    /// The beginning of its id, its name, or its cost centre.
+    /// An id prefix, its name, or its cost centre.
     Text(String),
 }
 
@@ -33,8 +33,8 @@ pub(crate) enum ProjectArg {
 pub(crate) enum PhaseArg {
     /// Its id.
     Id(PhaseId),
-    /// The beginning of its id.
-    Beginning(String),
+    /// An id prefix.
+    IdPrefix(String),
     /// Its project and its name. Both may have slashes, so there is a pair for each slash.
     Named(Vec<(ProjectArg, String)>),
 }
@@ -46,7 +46,7 @@ impl FromStr for ProjectArg {
         match (text.parse(), text.trim()) {
             (Ok(id), _) => Ok(Self::Id(id)),
             (Err(_), "") => Err(
-                "empty: expected a project's id, the first 4 or more characters of its id, its name or its cost centre"
+                "empty: expected a project's id, an id prefix (4 characters or more), its name or its cost centre"
                     .to_owned(),
             ),
             (Err(_), trimmed) => Ok(Self::Text(trimmed.to_owned())),
@@ -68,16 +68,16 @@ impl FromStr for PhaseArg {
         let pairs: Vec<(ProjectArg, String)> = text.match_indices('/').filter_map(pair).collect();
         match pairs.as_slice() {
             [_, ..] => Ok(Self::Named(pairs)),
-            _ if id_range(text).is_some() => Ok(Self::Beginning(text.to_owned())),
+            _ if id_range(text).is_some() => Ok(Self::IdPrefix(text.to_owned())),
             _ => Err(
-                "not a phase: expected its id, the first 4 or more characters of its id, or PROJECT/NAME, such as 'Alpha/Design'"
+                "not a phase: expected its id, an id prefix (4 characters or more), or PROJECT/NAME, such as 'Alpha/Design'"
                     .to_owned(),
             ),
         }
     }
 }
 
-/// The ids that begin with this text; none if it is too short, or is not the beginning of an id.
+/// The ids with this prefix; none if it is too short, or is not the prefix of an id.
 fn id_range(text: &str) -> Option<IdRange> {
     const FORM: &str = "00000000-0000-0000-0000-000000000000";
     let fits = |(character, form): (char, char)| {
@@ -132,7 +132,7 @@ impl ProjectArg {
                 Err(if readable {
                     not_found.remedy(format!(
                         "`phaseline projects {}` lists the projects with this text in name, cost centre or id. \
-                         The beginning of an id needs {FEWEST} or more characters.",
+                         An id prefix has {FEWEST} or more characters.",
                         quoted(text)
                     ))
                 } else {
@@ -151,7 +151,7 @@ impl PhaseArg {
     pub(crate) async fn resolve(&self, connection: &mut PgConnection) -> Result<PhaseId, Failure> {
         match self {
             Self::Id(id) => Ok(*id),
-            Self::Beginning(text) => {
+            Self::IdPrefix(text) => {
                 let found = matching_phases(connection, None, id_range(text)).await?;
                 if found.is_empty()
                     && let Ok(project) = ProjectArg::Text(text.clone()).find(connection).await
@@ -222,7 +222,7 @@ pub(crate) fn is_a_project(project: ProjectId) -> Failure {
     )
 }
 
-/// The phase that a text means: the beginning of its id, or one of its names. `phases` has a phase once for each of its names.
+/// The phase that a text means: an id prefix, or one of its names. `phases` has a phase once for each of its names.
 pub(crate) fn phase_among(text: &str, phases: &[Match<PhaseId>]) -> Result<PhaseId, Failure> {
     let range = id_range(text);
     let fits = |phase: &&Match<PhaseId>| {
@@ -302,7 +302,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_beginning_of_an_id_is_a_range_of_ids() {
+    fn an_id_prefix_is_a_range_of_ids() {
         let range = |text| id_range(text).map(|range| range.map(|id| id.to_string()));
         let of = |first: &str, last: &str| Some([first.to_owned(), last.to_owned()]);
         assert_eq!(
@@ -325,10 +325,10 @@ mod tests {
     }
 
     #[test]
-    fn a_phase_is_an_id_the_beginning_of_one_or_a_name_in_a_project() {
+    fn a_phase_is_an_id_an_id_prefix_or_a_name_in_a_project() {
         let id = "1b4e28ba-2fa1-11d2-883f-0016d3cca427";
         assert_eq!(id.parse(), Ok(PhaseArg::Id(id.parse().unwrap())));
-        assert_eq!("1b4e28".parse(), Ok(PhaseArg::Beginning("1b4e28".to_owned())));
+        assert_eq!("1b4e28".parse(), Ok(PhaseArg::IdPrefix("1b4e28".to_owned())));
         let pair = |project: &str, name: &str| (ProjectArg::Text(project.to_owned()), name.to_owned());
         assert_eq!("Alpha/Design".parse(), Ok(PhaseArg::Named(vec![pair("Alpha", "Design")])));
         let named = PhaseArg::Named(vec![pair("Alpha", "Design / Build"), pair("Alpha/Design", "Build")]);

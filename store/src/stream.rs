@@ -112,7 +112,7 @@ pub fn altered_of(project: ProjectId, history: &[RecordedTimeline]) -> AlteredEv
     altered
 }
 
-/// Fails if an event of a history was altered, and no mark leaves it out: then a fold would be about values that nobody recorded.
+/// Fails if an event of a history was altered, and no mark leaves it out: then a fold would be about values that were never recorded.
 pub fn refuse_altered(project: ProjectId, history: &[RecordedTimeline]) -> Result<(), StoreError> {
     let mut altered = AlteredEvents::none_of(project);
     let read = history.iter().filter(|recorded| !recorded.is_skipped());

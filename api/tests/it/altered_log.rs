@@ -18,7 +18,7 @@ async fn an_altered_event_is_marked_and_commands_are_refused() {
     fixture
         .sql(&format!(
             "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
-             UPDATE phaseline.events SET metadata = '{{\"actor\":\"somebody\"}}' WHERE position = {position};
+             UPDATE phaseline.events SET metadata = '{{\"actor\":\"mallory\"}}' WHERE position = {position};
              ALTER TABLE phaseline.events ENABLE ALWAYS TRIGGER events_append_only"
         ))
         .await;

@@ -34,7 +34,7 @@ Examples:
   phaseline adopt 6f9619ff-8b86-d011-b42d-00c04fc964ff
   phaseline adopt --repair                   projects without a phase get a \"Default Phase\" over their dates")]
 pub(crate) struct AdoptArgs {
-    /// Only these projects, by id, the first 4 or more characters of it, name or cost centre (default: all without timeline)
+    /// Only these projects, by id, id prefix (4 characters or more), name or cost centre (default: all without timeline)
     #[arg(value_name = "PROJECT")]
     projects: Vec<ProjectArg>,
     /// Give projects without phases a default phase over their dates, without budget

@@ -42,7 +42,7 @@ Examples:
   phaseline drift --repair 6f9619ff-8b86-d011-b42d-00c04fc964ff --reason 'edited by hand'
   phaseline drift --repair all --yes")]
 pub(crate) struct DriftArgs {
-    /// Only this project: its id, the first 4 or more characters of it, its name or its cost centre
+    /// Only this project: its id, an id prefix (4 characters or more), its name or its cost centre
     #[arg(conflicts_with = "repair")]
     project: Option<ProjectArg>,
     /// Repair the rows of this project, or of all

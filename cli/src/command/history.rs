@@ -34,9 +34,9 @@ Examples:
   phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --actor ada@desk
   phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --output jsonl | jq -r 'select(.reason) | .words'")]
 pub(crate) struct HistoryArgs {
-    /// The project: its id, the first 4 or more characters of it, its name or its cost centre
+    /// The project: its id, an id prefix (4 characters or more), its name or its cost centre
     project: ProjectArg,
-    /// Only events about this phase: its id, the first 4 or more characters of it, or one of its names
+    /// Only events about this phase: its id, an id prefix (4 characters or more), or one of its names
     #[arg(long, value_name = "PHASE")]
     phase: Option<String>,
     /// Only events by this actor, or with this login

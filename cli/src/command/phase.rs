@@ -80,7 +80,7 @@ struct NeighboursArgs {
 Example:
   phaseline phase create 6f9619ff-8b86-d011-b42d-00c04fc964ff 'Testing' 2026-05-01 2026-05-31 --expense 12000")]
 struct CreateArgs {
-    /// The project: its id, the first 4 or more characters of it, its name or its cost centre
+    /// The project: its id, an id prefix (4 characters or more), its name or its cost centre
     project: ProjectArg,
     /// The name, at most 100 characters
     name: String,
@@ -110,7 +110,7 @@ struct CreateArgs {
 Example:
   phaseline phase resize 1b4e28ba-2fa1-11d2-883f-0016d3cca427 2026-03-01 2026-04-30 --neighbours refuse")]
 struct ResizeArgs {
-    /// The phase: its id, the first 4 or more characters of it, or PROJECT/NAME
+    /// The phase: its id, an id prefix (4 characters or more), or PROJECT/NAME
     phase: PhaseArg,
     #[command(flatten)]
     dates: DatesArgs,
@@ -126,7 +126,7 @@ struct ResizeArgs {
 Example:
   phaseline phase rename 1b4e28ba-2fa1-11d2-883f-0016d3cca427 'Detailed design'")]
 struct RenameArgs {
-    /// The phase: its id, the first 4 or more characters of it, or PROJECT/NAME
+    /// The phase: its id, an id prefix (4 characters or more), or PROJECT/NAME
     phase: PhaseArg,
     /// The name, at most 100 characters
     name: String,
@@ -141,7 +141,7 @@ Examples:
   phaseline phase describe 1b4e28ba-2fa1-11d2-883f-0016d3cca427 'Until the authority has answered'
   phaseline phase describe 1b4e28ba-2fa1-11d2-883f-0016d3cca427 --clear")]
 struct DescribeArgs {
-    /// The phase: its id, the first 4 or more characters of it, or PROJECT/NAME
+    /// The phase: its id, an id prefix (4 characters or more), or PROJECT/NAME
     phase: PhaseArg,
     /// The description, at most 500 characters
     #[arg(required_unless_present = "clear")]
@@ -159,7 +159,7 @@ struct DescribeArgs {
 Example:
   phaseline phase budget 1b4e28ba-2fa1-11d2-883f-0016d3cca427 50000 12500.50 --reason 'second offer'")]
 struct BudgetArgs {
-    /// The phase: its id, the first 4 or more characters of it, or PROJECT/NAME
+    /// The phase: its id, an id prefix (4 characters or more), or PROJECT/NAME
     phase: PhaseArg,
     /// The capital budget
     #[arg(allow_negative_numbers = true, value_parser = argument::amount)]
@@ -178,7 +178,7 @@ Examples:
   phaseline phase remove 1b4e28ba-2fa1-11d2-883f-0016d3cca427 --dry-run
   phaseline phase remove 1b4e28ba-2fa1-11d2-883f-0016d3cca427 --reason 'merged into the design'")]
 struct RemoveArgs {
-    /// The phase: its id, the first 4 or more characters of it, or PROJECT/NAME
+    /// The phase: its id, an id prefix (4 characters or more), or PROJECT/NAME
     phase: PhaseArg,
     #[command(flatten)]
     neighbours: NeighboursArgs,

@@ -14,16 +14,16 @@ use phaseline_projections::planner_view::list_projects;
 /// List the planner's projects by name, with dates, phases and budgets, and the ids that other commands take
 ///
 /// Reads the planner's tables, in the legacy shape and in the timeline shape. Other commands take a project's name, its cost centre or
-/// the first 4 or more characters of its id in place of the id, if only one project fits.
+/// an id prefix (4 characters or more) in place of the id, if only one project fits.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   phaseline projects
   phaseline projects alpha           those with alpha in their name or cost centre
-  phaseline projects 6f96            those whose ids begin so
+  phaseline projects 6f96            those whose ids have this prefix
   phaseline projects --output jsonl | jq -r '[.project_id, .name] | @tsv'")]
 pub(crate) struct ProjectsArgs {
-    /// Only projects with this text in name or cost centre, in any case, or at the beginning of the id
+    /// Only projects with this text in name or cost centre, in any case, or as a prefix of the id
     filter: Option<String>,
     /// Show only so many projects
     #[arg(long, value_name = "N", value_parser = argument::count::<usize>)]

@@ -68,7 +68,7 @@ Examples:
   phaseline quarantine skip 6f9619ff-8b86-d011-b42d-00c04fc964ff --position 4711 --reason 'written by a test'
   phaseline quarantine skip 6f9619ff-8b86-d011-b42d-00c04fc964ff --all --reason 'written by a test' --dry-run")]
 struct SkipArgs {
-    /// The project: its id, the first 4 or more characters of it, its name or its cost centre; for an event of a run, the run's id
+    /// The project: its id, an id prefix (4 characters or more), its name or its cost centre; for an event of a run, the run's id
     project: ProjectArg,
     /// The event's position in the log; may be given several times
     #[arg(long, value_name = "N", required_unless_present = "all", conflicts_with = "all",

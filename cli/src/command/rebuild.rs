@@ -48,7 +48,7 @@ pub(crate) struct RebuildArgs {
     /// Do not ask. On a terminal the command asks before it overwrites or deletes rows
     #[arg(long, short, conflicts_with = "check")]
     yes: bool,
-    /// Only this project, by id, the first 4 or more characters of it, name or cost centre: reads its stream only
+    /// Only this project, by id, id prefix (4 characters or more), name or cost centre: reads its stream only
     #[arg(long, value_name = "PROJECT")]
     project: Option<ProjectArg>,
     /// Number of connections that read the log [default: one for each core]

@@ -64,7 +64,7 @@ Examples:
   phaseline timeline show 6f9619ff-8b86-d011-b42d-00c04fc964ff --as-of 2026-01-31
   phaseline timeline show 6f9619ff-8b86-d011-b42d-00c04fc964ff --at 4711")]
 struct TimelineShowArgs {
-    /// The project: its id, the first 4 or more characters of it, its name or its cost centre
+    /// The project: its id, an id prefix (4 characters or more), its name or its cost centre
     project: ProjectArg,
     #[command(flatten)]
     moment: AsOfArgs,
@@ -76,7 +76,7 @@ struct TimelineShowArgs {
 Example:
   phaseline timeline open 6f9619ff-8b86-d011-b42d-00c04fc964ff --reason 'new project'")]
 struct OpenArgs {
-    /// The project: its id, the first 4 or more characters of it, its name or its cost centre. Its dates come from its row in
+    /// The project: its id, an id prefix (4 characters or more), its name or its cost centre. Its dates come from its row in
     /// public.projects
     project: ProjectArg,
     #[command(flatten)]
@@ -90,7 +90,7 @@ Examples:
   phaseline timeline reschedule 6f9619ff-8b86-d011-b42d-00c04fc964ff 2026-01-01 2026-12-31 --reason 'late start'
   phaseline timeline reschedule 6f9619ff-8b86-d011-b42d-00c04fc964ff --from-table  after another program changed public.projects")]
 struct RescheduleArgs {
-    /// The project: its id, the first 4 or more characters of it, its name or its cost centre
+    /// The project: its id, an id prefix (4 characters or more), its name or its cost centre
     project: ProjectArg,
     /// The first date
     #[arg(required_unless_present = "from_table", conflicts_with = "from_table", value_parser = argument::date)]

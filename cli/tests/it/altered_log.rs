@@ -30,7 +30,7 @@ fn an_altered_event_is_marked_and_its_timeline_takes_no_commands() {
         ("payload = replace(payload::text, 'Design', 'Desing')::json", 1),
         ("metadata = replace(metadata::text, 'ada', 'bob')::json", 1),
         ("recorded_at = recorded_at - interval '1 microsecond'", 1),
-        ("login = 'somebody'", 1),
+        ("login = 'mallory'", 1),
         ("salt = '\\x00112233445566778899aabbccddeeff'", 1),
         ("event_id = gen_random_uuid()", 1),
         ("hash = '\\x00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff'", 2),

@@ -1,4 +1,4 @@
-//! `phaseline projects`, names and beginnings of ids in place of ids, and names beside ids.
+//! `phaseline projects`, names and id prefixes in place of ids, and names beside ids.
 
 use crate::program::{ProgramOutput, legacy, migrated, on, project_and_phase, run};
 use crate::signals::Holder;

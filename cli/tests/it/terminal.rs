@@ -3,19 +3,24 @@
 use crate::program::{legacy, migrated, on, phaseline, project_and_phase};
 use phaseline_embedded::testing::TestDatabase;
 use std::io::{Read, Write};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
-/// Runs the program on a terminal with a prepared answer. Returns its exit code and all that the terminal showed.
-fn on_a_terminal(database: &TestDatabase, command: &str, answer: &str) -> (Option<i32>, String) {
+/// Starts the program on a terminal.
+fn started(database: &TestDatabase, command: &str) -> Child {
     let program = phaseline(&[]).get_program().to_str().unwrap().to_owned();
-    let mut child = Command::new("script")
+    Command::new("script")
         .args(["-q", "-e", "-c", &format!("{program} {command}"), "/dev/null"])
         .env("DATABASE_URL", database.url())
         .env("TERM", "xterm")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Runs the program on a terminal with a prepared answer. Returns its exit code and all that the terminal showed.
+fn on_a_terminal(database: &TestDatabase, command: &str, answer: &str) -> (Option<i32>, String) {
+    let mut child = started(database, command);
     child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
@@ -72,17 +77,9 @@ fn help_fits_the_terminal_and_is_wrapped_once() {
     assert!(create.contains("'Testing' \\\n      2026-05-01 2026-05-31 --expense 12000"), "{create}");
 }
 
-/// The same with an answer that is given when the question stands.
+/// The same with an answer that is given when the question is shown.
 fn answered_at_the_question(database: &TestDatabase, command: &str, answer: &[u8]) -> (Option<i32>, String) {
-    let program = phaseline(&[]).get_program().to_str().unwrap().to_owned();
-    let mut child = Command::new("script")
-        .args(["-q", "-e", "-c", &format!("{program} {command}"), "/dev/null"])
-        .env("DATABASE_URL", database.url())
-        .env("TERM", "xterm")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = started(database, command);
     let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     let mut shown = Vec::new();
     let mut is_answered = false;
@@ -169,7 +166,7 @@ fn a_command_asks_where_dates_or_money_go() {
         assert!(question.contains(clause), "{clause}: {question}");
         assert!(question.contains(&format!(" ({project}):")), "{question}");
         let (code, json) = on_a_terminal(&database, &format!("{command} --json"), "n\n");
-        assert!(code == Some(2) && json.contains("with --json nothing is asked"), "{json}");
+        assert!(code == Some(2) && json.contains("a command with --json cannot ask"), "{json}");
         assert_eq!(events(), before);
         let place = format!("Carry it out in database {} at 127.0.0.1:", database.name());
         assert!(question.contains(&place) && question.contains("[y/N]"), "{question}");

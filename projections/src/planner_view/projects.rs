@@ -1,4 +1,4 @@
-//! Projects and phases by what people know of them: names, cost centres, the beginning of an id. In both shapes; needs SELECT on the
+//! Finds projects and phases by names, cost centres and id prefixes. In both shapes; needs SELECT on the
 //! planner's tables.
 
 use phaseline_domain::{PhaseId, ProjectId};
@@ -8,7 +8,7 @@ use sqlx::{Connection, FromRow, PgConnection, Row};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// The first and the last id with the same beginning.
+/// The first and the last id with the same prefix.
 pub type IdRange = [Uuid; 2];
 
 /// A project of the planner, in a list.
@@ -44,7 +44,7 @@ impl FromRow<'_, PgRow> for ListedProject {
     }
 }
 
-/// The projects by name: all, or those with this text in name or cost centre, or at the beginning of their ids.
+/// The projects by name: all, or those with this text in name or cost centre, or with it as a prefix of their ids.
 pub async fn list_projects(
     connection: &mut PgConnection,
     filter: Option<&str>,

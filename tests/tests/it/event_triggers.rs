@@ -50,7 +50,7 @@ async fn event_triggers_that_refuse_or_change_the_ddl_undo_the_run() {
         ),
     ];
     for (seed, (event, body, message)) in cases.into_iter().enumerate() {
-        // The other one, which watches only, is not to blame.
+        // The other one watches only and must not be named.
         let also = "CREATE FUNCTION dba_watches() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog AS 'BEGIN END';
              CREATE EVENT TRIGGER dba_watches ON ddl_command_end EXECUTE FUNCTION dba_watches();";
         let database = with_event_trigger(901 + seed as u64, also, event, body);

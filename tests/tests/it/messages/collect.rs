@@ -81,7 +81,7 @@ struct Collector {
     variables: HashMap<String, Vec<String>>,
 }
 
-/// Stands for a text that only its error knows.
+/// Shown where the message is the text of another error, which has a row of its own.
 const OWN_TEXT: &str = "(the error's own text)";
 
 impl Collector {
