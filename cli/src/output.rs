@@ -158,14 +158,18 @@ impl Output {
     /// Prints text beside the result on stdout; nothing with `--json`.
     pub(crate) fn text(&self, text: impl Into<Page>) {
         if !self.json() {
-            let page: Page = text.into();
-            self.stdout(page.fitted(self.columns(StandardStream::Out)).trim_end_matches('\n'));
+            self.stdout(&self.shown(text, StandardStream::Out));
         }
     }
 
     /// Prints text that belongs to a question: on stderr, as the question.
     pub(crate) fn beside(&self, text: impl Into<Page>) {
-        self.stderr(self.named(text).fitted(self.columns(StandardStream::Error)).trim_end_matches('\n'));
+        self.stderr(&self.shown(text, StandardStream::Error));
+    }
+
+    /// The text with names beside ids, for this stream.
+    fn shown(&self, text: impl Into<Page>, stream: StandardStream) -> String {
+        self.named(text).fitted(self.columns(stream)).trim_end_matches('\n').to_owned()
     }
 
     /// The page with names beside ids.
@@ -177,7 +181,7 @@ impl Output {
 
     /// A question, which the caller prints with the place of its answer.
     pub(crate) fn question(&self, text: &str) -> String {
-        self.named(text).fitted(self.columns(StandardStream::Error)).trim_end_matches('\n').to_owned()
+        self.shown(text, StandardStream::Error)
     }
 
     /// States whether a question waits for its answer.
@@ -213,13 +217,12 @@ impl Output {
             return;
         }
         if let Some(report) = failure.report() {
-            self.text(self.named(report.clone()));
+            self.text(report.clone());
         }
         let mut text = format!("{BAD}error{BAD:#}: {}", clean_lines(&redact::passwords(failure.message())));
         for detail in failure.details() {
             text.push_str(&format!("\n  - {}", clean_lines(&redact::passwords(detail))));
         }
-        let mut text = self.names().beside(text);
         let place = self.place().map(|place| clean(&place.text()).into_owned());
         if let Some(place) = place.filter(|place| !text.contains(place)) {
             // Behind a list of its own, such as that of candidates, it is not one more of them.
