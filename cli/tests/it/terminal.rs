@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 fn started(database: &TestDatabase, command: &str) -> Child {
     let program = phaseline(&[]).get_program().to_str().unwrap().to_owned();
     Command::new("script")
-        .args(["-q", "-e", "-c", &format!("{program} {command}"), "/dev/null"])
+        .args(["-q", "-e", "-c", &format!("exec {program} {command}"), "/dev/null"])
         .env("DATABASE_URL", database.url())
         .env("TERM", "xterm")
         .stdin(Stdio::piped())

@@ -55,7 +55,7 @@ impl StepGenerator {
         }
         self.edits_in_a_row = 0;
         let repair = random.hits(10);
-        let kill = random.hits(12).then(|| random.below(14));
+        let kill = random.hits(12).then(|| random.below(24));
         Some(Step::Migrate { repair, kill })
     }
 
@@ -82,7 +82,7 @@ impl StepGenerator {
             0..12 => {
                 // A dry run shows the loss.
                 let accept = random.hits(if model.losses().is_empty() { 25 } else { 80 });
-                Some(Step::RollBack { accept, kill: random.hits(12).then(|| random.below(14)) })
+                Some(Step::RollBack { accept, kill: random.hits(12).then(|| random.below(24)) })
             }
             12..63 => random_commands::command(random, model)
                 .map(|(project, command)| Step::Command { project, command }),
