@@ -6,7 +6,7 @@ mod moment;
 mod units;
 
 pub(crate) use digest::digest;
-pub(crate) use moment::moment;
+pub(crate) use moment::{GivenTime, moment};
 pub(crate) use units::{duration, size};
 
 use chrono::NaiveDate;

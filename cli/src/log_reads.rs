@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::project::ProjectArg;
 use phaseline_domain::{PhaseId, ProjectId, Rule};
 use phaseline_projections::planner_view::{ProjectPresence, past_project_of, presence_of};
-use phaseline_store::{RecordedTimeline, StoreError, schema, stream};
+use phaseline_store::{RecordedTimeline, ResolvedMoment, StoreError, schema, stream};
 use sqlx::{Connection, PgConnection};
 
 /// Fails if there is no log yet.
@@ -13,10 +13,13 @@ pub(crate) async fn need_log(connection: &mut PgConnection) -> Result<(), Failur
     if schema::installed(connection).await? { Ok(()) } else { Err(StoreError::NotInstalled.into()) }
 }
 
-/// The position up to which an existing log is read.
-pub(crate) async fn moment(connection: &mut PgConnection, moment: &AsOfArgs) -> Result<Option<i64>, Failure> {
+/// The moment up to which an existing log is read; none for now.
+pub(crate) async fn moment(
+    connection: &mut PgConnection,
+    moment: &AsOfArgs,
+) -> Result<Option<ResolvedMoment>, Failure> {
     need_log(connection).await?;
-    moment.position(connection).await
+    moment.resolved(connection).await
 }
 
 /// A project's history up to a moment, with its unreadable events; fails without history.
@@ -24,11 +27,12 @@ pub(crate) async fn recorded(
     connection: &mut PgConnection,
     project: ProjectId,
     moment: &AsOfArgs,
-) -> Result<(Option<i64>, Vec<RecordedTimeline>), Failure> {
-    let position = self::moment(connection, moment).await?;
+) -> Result<(Option<ResolvedMoment>, Vec<RecordedTimeline>), Failure> {
+    let resolved = self::moment(connection, moment).await?;
+    let position = resolved.map(|moment| moment.position);
     let recorded = stream::whole_history(connection, project, position).await?;
     if !recorded.is_empty() {
-        return Ok((position, recorded));
+        return Ok((resolved, recorded));
     }
     Err(absent(connection, project, position, moment).await?)
 }

@@ -4,6 +4,7 @@
 //! - [`altered`] finds events of one stream that do not fit their hashes.
 //! - [`append`](mod@append) writes the events of commands, with their inline projection, in one transaction.
 //! - [`import`](mod@import) writes many events at once by binary COPY.
+//! - [`moment`] finds the position that a time or a position means.
 //! - [`read`] reads one stream, or the whole log in order of position; [`parallel`] all timelines, with several
 //!   connections at once.
 //! - [`hash`] chains each event to the one before it; [`chain`] checks a log.
@@ -35,6 +36,7 @@ mod execute;
 pub mod folded;
 pub mod hash;
 pub mod import;
+pub mod moment;
 mod pace;
 pub mod parallel;
 pub mod pooler;
@@ -58,6 +60,7 @@ pub use error::{ExcessRights, Relation, StoreError};
 pub use event::{Metadata, NewEvent, RawEvent, RecordedEvent, StreamId};
 pub use folded::{FoldedTimeline, PhaseTimestamps};
 pub use import::{Import, Imported};
+pub use moment::{Moment, MomentError, ResolvedMoment};
 pub use pace::Pace;
 pub use pooler::{Pooler, Pooling};
 pub use projection::{Adoption, InlineProjection, UnadoptedProject};

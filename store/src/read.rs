@@ -261,15 +261,6 @@ pub async fn of_type(
     Ok(events)
 }
 
-/// The last position recorded at or before `time`; 0 if the log began later. Timestamps never fall as positions rise, so
-/// this is the end of the log at that time.
-pub async fn position_at(connection: &mut PgConnection, time: DateTime<Utc>) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar("SELECT coalesce(max(position), 0) FROM phaseline.events WHERE recorded_at <= $1")
-        .bind(time)
-        .fetch_one(connection)
-        .await?)
-}
-
 /// The number of events behind a position: equal to the number of positions, unless the log is damaged.
 pub async fn count_behind(connection: &mut PgConnection, position: i64) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar("SELECT count(*) FROM phaseline.events WHERE position > $1")

@@ -1,38 +1,54 @@
-//! A moment of the log.
+//! A time of day, as users write it.
 
-use chrono::{DateTime, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
-/// Parses a time. A date means the end of that day, so that its changes are included.
-pub(crate) fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+/// A time, with or without the zone that makes it a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GivenTime {
+    /// A moment.
+    Instant(DateTime<Utc>),
+    /// A local time, which needs a zone.
+    Local(NaiveDateTime),
+    /// A whole day, which needs a zone; its end is meant, so that its changes are included.
+    Day(NaiveDate),
+}
+
+/// Parses a time.
+pub(crate) fn moment(text: &str) -> Result<GivenTime, String> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Ok(time.to_utc());
+        return Ok(GivenTime::Instant(time.to_utc()));
     }
     for format in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"] {
         if let Ok(time) = NaiveDateTime::parse_from_str(text, format) {
-            return Ok(time.and_utc());
+            return Ok(GivenTime::Local(time));
         }
     }
-    let end = NaiveTime::from_hms_micro_opt(23, 59, 59, 999_999).unwrap_or_default();
-    super::date(text).map(|day| day.and_time(end).and_utc()).map_err(|_| {
-        "not a time: expected year-month-day with or without a time, such as 2026-01-31, 2026-01-31T12:00 (UTC) or 2026-01-31T12:00:00+02:00".to_owned()
+    super::date(text).map(GivenTime::Day).map_err(|_| {
+        "not a time: expected such as 2026-01-31T12:00:00Z or 2026-01-31T12:00:00+02:00; with --zone also 2026-01-31T12:00, or 2026-01-31 for the end of that day".to_owned()
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::moment;
+    use super::{GivenTime, moment};
 
     #[test]
-    fn times_are_read_with_and_without_a_zone_and_a_day_means_its_end() {
+    fn times_without_a_zone_are_no_moments_yet() {
         for (text, utc) in [
             ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00+00:00"),
             ("2026-01-31T12:00:00+02:00", "2026-01-31T10:00:00+00:00"),
-            ("2026-01-31T12:00", "2026-01-31T12:00:00+00:00"),
-            ("2026-01-31 12:00:01.5", "2026-01-31T12:00:01.500+00:00"),
-            ("2026-01-31", "2026-01-31T23:59:59.999999+00:00"),
         ] {
-            assert_eq!(moment(text).unwrap().to_rfc3339(), utc, "{text}");
+            let Ok(GivenTime::Instant(time)) = moment(text) else { panic!("{text}") };
+            assert_eq!(time.to_rfc3339(), utc, "{text}");
         }
+        for (text, local) in [
+            ("2026-01-31T12:00", "2026-01-31 12:00:00"),
+            ("2026-01-31 12:00:01.5", "2026-01-31 12:00:01.500"),
+        ] {
+            let Ok(GivenTime::Local(time)) = moment(text) else { panic!("{text}") };
+            assert_eq!(time.to_string(), local, "{text}");
+        }
+        assert!(matches!(moment("2026-01-31"), Ok(GivenTime::Day(_))));
         assert!(moment("yesterday").is_err() && moment("2026-02-30").is_err());
     }
 }

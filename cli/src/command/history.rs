@@ -28,7 +28,7 @@ use sqlx::PgConnection;
 #[command(after_help = "\
 Examples:
   phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff
-  phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --as-of 2026-01-31
+  phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --as-of 2026-01-31 --zone Europe/Berlin
   phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --phase 1b4e28ba-2fa1-11d2-883f-0016d3cca427
   phaseline history 'Alpha' --phase 'Design'
   phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --actor ada@desk
@@ -146,7 +146,7 @@ pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, F
     if let Some(lines) = context.output.stream("phaseline.history.event/1") {
         return stream(&mut connection, wanted, lines).await;
     }
-    let (position, recorded) = recorded(&mut connection, wanted.project, &args.moment).await?;
+    let (moment, recorded) = recorded(&mut connection, wanted.project, &args.moment).await?;
     let skipped = skip::of_stream(&mut connection, wanted.project.uuid()).await?;
     let mut events = entries(&recorded, &skipped, wanted.phase);
     events.retain(|entry| wanted.wants(entry));
@@ -159,7 +159,7 @@ pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, F
         project_id: wanted.project,
         phase_id: wanted.phase,
         actor: args.actor.clone(),
-        up_to_position: position,
+        up_to_position: moment.map(|moment| moment.position),
         altered_positions: altered.positions(),
         events,
     };
@@ -192,7 +192,7 @@ async fn stream(
     mut lines: Streamed<'_>,
 ) -> Result<Exit, Failure> {
     let args = wanted.args;
-    let position = moment(connection, &args.moment).await?;
+    let position = moment(connection, &args.moment).await?.map(|moment| moment.position);
     let (mut known, mut printed, mut quarantined) = (false, false, false);
     let skipped = skip::of_stream(connection, wanted.project.uuid()).await?;
     let mut describer = EventDescriber::new(wanted.phase, &skipped);

@@ -17,8 +17,8 @@ use clap::{Args, Subcommand};
 use phaseline_domain::{DateRange, PhaseId, ProjectId, TimelineCommand};
 use phaseline_projections::adopt::{self, Unadopted, need_commands};
 use phaseline_projections::{FoldedTimeline, PhaseRow, project_phases};
-use phaseline_store::StoreError;
 use phaseline_store::stream::{quarantine_of, refuse_altered};
+use phaseline_store::{ResolvedMoment, StoreError};
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -61,7 +61,7 @@ enum TimelineAction {
 #[command(after_help = "\
 Examples:
   phaseline timeline show 6f9619ff-8b86-d011-b42d-00c04fc964ff
-  phaseline timeline show 6f9619ff-8b86-d011-b42d-00c04fc964ff --as-of 2026-01-31
+  phaseline timeline show 6f9619ff-8b86-d011-b42d-00c04fc964ff --as-of 2026-01-31 --zone Europe/Berlin
   phaseline timeline show 6f9619ff-8b86-d011-b42d-00c04fc964ff --at 4711")]
 struct TimelineShowArgs {
     /// The project: its id, an id prefix (4 characters or more), its name or its cost centre
@@ -126,6 +126,8 @@ struct TimelineReport {
     /// The stream's version and the position of its last event, at the requested moment.
     version: i64,
     position: i64,
+    /// The requested moment; null for now.
+    moment: Option<ResolvedMoment>,
     phases: Vec<PhaseRow>,
 }
 
@@ -133,7 +135,7 @@ async fn show(context: &Context, target: &Target, args: &TimelineShowArgs) -> Re
     let mut connection = target.read("timeline").await?;
     let project = args.project.resolve(&mut connection).await?;
     context.name_ids(&mut connection, &project).await;
-    let (_, recorded) = recorded(&mut connection, project, &args.moment).await?;
+    let (moment, recorded) = recorded(&mut connection, project, &args.moment).await?;
     // The table has no place for a mark at one value, so an altered timeline is not shown at all; `history` lists its events.
     refuse_altered(project, &recorded)?;
     let quarantine = quarantine_of(&recorded);
@@ -149,6 +151,7 @@ async fn show(context: &Context, target: &Target, args: &TimelineShowArgs) -> Re
         end_date: range.map(DateRange::end),
         version: folded.version,
         position: folded.position,
+        moment,
         phases: project_phases::rows(&folded),
     };
     context.output.result_with_rows(&shown, &[ROWS], || {
@@ -160,6 +163,9 @@ async fn show(context: &Context, target: &Target, args: &TimelineShowArgs) -> Re
         page.line(format_args!("Timeline of project {project}{}{dates}", args.moment.words())).gap();
         render::timeline::phases(&mut page, &folded.timeline);
         page.gap().line(format_args!("Version {}, position {} of the log.", folded.version, folded.position));
+        if let Some(moment) = moment {
+            page.line(format_args!("The log ended at position {} then.", moment.position));
+        }
         page
     });
     Ok(Exit::Done)

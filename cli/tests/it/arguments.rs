@@ -61,7 +61,7 @@ fn a_wrong_value_is_answered_with_the_expected_form_and_an_example() {
             "expected a project's id, an id prefix (4 characters or more)",
         ),
         (&["token", "--subject", "ada", "--projects", "all"], "all", "all 36 characters, such as"),
-        (&["history", ID, "--as-of", "yesterday"], "yesterday", "such as 2026-01-31, 2026-01-31T12:00"),
+        (&["history", ID, "--as-of", "yesterday"], "yesterday", "such as 2026-01-31T12:00:00Z or"),
         (&["history", ID, "--at", "first"], "first", "a whole number from 1, such as 4711"),
         (&["timeline", "show", ID, "--at", "0"], "0", "a whole number from 1, such as 4711"),
         (&["quarantine", "skip", ID, "--position", "x", "--reason", "x"], "x", "from 1, such as 4711"),

@@ -70,10 +70,21 @@ fn a_past_timeline_is_shown_unchanged() {
         let then = on(&database, &[&["history", &project][..], &moment].concat()).exits_with(0).stdout;
         assert!(!then.contains("renamed"), "{then}");
     }
+    let show = |moment: &[&str]| on(&database, &[&["timeline", "show", &project][..], moment].concat());
     let today = database.psql("SELECT (now() AT TIME ZONE 'UTC')::date");
-    let now = on(&database, &["timeline", "show", &project, "--as-of", &today]).exits_with(0).stdout;
-    assert!(now.contains("Design"), "a day means its end: {now}");
-    on(&database, &["timeline", "show", &project, "--as-of", "2001-01-01"]).exits_with(3);
+    let refused = show(&["--as-of", &today]).exits_with(2);
+    assert!(refused.stderr.contains(&format!("--as-of {today} --zone Europe/Berlin")), "{}", refused.stderr);
+    assert!(refused.stderr.contains(&format!("--as-of {today}T23:59:59Z")), "{}", refused.stderr);
+    let refused = show(&["--as-of", &today, "--zone", "UTC"]).exits_with(3);
+    assert!(refused.stderr.contains("is in the future"), "the day has not ended: {}", refused.stderr);
+    let (early, late) = ("2001-01-01T02:00", "2001-01-01");
+    for (time, zone) in [(early, "Europe/Berlin"), (early, "+02:00"), (late, "america/new_york")] {
+        let refused = show(&["--as-of", time, "--zone", zone]).exits_with(3);
+        assert!(refused.stderr.contains("no event of project"), "{}", refused.stderr);
+    }
+    for (time, zone) in [(early, "Berlin"), (early, "+2"), ("2001-01-01T02:00Z", "UTC")] {
+        show(&["--as-of", time, "--zone", zone]).exits_with(2);
+    }
     on(&database, &["timeline", "show", &project, "--at", "999999"]).exits_with(3);
     on(&database, &["timeline", "show", &project, "--at", "0"]).exits_with(2);
 }

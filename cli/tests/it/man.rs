@@ -52,7 +52,7 @@ fn every_command_has_a_page_with_examples_line_by_line() {
         eprintln!("not rendered: there is no man");
         return;
     };
-    let example = "       phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --as-of 2026-01-31";
+    let example = "       phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --as-of 2026-01-31 --zone Europe/Berlin";
     assert!(page.lines().any(|line| line.trim() == example.trim()), "{page}");
     for page in &pages {
         render_page(&folder.join(page));

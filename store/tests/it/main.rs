@@ -14,6 +14,7 @@ mod copy_format;
 mod fixture;
 mod hashes;
 mod installation;
+mod moments;
 mod ordering;
 mod parallel;
 mod statement;

@@ -1,0 +1,252 @@
+//! Moments of the log: which position a reader means by a position or a time, so that the same question has the same answer forever.
+//!
+//! - A position inside a command means that command's end, since rules hold after commands. A command's events have one
+//!   `command_id`; those of a run or a repair have one transaction.
+//! - A time means the last event recorded at or before it. A time is *final* once no event with that time or an earlier one can
+//!   still be committed: `recorded_at` is taken under the lock of the head, before the commit.
+//!
+//! The settling needs no right and no lock: a writer locks the table of the head before it takes its time, so a writer that took
+//! its time before a moment holds that table lock, or has ended.
+
+use crate::{Metadata, StoreError, schema};
+use chrono::{DateTime, SubsecRound, Utc};
+use sqlx::PgConnection;
+use std::time::{Duration, Instant};
+
+/// How long a reader waits until a time is final. Appends take milliseconds; a migration may hold the head for seconds.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// The pause between two looks at the writers.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// A moment of the log as a reader names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The end of the command that wrote the event at this position; 0 is before the first event.
+    Position(i64),
+    /// The last event recorded at or before this time.
+    Time(DateTime<Utc>),
+}
+
+/// The position that a moment means. What a reader finds up to it never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ResolvedMoment {
+    /// The last position; 0 if nothing was recorded before.
+    pub position: i64,
+    /// When its event was recorded (UTC); none at position 0.
+    pub recorded_at: Option<DateTime<Utc>>,
+}
+
+/// Why a moment has no answer, or none yet.
+#[derive(Debug, thiserror::Error)]
+pub enum MomentError {
+    /// The log does not reach so far.
+    #[error("the log has no position {position} yet, it ends at {tip}")]
+    NoSuchPosition {
+        /// The requested position.
+        position: i64,
+        /// The last position.
+        tip: i64,
+    },
+    /// The time has not come: what will have been recorded until then is unknown.
+    #[error("{} is in the future: the database's clock shows {}", utc(.time), utc(.now))]
+    InTheFuture {
+        /// The requested time.
+        time: DateTime<Utc>,
+        /// The database's clock.
+        now: DateTime<Utc>,
+    },
+    /// A writer that began before the time has not ended.
+    #[error(
+        "changes recorded at or before {} are still being committed: the state at that time is not final yet",
+        utc(.0)
+    )]
+    Unsettled(DateTime<Utc>),
+    /// A standby has received nothing that was recorded after the time.
+    #[error(
+        "this standby has received no event recorded after {}: the state at that time may not be complete here",
+        utc(.0)
+    )]
+    NotReplicated(DateTime<Utc>),
+    /// The log could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for MomentError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// A time as users give it.
+fn utc(time: &DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+}
+
+/// Finds the position that a moment means. Waits up to half a second for a time that is not final yet; in a snapshot
+/// ([`crate::read::snapshot`]), which would not see the end of the wait, such a time is refused at once.
+///
+/// # Errors
+/// [`MomentError`]: there is no answer, or none yet.
+pub async fn resolve(connection: &mut PgConnection, moment: Moment) -> Result<ResolvedMoment, MomentError> {
+    let position = match moment {
+        Moment::Position(position) => end_of_command(connection, position).await?,
+        // The log has microseconds.
+        Moment::Time(time) => last_at(connection, time.trunc_subsecs(6)).await?,
+    };
+    let recorded_at = time_of(connection, position).await?;
+    Ok(ResolvedMoment { position, recorded_at })
+}
+
+async fn time_of(connection: &mut PgConnection, position: i64) -> Result<Option<DateTime<Utc>>, StoreError> {
+    Ok(sqlx::query_scalar("SELECT recorded_at FROM phaseline.events WHERE position = $1")
+        .bind(position)
+        .fetch_optional(connection)
+        .await?)
+}
+
+/// What tells whether an event and the one before it belong together.
+#[derive(PartialEq, Eq)]
+struct CommandOfEvent {
+    recorded_at: DateTime<Utc>,
+    command_id: Option<String>,
+    correlation_id: Option<String>,
+    /// The whole metadata of an event without these ids.
+    text: Option<String>,
+}
+
+impl CommandOfEvent {
+    fn of(recorded_at: DateTime<Utc>, text: String) -> Self {
+        // Ids of metadata that cannot be read are unknown.
+        let (Metadata { command_id, correlation_id, .. }, _) = Metadata::read(&text);
+        let text = (command_id.is_none() && correlation_id.is_none()).then_some(text);
+        Self { recorded_at, command_id, correlation_id, text }
+    }
+}
+
+async fn command_at(
+    connection: &mut PgConnection,
+    position: i64,
+) -> Result<Option<CommandOfEvent>, StoreError> {
+    let found: Option<(DateTime<Utc>, String)> =
+        sqlx::query_as("SELECT recorded_at, metadata::text FROM phaseline.events WHERE position = $1")
+            .bind(position)
+            .fetch_optional(connection)
+            .await?;
+    Ok(found.map(|(recorded_at, text)| CommandOfEvent::of(recorded_at, text)))
+}
+
+/// The end of the command that wrote the event at a position.
+async fn end_of_command(connection: &mut PgConnection, position: i64) -> Result<i64, MomentError> {
+    let tip = schema::tip(connection).await?.position;
+    if position > tip || position < 0 {
+        return Err(MomentError::NoSuchPosition { position, tip });
+    }
+    let Some(command) = command_at(connection, position).await? else { return Ok(position) };
+    // A run is the last one of its time, unless a command of the same microsecond followed.
+    let last = at_or_before(connection, command.recorded_at, tip).await?;
+    if command_at(connection, last).await?.is_some_and(|other| other == command) {
+        return Ok(last);
+    }
+    let mut end = position;
+    while end < last && command_at(connection, end + 1).await?.is_some_and(|next| next == command) {
+        end += 1;
+    }
+    Ok(end)
+}
+
+/// The last position recorded at or before a time that is final.
+async fn last_at(connection: &mut PgConnection, time: DateTime<Utc>) -> Result<i64, MomentError> {
+    let tip = schema::tip(connection).await?;
+    let is_final = tip.recorded_at.is_some_and(|last| last > time);
+    let tip = if is_final { tip } else { settled_tip(connection, time).await? };
+    Ok(at_or_before(connection, time, tip.position).await?)
+}
+
+/// The end of the log once nothing recorded at or before a time can follow.
+async fn settled_tip(connection: &mut PgConnection, time: DateTime<Utc>) -> Result<schema::Tip, MomentError> {
+    let (now, on_standby, in_snapshot): (DateTime<Utc>, bool, bool) = sqlx::query_as(
+        "SELECT pg_catalog.clock_timestamp(), pg_catalog.pg_is_in_recovery(),
+                pg_catalog.current_setting('transaction_isolation') <> 'read committed'",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if time >= now {
+        return Err(MomentError::InTheFuture { time, now });
+    }
+    if on_standby {
+        return Err(MomentError::NotReplicated(time));
+    }
+    if in_snapshot {
+        return tip_of_snapshot(connection, time).await;
+    }
+    let began = Instant::now();
+    // Read after the time has passed: later writers take a later time.
+    let before = writers(connection).await?;
+    while !before.is_empty() {
+        if began.elapsed() >= PATIENCE {
+            return Err(MomentError::Unsettled(time));
+        }
+        tokio::time::sleep(PAUSE).await;
+        let current = writers(connection).await?;
+        if !before.iter().any(|writer| current.contains(writer)) {
+            break;
+        }
+    }
+    Ok(schema::tip(connection).await?)
+}
+
+/// The end of the log in a snapshot, which does not see what is committed meanwhile: the time is final if no transaction was in
+/// progress when the snapshot began, and it began after the time. A writer has its transaction's id before it takes its time.
+async fn tip_of_snapshot(
+    connection: &mut PgConnection,
+    time: DateTime<Utc>,
+) -> Result<schema::Tip, MomentError> {
+    let is_final: bool = sqlx::query_scalar(
+        "SELECT $1 < pg_catalog.transaction_timestamp()
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()))",
+    )
+    .bind(time)
+    .fetch_one(&mut *connection)
+    .await?;
+    if is_final { Ok(schema::tip(connection).await?) } else { Err(MomentError::Unsettled(time)) }
+}
+
+/// The transactions that write the log, or wait for that. Each locks the row of the head first, and thus its table in this mode.
+async fn writers(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
+    Ok(sqlx::query_scalar(
+        "SELECT l.virtualtransaction FROM pg_catalog.pg_locks l
+          WHERE l.locktype = 'relation' AND l.relation = 'phaseline.head'::pg_catalog.regclass
+            AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+            AND l.mode <> 'AccessShareLock' AND l.virtualtransaction IS NOT NULL",
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
+/// The last position up to `tip` recorded at or before a time. Times never fall as positions rise, so a binary search finds it: one
+/// statement, and one lookup in the primary key for each bit of `tip`.
+async fn at_or_before(
+    connection: &mut PgConnection,
+    time: DateTime<Utc>,
+    tip: i64,
+) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar(
+        "WITH RECURSIVE search (low, high) AS (
+             SELECT 0::bigint, $2::bigint
+             UNION ALL
+             SELECT CASE WHEN m.recorded_at <= $1 THEN m.position ELSE s.low END,
+                    CASE WHEN m.recorded_at <= $1 THEN s.high ELSE m.position - 1 END
+               FROM search s
+              CROSS JOIN LATERAL (SELECT e.position, e.recorded_at FROM phaseline.events e
+                                   WHERE e.position = (s.low + s.high + 1) / 2) m
+              WHERE s.low < s.high)
+         SELECT low FROM search WHERE low >= high",
+    )
+    .bind(time)
+    .bind(tip)
+    .fetch_optional(connection)
+    .await?
+    // The search ends early at a position that the log lacks.
+    .ok_or(StoreError::PositionGap { expected: tip, found: None })?)
+}
