@@ -61,6 +61,16 @@ impl BudgetSums {
         self.expense += expense;
         self.total += total;
     }
+
+    /// How much these sums have to grow to be the later ones.
+    #[must_use]
+    pub fn growth_to(&self, later: &Self) -> Self {
+        Self {
+            capital: later.capital - self.capital,
+            expense: later.expense - self.expense,
+            total: later.total - self.total,
+        }
+    }
 }
 
 /// Assignments that change from one phase to another.

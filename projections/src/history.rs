@@ -1,22 +1,12 @@
 //! Describes the history of a timeline: who changed what, when and why, with the values before and after.
 
 use crate::FoldedTimeline;
+use crate::changes::{self, FieldChange};
 use chrono::{DateTime, Utc};
 use phaseline_domain::{Budget, DateRange, Phase, PhaseId, TimelineEvent};
 use phaseline_store::{Content, Metadata, RecordedEvent, RecordedTimeline, SkippedEvent};
 use serde::Serialize;
 use std::collections::HashMap;
-
-/// One field that an event changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FieldChange {
-    /// The field: `name`, `dates`, `description`, `budget`.
-    pub field: &'static str,
-    /// Its value before, if any.
-    pub before: Option<String>,
-    /// Its value after, if any.
-    pub after: Option<String>,
-}
 
 /// One event, in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -35,7 +25,7 @@ pub struct HistoryEntry {
     pub phase_name: Option<String>,
     /// What happened, in a sentence.
     pub words: String,
-    /// The changed fields.
+    /// The changed fields, of the phase, or of the project if the event concerns no phase.
     pub changes: Vec<FieldChange>,
     /// Why the event cannot be read, if it cannot: the timeline is in quarantine.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,10 +73,6 @@ impl From<&SkippedEvent> for SkippedBy {
 
 fn budget(budget: Budget) -> String {
     format!("{} (capital {}, expense {})", budget.total(), budget.capital(), budget.expense())
-}
-
-fn change(field: &'static str, before: Option<String>, after: Option<String>) -> FieldChange {
-    FieldChange { field, before, after }
 }
 
 /// A timeline's history, oldest first; of one phase only if requested. `skipped` are the marks on its events.
@@ -164,7 +150,11 @@ impl EventDescriber {
         let name = |phase: &Phase| phase.name.as_str().to_owned();
         let named = before.phase.as_ref().map(name);
         let phase_name = named.or_else(|| phase_id.and_then(|id| folded.timeline.phase(id)).map(name));
-        let (words, changes) = describe_event(event, &before, folded);
+        let changes = match phase_id {
+            Some(id) => changes::of_phase(before.phase.as_ref(), folded.timeline.phase(id)),
+            None => changes::of_range(before.range, folded.timeline.range()),
+        };
+        let words = words_of(event, before.phase.as_ref(), folded);
         Some(HistoryEntry { phase_id, phase_name, changes, ..entry_of(recorded, words) })
     }
 }
@@ -195,118 +185,52 @@ struct PreviousValues {
     phase: Option<Phase>,
 }
 
-fn describe_event(
-    event: &TimelineEvent,
-    before: &PreviousValues,
-    after: &FoldedTimeline,
-) -> (String, Vec<FieldChange>) {
-    let phase = before.phase.as_ref();
-    let name = phase.map_or_else(String::new, |phase| phase.name.as_str().to_owned());
+/// What happened, in a sentence.
+fn words_of(event: &TimelineEvent, before: Option<&Phase>, after: &FoldedTimeline) -> String {
+    let name = before.map_or("", |phase| phase.name.as_str());
     match event {
-        TimelineEvent::TimelineOpened(e) => {
-            (format!("timeline opened, {}", e.range), vec![change("dates", None, Some(e.range.to_string()))])
+        TimelineEvent::TimelineOpened(e) => format!("timeline opened, {}", e.range),
+        TimelineEvent::TimelineRescheduled(e) => format!("project moved to {}", e.range),
+        TimelineEvent::PhaseCreated(e) => {
+            format!("phase '{}' created, {}, budget {}", e.name, e.range, e.budget.total())
         }
-        TimelineEvent::TimelineRescheduled(e) => (
-            format!("project moved to {}", e.range),
-            vec![change("dates", before.range.map(|range| range.to_string()), Some(e.range.to_string()))],
+        TimelineEvent::LegacyPhaseAdopted(e) => format!(
+            "phase '{}' adopted from the legacy planner ({}), {}, budget {}",
+            e.name,
+            e.phase_type,
+            e.range,
+            e.budget.total()
         ),
-        TimelineEvent::PhaseCreated(e) => (
-            format!("phase '{}' created, {}, budget {}", e.name, e.range, e.budget.total()),
-            vec![
-                change("name", None, Some(e.name.to_string())),
-                change("dates", None, Some(e.range.to_string())),
-                change("budget", None, Some(budget(e.budget))),
-                change("description", None, e.description.clone().map(String::from)),
-            ],
-        ),
-        TimelineEvent::LegacyPhaseAdopted(e) => (
-            format!(
-                "phase '{}' adopted from the legacy planner ({}), {}, budget {}",
-                e.name,
-                e.phase_type,
-                e.range,
-                e.budget.total()
-            ),
-            vec![
-                change("name", phase.map(|phase| phase.name.to_string()), Some(e.name.to_string())),
-                change("dates", phase.map(|phase| phase.range.to_string()), Some(e.range.to_string())),
-                change("budget", phase.map(|phase| budget(phase.budget)), Some(budget(e.budget))),
-            ],
-        ),
-        TimelineEvent::LegacyRowRecorded(e) => (
+        TimelineEvent::LegacyRowRecorded(e) => {
             format!(
                 "the legacy row of phase '{name}' recorded ({}), budget {}",
                 e.phase_type,
                 e.budget.total()
-            ),
-            phase
-                .filter(|phase| phase.budget != e.budget)
-                .map(|phase| change("budget", Some(budget(phase.budget)), Some(budget(e.budget))))
-                .into_iter()
-                .collect(),
+            )
+        }
+        TimelineEvent::PhaseAdopted(e) => format!(
+            "phase '{}' adopted with the values found, {}, budget {}",
+            e.name,
+            e.range,
+            e.budget.total()
         ),
-        TimelineEvent::PhaseAdopted(e) => (
-            format!(
-                "phase '{}' adopted with the values found, {}, budget {}",
-                e.name,
-                e.range,
-                e.budget.total()
-            ),
-            vec![
-                change("name", None, Some(e.name.to_string())),
-                change("dates", None, Some(e.range.to_string())),
-                change("budget", None, Some(budget(e.budget))),
-                change("description", None, e.description.clone().map(String::from)),
-            ],
-        ),
-        TimelineEvent::DefaultPhaseSupplied(e) => (
-            format!("phase '{}' supplied, {}: the project had none", e.name, e.range),
-            vec![
-                change("name", None, Some(e.name.to_string())),
-                change("dates", None, Some(e.range.to_string())),
-            ],
-        ),
-        TimelineEvent::TimelineClosed(_) => (
-            "timeline closed: the project was deleted".to_owned(),
-            vec![change("dates", before.range.map(|range| range.to_string()), None)],
-        ),
-        TimelineEvent::PhaseResized(e) => (
-            format!("phase '{name}' moved to {}", e.range),
-            vec![change("dates", phase.map(|phase| phase.range.to_string()), Some(e.range.to_string()))],
-        ),
-        TimelineEvent::PhaseRenamed(e) => (
-            format!("phase '{name}' renamed to '{}'", e.name),
-            vec![change("name", phase.map(|phase| phase.name.to_string()), Some(e.name.to_string()))],
-        ),
-        TimelineEvent::PhaseDescribed(e) => (
-            if e.description.is_some() {
-                format!("description of phase '{name}' changed")
-            } else {
-                format!("description of phase '{name}' removed")
-            },
-            vec![change(
-                "description",
-                phase.and_then(|phase| phase.description.clone()).map(String::from),
-                e.description.clone().map(String::from),
-            )],
-        ),
-        TimelineEvent::PhaseBudgeted(e) => (
-            format!("budget of phase '{name}' set to {}", budget(e.budget)),
-            vec![change("budget", phase.map(|phase| budget(phase.budget)), Some(budget(e.budget)))],
-        ),
-        TimelineEvent::PhaseRemoved(_) => (
-            format!(
-                "phase '{name}' removed, {} left",
-                match after.timeline.phases().len() {
-                    1 => "1 phase".to_owned(),
-                    phases => format!("{phases} phases"),
-                }
-            ),
-            vec![
-                change("name", phase.map(|phase| phase.name.to_string()), None),
-                change("dates", phase.map(|phase| phase.range.to_string()), None),
-                change("budget", phase.map(|phase| budget(phase.budget)), None),
-            ],
+        TimelineEvent::DefaultPhaseSupplied(e) => {
+            format!("phase '{}' supplied, {}: the project had none", e.name, e.range)
+        }
+        TimelineEvent::TimelineClosed(_) => "timeline closed: the project was deleted".to_owned(),
+        TimelineEvent::PhaseResized(e) => format!("phase '{name}' moved to {}", e.range),
+        TimelineEvent::PhaseRenamed(e) => format!("phase '{name}' renamed to '{}'", e.name),
+        TimelineEvent::PhaseDescribed(e) if e.description.is_some() => {
+            format!("description of phase '{name}' changed")
+        }
+        TimelineEvent::PhaseDescribed(_) => format!("description of phase '{name}' removed"),
+        TimelineEvent::PhaseBudgeted(e) => format!("budget of phase '{name}' set to {}", budget(e.budget)),
+        TimelineEvent::PhaseRemoved(_) => format!(
+            "phase '{name}' removed, {} left",
+            match after.timeline.phases().len() {
+                1 => "1 phase".to_owned(),
+                phases => format!("{phases} phases"),
+            }
         ),
     }
 }

@@ -7,6 +7,7 @@
 //! - [`project_phases`] is the table that the users' backend reads, in its timeline shape.
 //! - [`legacy_phases`] is the same table in its legacy shape.
 //! - [`inline`] has the functions that update `project_phases` in the transaction of each append.
+//! - [`changes`] are fields before and after a change; [`diff`] is the difference between two moments.
 //! - [`history`] describes a timeline's events.
 //! - [`planner_users`] reads the planner's users, for a service that accepts only their tokens.
 //! - [`planner_schema`] finds missing and changed columns of the planner's tables.
@@ -18,7 +19,9 @@
 
 pub mod adopt;
 pub mod altered;
+pub mod changes;
 pub mod deleted;
+pub mod diff;
 pub mod drift;
 pub mod effects;
 mod excess_rights;
@@ -38,6 +41,8 @@ pub mod rebuild;
 pub mod repair;
 mod row_writer;
 
+pub use changes::{ChangedField, FieldChange};
+pub use diff::TimelineDiff;
 pub use excess_rights::refuse_excess_rights;
 pub use fold::FoldedLog;
 pub use foreign_code::{Access, foreign_code, refuse_foreign_code, refuse_foreign_code_for_commands};

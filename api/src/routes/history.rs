@@ -133,13 +133,28 @@ struct SkippedByResponse {
 #[expect(dead_code, reason = "for the description")]
 struct FieldChangeResponse {
     /// The field.
-    field: String,
-    /// Its value before.
+    #[schema(inline)]
+    field: FieldName,
+    /// Its value before: a text, an ISO date, or an amount with two decimals; null if there was none.
     #[schema(required)]
     before: Option<String>,
-    /// Its value after.
+    /// Its value after; null if there is none.
     #[schema(required)]
     after: Option<String>,
+}
+
+/// A field that a change can affect.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "for the description")]
+enum FieldName {
+    Name,
+    StartDate,
+    EndDate,
+    Description,
+    CapitalBudget,
+    ExpenseBudget,
+    TotalBudget,
 }
 
 type QueryResult = Result<Query<HashMap<String, String>>, QueryRejection>;

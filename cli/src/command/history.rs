@@ -12,9 +12,9 @@ use crate::render::{self, Page};
 use crate::target::Target;
 use clap::Args;
 use phaseline_domain::{PhaseId, ProjectId};
-use phaseline_projections::HistoryEntry;
 use phaseline_projections::history::{EventDescriber, entries};
 use phaseline_projections::planner_view::Match;
+use phaseline_projections::{ChangedField, HistoryEntry};
 use phaseline_store::stream::{self, altered_of, quarantine_of};
 use phaseline_store::{AlteredEvents, skip};
 use serde::Serialize;
@@ -102,7 +102,7 @@ async fn phases_of(
         let renamed = entry
             .changes
             .into_iter()
-            .filter(|change| change.field == "name")
+            .filter(|change| change.field == ChangedField::Name)
             .filter_map(|change| change.after);
         let names = entry.phase_name.into_iter().chain(renamed);
         phases.extend(names.map(|name| Match { id, name: Some(name), cost_center: None }));

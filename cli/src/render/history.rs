@@ -3,7 +3,7 @@
 use super::format::{login_beside, moment};
 use super::{Page, clean};
 use crate::style::{BAD, BOLD, DIM};
-use phaseline_projections::HistoryEntry;
+use phaseline_projections::{ChangedField, HistoryEntry};
 use phaseline_store::AlteredEvents;
 
 /// The remedy for a damaged log.
@@ -42,7 +42,7 @@ fn entry(page: &mut Page, entry: &HistoryEntry) {
         entry.position
     ));
     page.line(format_args!("    {BOLD}{}{BOLD:#}", clean(&entry.words)));
-    for change in entry.changes.iter().filter(|change| change.before != change.after) {
+    for change in &entry.changes {
         let value = |side: &Option<String>| {
             side.as_deref().map_or_else(|| "none".to_owned(), |text| clean(text).into_owned())
         };
@@ -54,7 +54,7 @@ fn entry(page: &mut Page, entry: &HistoryEntry) {
                 value(&change.before),
                 value(&change.after)
             ));
-        } else if change.field == "description" {
+        } else if change.field == ChangedField::Description {
             page.line(format_args!("      {}: {}", change.field, value(&change.after)));
         }
     }
