@@ -1,7 +1,8 @@
 //! The routes of timelines and phases.
 //!
 //! - `phases` changes one phase or the order, `timeline` the project's dates; `preview` returns the effects of a command, `history`
-//!   the past ones. `legacy_compat` has the routes of the planner's own service, in its own form.
+//!   the past ones, `past_timeline` a timeline as it was, `diff` what changed since; `moment` reads the moments of their queries.
+//!   `legacy_compat` has the routes of the planner's own service, in its own form.
 //! - A request: `path_id` parses the id in the path, `write_request` extracts body, preconditions and key, `validate` reads a body
 //!   and collects all that is wrong with it; `requests` has the bodies, `money` their amounts. `query` refuses unknown parameters.
 //! - `project_view` reads a project; `execute` passes a command to the store, `opening` opens the timeline before it.
@@ -9,13 +10,16 @@
 //!   `error` is every failed response, in both forms. `components` lists the schemas for the description.
 
 mod components;
+mod diff;
 mod error;
 mod execute;
 mod headers;
 mod history;
 mod legacy_compat;
+mod moment;
 mod money;
 mod opening;
+mod past_timeline;
 mod path_id;
 mod phases;
 mod preview;
@@ -45,4 +49,5 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .merge(timeline::router())
         .merge(preview::router())
         .merge(history::router())
+        .merge(diff::router())
 }

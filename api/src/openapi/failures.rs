@@ -13,6 +13,8 @@ use utoipa::openapi::{RefOr, Response};
 
 /// Errors of routes that read.
 pub(crate) struct ReadErrors;
+/// Errors of routes that read the past.
+pub(crate) struct PastReadErrors;
 /// Errors of routes that read with a body.
 pub(crate) struct ReadWithBodyErrors;
 /// Errors of routes that write.
@@ -43,6 +45,17 @@ enum ErrorForm {
 impl IntoResponses for ReadErrors {
     fn responses() -> Responses {
         reading(ErrorForm::Problem, ErrorForm::Problem)
+    }
+}
+
+impl IntoResponses for PastReadErrors {
+    fn responses() -> Responses {
+        let mut all = ReadErrors::responses();
+        all.extend([
+            refusal(409, "The timeline is in quarantine.", ErrorForm::Problem, &[]),
+            refusal(422, "The moment is in the future.", ErrorForm::Problem, &[]),
+        ]);
+        all
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod schemas;
 
+use super::diff::TimelineDiffBody;
 use super::history::{HistoryPage, Order};
+use super::past_timeline::{PastTimeline, TimelineAtMoment};
 use super::phases::{ChangedPhase, ChangedPhases};
 use super::preview::PreviewResponse;
 use super::requests::NeighboursBody;
@@ -26,6 +28,9 @@ use utoipa::OpenApi;
     ChangedPhase,
     ChangedPhases,
     TimelineBody,
+    TimelineAtMoment,
+    PastTimeline,
+    TimelineDiffBody,
     PreviewResponse,
     HistoryPage,
     Order,

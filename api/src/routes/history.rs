@@ -131,7 +131,7 @@ struct SkippedByResponse {
 #[derive(ToSchema)]
 #[schema(as = FieldChange)]
 #[expect(dead_code, reason = "for the description")]
-struct FieldChangeResponse {
+pub(super) struct FieldChangeResponse {
     /// The field.
     #[schema(inline)]
     field: FieldName,
@@ -147,7 +147,7 @@ struct FieldChangeResponse {
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "for the description")]
-enum FieldName {
+pub(super) enum FieldName {
     Name,
     StartDate,
     EndDate,

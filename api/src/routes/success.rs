@@ -145,6 +145,13 @@ impl<K: ResponseKind, C: ResponseContent + ?Sized> Success<K, C> {
         }
     }
 
+    /// The same with other headers.
+    #[must_use]
+    pub(crate) fn changed(mut self, change: impl FnOnce(&mut Response)) -> Self {
+        change(&mut self.response);
+        self
+    }
+
     /// Adds the positions of the events that cannot be read, if the timeline is in quarantine.
     pub(crate) async fn marked(mut self, app: &AppState, project: ProjectId) -> Result<Self, Box<Problem>> {
         let quarantine = app.store.quarantine_of(project).await.map_err(|error| Problem::of_store(&error))?;

@@ -3,7 +3,9 @@
 use super::error::ProblemError;
 use super::execute::{Executed, WriteCommand, no_project};
 use super::headers::TimelineVersion;
+use super::moment::requested;
 use super::opening::{OpenWith, execute_or_open};
+use super::past_timeline::{self, TimelineAtMoment};
 use super::path_id::PathId;
 use super::project_view;
 use super::requests::NewDates;
@@ -12,13 +14,16 @@ use super::success::{Changed, Current, Opened};
 use super::validate::FieldErrors;
 use super::write_request::WriteRequest;
 use crate::auth::{Caller, Denied, TokenScope};
-use crate::openapi::{ReadErrors, WriteErrors, WriteHeaders};
+use crate::openapi::{PastReadErrors, WriteErrors, WriteHeaders};
+use crate::problem::Problem;
 use crate::state::AppState;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use phaseline_domain::{DateRange, ProjectId, TimelineEvent};
 use serde::Serialize;
-use utoipa::ToSchema;
+use std::collections::HashMap;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -48,18 +53,55 @@ pub(super) struct TimelineBody {
     position: i64,
 }
 
+/// The moment of a timeline.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "for the description")]
+struct MomentQuery {
+    /// A position of the log: the timeline after the command that wrote its event.
+    #[param(minimum = 0)]
+    at: Option<i64>,
+    /// A time with its offset: the timeline after the last event recorded until then.
+    #[param(format = DateTime)]
+    as_of: Option<String>,
+}
+
 /// A project's timeline
 ///
-/// The current rows of the tables that the planner's backend reads.
+/// The current rows of the tables that the planner's backend reads. With `at` or `as_of` the timeline as it was then, also of a
+/// deleted project; that needs the scope `history:read`, and has the headers `Phaseline-At` (the position of the log),
+/// `Phaseline-As-Of` (its time) and `Link` (the same by position, which never changes and may be cached). The future is refused.
 #[utoipa::path(get, path = "/api/v1/projects/{project_id}/timeline", tag = "timelines", operation_id = "get_timeline",
-    params(("project_id" = Uuid, Path)), security(("bearer" = ["phases:read"])),
-    responses(Current<TimelineBody>, ReadErrors))]
+    params(("project_id" = Uuid, Path), MomentQuery),
+    security(("bearer" = ["phases:read"]), ("bearer" = ["history:read"])),
+    responses(Current<TimelineAtMoment>, PastReadErrors))]
 async fn get(
     State(app): State<AppState>,
     caller: Result<Caller, Denied>,
     project: PathId,
-) -> Result<Current<TimelineBody>, ProblemError> {
-    let caller = caller?.with_scope(TokenScope::PhasesRead)?;
+    query: Result<Query<HashMap<String, String>>, QueryRejection>,
+) -> Result<Current<TimelineAtMoment>, ProblemError> {
+    let caller = caller?;
+    let asked =
+        match query.map_err(Problem::from).and_then(|Query(query)| requested(&query).map_err(|found| *found))
+        {
+            Ok(asked) => asked,
+            // Who may not read anything learns nothing else.
+            Err(problem) => {
+                let caller = caller
+                    .clone()
+                    .with_scope(TokenScope::HistoryRead)
+                    .or(caller.with_scope(TokenScope::PhasesRead))?;
+                project.project_for(&caller)?;
+                return Err(problem.into());
+            }
+        };
+    if let Some(asked) = asked {
+        let caller = caller.with_scope(TokenScope::HistoryRead)?;
+        let project = project.project_for(&caller)?;
+        return Ok(past_timeline::read(&app, project, asked).await?);
+    }
+    let caller = caller.with_scope(TokenScope::PhasesRead)?;
     let project = project.project_for(&caller)?;
     let found = project_view::current_project(&app, project).await?.ok_or_else(|| no_project(project))?;
     let TimelineVersion { version, position } = project_view::version_of(&found);
@@ -67,6 +109,7 @@ async fn get(
     let phases = found.phases;
     let body = TimelineBody { project_id: project, start_date, end_date, phases, version, position };
     let entries = body.phases.len();
+    let body = TimelineAtMoment::Current(body);
     Ok(Current::rows(&app, project, body, entries, TimelineVersion { version, position }).await?)
 }
 

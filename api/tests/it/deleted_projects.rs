@@ -7,7 +7,7 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// Deletes a project with all rows that refer to it, as the planner does.
-async fn delete(fixture: &ServiceFixture, project: &str) {
+pub(crate) async fn delete(fixture: &ServiceFixture, project: &str) {
     fixture
         .sql(&format!(
             "BEGIN;

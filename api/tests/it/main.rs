@@ -27,6 +27,7 @@ mod legacy_defects;
 mod legacy_validation;
 mod limits;
 mod middleware;
+mod moments;
 mod openapi;
 mod phases;
 mod planner_schema;

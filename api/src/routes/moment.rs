@@ -1,0 +1,104 @@
+//! Moments in queries: a position of the log, or a time.
+
+use crate::problem::{Problem, bad_request, of_read, unavailable};
+use crate::state::AppState;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, LINK};
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
+use chrono::{DateTime, SecondsFormat};
+use phaseline_store::moment::{Moment, MomentError, ResolvedMoment, resolve};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// The header with the position of the log that a response is about.
+pub(super) const AT: HeaderName = HeaderName::from_static("phaseline-at");
+/// The header with the time of that position.
+pub(super) const AS_OF: HeaderName = HeaderName::from_static("phaseline-as-of");
+
+/// Appends take milliseconds.
+const SETTLES_WITHIN: Duration = Duration::from_secs(1);
+
+/// A time with its offset.
+fn time(name: &str, text: &str) -> Result<Moment, Box<Problem>> {
+    match DateTime::parse_from_rfc3339(text) {
+        Ok(time) => Ok(Moment::Time(time.to_utc())),
+        Err(_) => Err(Box::new(bad_request(format!(
+            "{name} must be a time with its offset, such as 2026-01-31T23:59:59Z or 2026-01-31T23:59:59+02:00 (encode + as %2B), not {text:?}; \
+             a day or a local time is another moment in each time zone"
+        )))),
+    }
+}
+
+fn position(name: &str, text: &str) -> Result<Moment, Box<Problem>> {
+    let position = text.parse().ok().filter(|position: &i64| *position >= 0);
+    position.map(Moment::Position).ok_or_else(|| {
+        Box::new(bad_request(format!(
+            "{name} must be a position of the log, a whole number from 0, not {text:?}"
+        )))
+    })
+}
+
+/// The moment of `at` or `as_of`; none if the query has neither.
+pub(super) fn requested(query: &HashMap<String, String>) -> Result<Option<Moment>, Box<Problem>> {
+    match (query.get("at"), query.get("as_of")) {
+        (None, None) => Ok(None),
+        (Some(text), None) => position("at", text).map(Some),
+        (None, Some(text)) => time("as_of", text).map(Some),
+        (Some(_), Some(_)) => Err(Box::new(bad_request("at and as_of are two moments; send one of them"))),
+    }
+}
+
+/// The moment of a parameter that takes a position or a time; none if the query does not have it.
+pub(super) fn end(
+    query: &HashMap<String, String>,
+    name: &'static str,
+) -> Result<Option<Moment>, Box<Problem>> {
+    let Some(text) = query.get(name) else { return Ok(None) };
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty();
+    if is_number { position(name, text).map(Some) } else { time(name, text).map(Some) }
+}
+
+/// The position that a moment means.
+pub(super) async fn resolved(app: &AppState, moment: Moment) -> Result<ResolvedMoment, Box<Problem>> {
+    let mut session = app.sessions.begin().await.map_err(of_read)?;
+    let found = resolve(&mut session, moment).await;
+    session.end(found).map_err(|error| Box::new(Problem::from(error)))
+}
+
+impl From<MomentError> for Problem {
+    fn from(error: MomentError) -> Self {
+        let text = error.to_string();
+        match error {
+            MomentError::NoSuchPosition { .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "no_such_position", "No such position", text)
+            }
+            MomentError::InTheFuture { .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "in_the_future", "In the future", text)
+            }
+            MomentError::Unsettled(_) | MomentError::NotReplicated(_) => {
+                unavailable("unsettled", "Not final yet", text).retry_after(SETTLES_WITHIN)
+            }
+            MomentError::Store(error) => Self::of_store(&error),
+        }
+    }
+}
+
+/// Marks a response about a moment with it. What was asked by position never changes, and may be kept.
+pub(super) fn mark(response: &mut Response, asked: Moment, found: ResolvedMoment, path: &str) {
+    let headers = response.headers_mut();
+    headers.insert(AT, HeaderValue::from(found.position));
+    let time = found.recorded_at.map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true));
+    if let Some(time) = time.and_then(|time| HeaderValue::from_str(&time).ok()) {
+        headers.insert(AS_OF, time);
+    }
+    let canonical = format!("<{path}?at={}>; rel=\"canonical\"", found.position);
+    if let Ok(canonical) = HeaderValue::from_str(&canonical) {
+        headers.insert(LINK, canonical);
+    }
+    let kept = match asked {
+        Moment::Position(_) => "private, max-age=31536000, immutable",
+        Moment::Time(_) => "private, no-cache",
+    };
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
+}
