@@ -4,6 +4,7 @@ pub(crate) mod adopt;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod history;
@@ -57,6 +58,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::Status(args) => status::run(context, args).await,
         Command::Projects(args) => projects::run(context, args).await,
         Command::History(args) => history::run(context, args).await,
+        Command::Diff(args) => diff::run(context, args).await,
         Command::Timeline(args) => timeline::run(context, args).await,
         Command::Phase(args) => phase::run(context, args).await,
         Command::Adopt(args) => adopt::run(context, args).await,

@@ -103,6 +103,7 @@ impl Effect {
             | Command::Verify(_)
             | Command::Status(_)
             | Command::Projects(_)
+            | Command::Diff(_)
             | Command::Serve(_)
             | Command::Token(_)
             | Command::Config(_)
@@ -123,8 +124,9 @@ mod tests {
     use clap::CommandFactory;
 
     /// Commands that never write to a given database, and the service, which writes what its clients request.
-    const WITHOUT_DRY_RUN: [&str; 13] = [
+    const WITHOUT_DRY_RUN: [&str; 14] = [
         "plan",
+        "diff",
         "verify",
         "status",
         "history",

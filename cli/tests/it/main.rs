@@ -19,6 +19,7 @@ mod connection;
 mod cut_connections;
 mod demo;
 mod deploy;
+mod diff;
 mod doctor;
 mod drift;
 mod dry_run;
