@@ -55,7 +55,11 @@ pub fn decide_following(
             }
         }
         // A complete list has its own faults: the current phases are none of them.
-        Err(own) if matches!(command, TimelineCommand::ReplaceAll { .. }) => return Err(own),
+        Err(own)
+            if matches!(command, TimelineCommand::ReplaceAll { .. } | TimelineCommand::Restore { .. }) =>
+        {
+            return Err(own);
+        }
         Err(_) => {}
     }
     Err(explained(refusal, range))
