@@ -32,6 +32,7 @@ fn dry_runs_of_commands_on_timelines_write_nothing() {
         &["phase", "budget", &phase, "1", "2.50"],
         &["phase", "remove", &phase],
         &["timeline", "reschedule", &project, &start, "2099-12-31"],
+        &["timeline", "restore", &project, "--as-of", "9999-12-31"],
         &["timeline", "open", bare],
         &["adopt", "--repair"],
     ] {

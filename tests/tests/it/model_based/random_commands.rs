@@ -111,10 +111,14 @@ pub(crate) fn restore(
     earlier: &BTreeMap<Uuid, Vec<Timeline>>,
 ) -> Option<(Uuid, TimelineCommand)> {
     let drifted = model.drifted();
-    let is_usable = |project: &&Uuid| model.projects.contains_key(project) && !drifted.contains(project);
-    let usable: Vec<Uuid> = model.log.keys().filter(is_usable).copied().collect();
-    let project = random.one_of(&usable)?;
-    let timeline = random.one_of(earlier.get(&project)?)?;
+    let mut usable = Vec::new();
+    for (project, timeline) in &model.log {
+        if model.projects.contains_key(project) && !drifted.contains(project) {
+            let others = earlier.get(project).into_iter().flatten().filter(|earlier| *earlier != timeline);
+            usable.extend(others.map(|earlier| (*project, earlier)));
+        }
+    }
+    let (project, timeline) = random.one_of(&usable)?;
     let command = TimelineCommand::Restore {
         phases: timeline.phases.iter().map(draft_of).collect(),
         range: DateRange::new(timeline.days.first, timeline.days.last).ok()?,
