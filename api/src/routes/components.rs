@@ -7,6 +7,7 @@ use super::phases::{ChangedPhase, ChangedPhases};
 use super::preview::PreviewResponse;
 use super::requests::NeighboursBody;
 use super::responses::PhaseResponse;
+use super::restore::RestoredTimeline;
 use super::timeline::TimelineBody;
 use crate::problem::Problem;
 use schemas::{Attempted, AuthErrors, CurrentPhases, Detail, ShapeOrRuleErrors, StaleResponse};
@@ -26,6 +27,7 @@ use utoipa::OpenApi;
     ChangedPhase,
     ChangedPhases,
     TimelineBody,
+    RestoredTimeline,
     PreviewResponse,
     HistoryPage,
     Order,
