@@ -89,14 +89,14 @@ pub(crate) async fn command_of(
     if project_view::current_project(app, project).await?.is_none() {
         return Err(no_project(project));
     }
-    let (code, title, detail) = if to > tip {
+    Err(if to > tip {
         let detail = format!("the log has no position {to} yet, it ends at {tip}");
-        ("in_the_future", "Position in the future", detail)
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "in_the_future", "Position in the future", detail)
     } else {
         let detail = format!(
             "project {project} had no open timeline at position {to}: its history lists its positions"
         );
-        ("no_earlier_timeline", "No timeline then", detail)
-    };
-    Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, title, detail).into())
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no_earlier_timeline", "No timeline then", detail)
+    }
+    .into())
 }

@@ -168,6 +168,21 @@ mod tests {
     }
 
     #[test]
+    fn a_timeline_is_restored_over_dates_that_no_phase_can_follow() {
+        let (timeline, _) = timeline();
+        let short = range("2024-01-01", "2024-05-31");
+        let restore = |by_choice| TimelineCommand::restore(&timeline, by_choice).unwrap();
+        let refusal = decide_following(&timeline, short, &restore(false)).unwrap_err();
+        assert!(refusal.breaks(crate::Rule::ProjectDatesChosen), "{refusal}");
+        // The planner's dates are recorded, and then undone.
+        let following = decide_following(&timeline, short, &restore(true)).unwrap();
+        assert_eq!((following.dates.len(), following.events.len()), (1, 1));
+        let mut after = timeline.clone();
+        following.dates.iter().chain(&following.events).for_each(|event| after.evolve(event));
+        assert_eq!(after, timeline);
+    }
+
+    #[test]
     fn a_list_that_does_not_fit_is_refused_for_its_own_faults() {
         let (timeline, ids) = timeline();
         let short = range("2024-01-01", "2024-05-31");
