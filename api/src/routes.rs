@@ -1,8 +1,8 @@
 //! The routes of timelines and phases.
 //!
-//! - `phases` changes one phase or the order, `timeline` the project's dates; `preview` returns the effects of a command, `history`
-//!   the past ones, `past_timeline` a timeline as it was, `diff` what changed since; `moment` reads the moments of their queries.
-//!   `legacy_compat` has the routes of the planner's own service, in its own form.
+//! - `phases` changes one phase or the order, `timeline` the project's dates; `restore` brings an earlier timeline back; `preview`
+//!   returns the effects of a command, `history` the past ones, `past_timeline` a timeline as it was, `diff` what changed since;
+//!   `moment` reads the moments of their queries. `legacy_compat` has the routes of the planner's own service, in its own form.
 //! - A request: `path_id` parses the id in the path, `write_request` extracts body, preconditions and key, `validate` reads a body
 //!   and collects all that is wrong with it; `requests` has the bodies, `money` their amounts. `query` refuses unknown parameters.
 //! - `project_view` reads a project; `execute` passes a command to the store, `opening` opens the timeline before it.
@@ -27,6 +27,7 @@ mod project_view;
 mod query;
 mod requests;
 mod responses;
+mod restore;
 mod success;
 mod timeline;
 mod validate;
@@ -47,6 +48,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .merge(legacy_compat::router())
         .merge(phases::router())
         .merge(timeline::router())
+        .merge(restore::router())
         .merge(preview::router())
         .merge(history::router())
         .merge(diff::router())

@@ -10,7 +10,7 @@ use crate::render::{self, Page, clean};
 use crate::style::GOOD;
 use crate::target::Target;
 use chrono::NaiveDateTime;
-use phaseline_domain::{ProjectId, TimelineCommand};
+use phaseline_domain::{ProjectId, Timeline, TimelineCommand};
 use phaseline_projections::{FoldedTimeline, HistoryEntry, PhaseRow, ProjectPhases, history, project_phases};
 use phaseline_store::{Request, TimelineStore, stream};
 use serde::Serialize;
@@ -24,6 +24,8 @@ struct Commanded {
     changed: bool,
     version: i64,
     position: i64,
+    /// The position whose timeline was restored, if one was.
+    restored_from: Option<i64>,
     events: Vec<HistoryEntry>,
     phases: Vec<PhaseRow>,
 }
@@ -36,6 +38,29 @@ pub(crate) async fn execute(
     project: ProjectId,
     command: &TimelineCommand,
     options: &ChangeArgs,
+) -> Result<Exit, Failure> {
+    execute_recorded(context, target, project, command, options, None).await
+}
+
+/// The same for a command that restores the timeline of an earlier position, which its events name.
+pub(crate) async fn execute_restore(
+    context: &Context,
+    target: &Target,
+    project: ProjectId,
+    command: &TimelineCommand,
+    options: &ChangeArgs,
+    position: i64,
+) -> Result<Exit, Failure> {
+    execute_recorded(context, target, project, command, options, Some(position)).await
+}
+
+async fn execute_recorded(
+    context: &Context,
+    target: &Target,
+    project: ProjectId,
+    command: &TimelineCommand,
+    options: &ChangeArgs,
+    restored_from: Option<i64>,
 ) -> Result<Exit, Failure> {
     let explained = |failure: Failure| {
         match command {
@@ -50,8 +75,9 @@ pub(crate) async fn execute(
     };
     let sessions = target.sessions().await?;
     let store = TimelineStore::new(sessions.clone(), ProjectPhases);
-    let mut request =
-        Request::new(project, command.clone(), metadata(&context.global, options.reason.reason.as_deref()));
+    let mut metadata = metadata(&context.global, options.reason.reason.as_deref());
+    metadata.restored_from = restored_from.map(|position| position.to_string());
+    let mut request = Request::new(project, command.clone(), metadata);
     if options.dry_run || !options.yes && Context::on_terminal() {
         let preview = preview(&store, &sessions, project, command).await.map_err(explained)?;
         if options.dry_run {
@@ -94,23 +120,37 @@ pub(crate) async fn execute(
         changed: !events.is_empty(),
         version: committed.version,
         position: committed.position,
+        restored_from,
         events,
         phases: project_phases::rows(&folded),
     };
-    context.output.result(&commanded, || {
+    context.output.result(&commanded, || commanded.page(&committed.after.timeline));
+    Ok(Exit::Done)
+}
+
+impl Commanded {
+    /// The result as text; `after` is the timeline after the command.
+    fn page(&self, after: &Timeline) -> Page {
         let mut page = Page::default();
-        if commanded.changed {
-            render::history::entries(&mut page, &commanded.events);
+        if self.changed {
+            render::history::entries(&mut page, &self.events);
+        } else if let Some(position) = self.restored_from {
+            page.line(format_args!(
+                "  Nothing to restore: the timeline is as it was at position {position}; nothing was written."
+            ));
         } else {
             page.line("  Nothing to change: the timeline has these values already.");
         }
         page.gap();
-        render::timeline::phases(&mut page, &committed.after.timeline);
+        render::timeline::phases(&mut page, after);
+        let restored = match self.restored_from.filter(|_| self.changed) {
+            Some(position) => format!(", restored from position {position}"),
+            None => String::new(),
+        };
         page.gap().line(format_args!(
-            "{GOOD}DONE{GOOD:#}. Project {project} is at version {}, position {} of the log.",
-            commanded.version, commanded.position
+            "{GOOD}DONE{GOOD:#}. Project {} is at version {}, position {} of the log{restored}.",
+            self.project_id, self.version, self.position
         ));
         page
-    });
-    Ok(Exit::Done)
+    }
 }

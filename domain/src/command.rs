@@ -1,6 +1,6 @@
 //! The commands on a timeline, with unchecked values; [`crate::decide()`] checks them.
 
-use crate::{DateRange, PhaseId, ProjectId};
+use crate::{DateRange, Phase, PhaseId, ProjectId, Timeline};
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
@@ -33,6 +33,21 @@ pub struct PhaseDraft {
     pub expense_budget: Decimal,
     /// The total; must be the sum of the two.
     pub total_budget: Decimal,
+}
+
+impl From<&Phase> for PhaseDraft {
+    fn from(phase: &Phase) -> Self {
+        Self {
+            id: phase.id,
+            name: phase.name.as_str().to_owned(),
+            start_date: phase.range.start(),
+            end_date: phase.range.end(),
+            description: phase.description.as_ref().map(|text| text.as_str().to_owned()),
+            capital_budget: phase.budget.capital().amount(),
+            expense_budget: phase.budget.expense().amount(),
+            total_budget: phase.budget.total().amount(),
+        }
+    }
 }
 
 /// One entry of the complete list in [`TimelineCommand::ReplaceAll`].
@@ -161,4 +176,21 @@ pub enum TimelineCommand {
         /// All phases of the project.
         phases: Vec<ReplacementPhase>,
     },
+    /// The timeline as it was: exactly these phases. One that the timeline lacks is created under its old id.
+    Restore {
+        /// All phases of the project at that moment.
+        phases: Vec<PhaseDraft>,
+        /// The project's dates at that moment.
+        range: DateRange,
+        /// Whether the project gets these dates, too. If it does not, and has other dates now, the command is refused.
+        with_project_days: bool,
+    },
+}
+
+impl TimelineCommand {
+    /// The command that restores an earlier timeline; none if that one is not open.
+    pub fn restore(earlier: &Timeline, with_project_days: bool) -> Option<Self> {
+        let phases = earlier.phases().iter().map(PhaseDraft::from).collect();
+        Some(Self::Restore { phases, range: earlier.range()?, with_project_days })
+    }
 }

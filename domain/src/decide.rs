@@ -11,6 +11,7 @@
 //! - `RemovePhase`: the removal, then the neighbour that takes its dates.
 //! - `ReplaceAll`: the removals by start date; then, by the start date in the list, each phase: its creation, or
 //!   what changes of its dates, name, description and budget, in this order.
+//! - `Restore`: the project's dates, if they change; then as for `ReplaceAll`.
 
 mod dates;
 mod phase_events;
@@ -58,6 +59,9 @@ pub fn decide(timeline: &Timeline, command: &TimelineCommand) -> Result<Vec<Time
             dates::remove(timeline, *phase_id, *neighbours)
         }
         TimelineCommand::ReplaceAll { phases } => replace::all(timeline, phases),
+        TimelineCommand::Restore { phases, range, with_project_days } => {
+            replace::restore(timeline, phases, *range, *with_project_days)
+        }
     }
 }
 

@@ -15,6 +15,8 @@ DONE = {
     "change_phase": (PLANNING, [{"name": "Preparation"}, {"description": None}, CHANGE]),
     "reorder_phases": (PROJECT, [{"phases": [PLANNING, EXECUTION]}, {"phases": [EXECUTION, PLANNING]}]),
     "put_timeline": (PROJECT, [{"start_date": DAYS[0], "end_date": DAYS[1]}]),
+    # Before the timeline, some position of it, and behind the log's end.
+    "restore_timeline": (PROJECT, [{"to": 1}, {"to": 50, "with_project_days": True}, {"to": 9_000_000_000}]),
     "preview": (
         PROJECT,
         [
@@ -24,6 +26,7 @@ DONE = {
             {"change": {"phase_id": PLANNING, **CHANGE}},
             {"delete": {"phase_id": EXECUTION}},
             {"reorder": {"phases": [EXECUTION, PLANNING]}},
+            {"restore": {"to": 50, "with_project_days": True}},
         ],
     ),
 }

@@ -51,6 +51,9 @@ pub struct Metadata {
     /// The distributed trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
+    /// The position whose timeline the command restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_from: Option<String>,
 }
 
 impl Metadata {
@@ -89,6 +92,7 @@ impl Metadata {
             actor_name: None,
             reason: Some("the project's dates changed in public.projects".to_owned()),
             source: Some("planner".to_owned()),
+            restored_from: None,
             ..self.clone()
         }
     }
@@ -104,6 +108,7 @@ impl Metadata {
             ("correlation_id", self.correlation_id),
             ("request_id", self.request_id),
             ("trace_id", self.trace_id),
+            ("restored_from", self.restored_from),
         ];
         fields.into_iter().filter_map(|(name, value)| value.map(|value| (name.to_owned(), value))).collect()
     }
@@ -119,6 +124,7 @@ impl Metadata {
             correlation_id: map.remove("correlation_id"),
             request_id: map.remove("request_id"),
             trace_id: map.remove("trace_id"),
+            restored_from: map.remove("restored_from"),
         }
     }
 }

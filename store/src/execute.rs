@@ -242,6 +242,7 @@ const fn sets_dates(command: &TimelineCommand) -> bool {
     matches!(
         command,
         TimelineCommand::ReplaceAll { .. }
+            | TimelineCommand::Restore { .. }
             | TimelineCommand::Reorder { .. }
             | TimelineCommand::Reschedule { .. }
             | TimelineCommand::ResizePhase { .. }
@@ -252,7 +253,10 @@ const fn sets_dates(command: &TimelineCommand) -> bool {
 /// Whether a request would overwrite dates of the project that its client, who requires this version, has not seen.
 fn would_overwrite_dates(request: &Request, start: &LoadedTimeline) -> bool {
     request.expected == Some(start.folded.version)
-        && matches!(request.command, TimelineCommand::Reschedule { .. })
+        && matches!(
+            request.command,
+            TimelineCommand::Reschedule { .. } | TimelineCommand::Restore { with_project_days: true, .. }
+        )
         && start.dates_to_follow().is_some()
 }
 

@@ -14,6 +14,7 @@
 //! - [`statement`] is one statement with its parameters, which a session prepares or a message writes as text.
 //! - [`batcher`] collects jobs that arrive together for one task.
 //! - [`folded`] is the fold of one stream.
+//! - [`earlier`] is the timeline that a project had at an earlier position.
 //! - [`servers`] connects to the wanted one of several servers.
 //! - [`unreadable`] finds events that cannot be read, and [`skip`] leaves them out by later marks.
 //! - [`timeline`] is the store of one aggregate, [`phaseline_domain::Timeline`], also as a `cqrs_es::EventStore` (`cqrs.rs`).
@@ -30,6 +31,7 @@ pub mod close;
 mod commit;
 pub mod copy;
 mod cqrs;
+pub mod earlier;
 pub mod error;
 pub mod event;
 mod execute;

@@ -9,6 +9,7 @@ use super::phases::{ChangedPhase, ChangedPhases};
 use super::preview::PreviewResponse;
 use super::requests::NeighboursBody;
 use super::responses::PhaseResponse;
+use super::restore::RestoredTimeline;
 use super::timeline::TimelineBody;
 use crate::problem::Problem;
 use schemas::{Attempted, AuthErrors, CurrentPhases, Detail, ShapeOrRuleErrors, StaleResponse};
@@ -31,6 +32,7 @@ use utoipa::OpenApi;
     TimelineAtMoment,
     PastTimeline,
     TimelineDiffBody,
+    RestoredTimeline,
     PreviewResponse,
     HistoryPage,
     Order,

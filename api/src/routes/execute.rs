@@ -211,6 +211,7 @@ const fn name(write: &WriteCommand<'_>) -> &'static str {
         TimelineCommand::Reorder { .. } => "reorder",
         TimelineCommand::RemovePhase { .. } => "remove",
         TimelineCommand::ReplaceAll { .. } => "replace",
+        TimelineCommand::Restore { .. } => "restore",
     }
 }
 

@@ -107,6 +107,9 @@ struct Entry {
     /// The distributed trace.
     #[schema(nullable = false)]
     trace_id: Option<String>,
+    /// The position of the log whose timeline the command restored.
+    #[schema(nullable = false, example = "4711")]
+    restored_from: Option<String>,
 }
 
 /// A mark that leaves an event out.

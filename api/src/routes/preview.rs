@@ -8,6 +8,7 @@ use super::money::MoneyText;
 use super::opening::preview_or_open;
 use super::path_id::PathId;
 use super::project_view;
+use super::restore;
 use super::success::Previewed;
 use super::validate::FieldErrors;
 use super::write_request::WriteRequest;
@@ -151,7 +152,8 @@ struct Move {
 
 /// Preview a command
 ///
-/// Nothing is written. The status is 200 also if rules would refuse the command.
+/// Nothing is written. The status is 200 also if rules would refuse the command. To restore an earlier timeline needs `history:read`
+/// as well.
 #[utoipa::path(post, path = "/api/v1/projects/{project_id}/timeline/preview", tag = "timelines",
     operation_id = "preview", params(("project_id" = Uuid, Path)), request_body = PreviewRequest,
     security(("bearer" = ["phases:read"])), responses(Previewed<PreviewResponse>, ReadWithBodyErrors))]
@@ -163,7 +165,13 @@ async fn preview(
 ) -> Result<Previewed<PreviewResponse>, ProblemError> {
     let caller = caller?.with_scope(TokenScope::PhasesRead)?;
     let project = project.project_for(&caller)?;
-    let (PreviewCommand { command, with }, _body) = request.read(&app, FieldErrors::default()).await?;
+    let (command, with) = match request.read(&app, FieldErrors::default()).await?.0 {
+        PreviewCommand::Whole(command, with) => (command, with),
+        PreviewCommand::Restore(to) => {
+            caller.need(TokenScope::HistoryRead)?;
+            (restore::command_of(&app, project, to).await?.0, None)
+        }
+    };
     let preview = preview_or_open(&app, project, &command, with).await?;
     let days = project_view::assignment_days(&app, project).await?;
     let version = TimelineVersion { version: preview.before.version, position: preview.before.position };

@@ -317,3 +317,30 @@ impl NewDates {
         TimelineCommand::Reschedule { start_date: self.start_date, end_date: self.end_date }
     }
 }
+
+/// The moment whose timeline is restored.
+#[derive(Clone, Copy, Debug, ToSchema)]
+#[schema(as = Restore, example = json!({ "to": 4711, "with_project_days": false }))]
+pub(crate) struct RestoreTo {
+    /// The position in the log, as in a history; one inside a command means the command's end.
+    #[schema(minimum = 1)]
+    pub(crate) to: i64,
+    /// Whether the project gets its dates of that moment, too; the default is false: then other dates than today's are refused.
+    #[schema(value_type = Option<bool>)]
+    pub(crate) with_project_days: bool,
+}
+
+impl FromJson for RestoreTo {
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        let members = faults.object(value, path)?;
+        faults.only(members, path, &["to", "with_project_days"]);
+        let to: Option<i64> = faults.required(members, path, "to");
+        let with_project_days = faults.optional(members, path, "with_project_days").unwrap_or_default();
+        if to.is_some_and(|to| to < 1) {
+            let message = "Input should be greater than or equal to 1";
+            faults.note(&path.member("to"), "greater_than_equal", message);
+            return None;
+        }
+        Some(Self { to: to?, with_project_days })
+    }
+}

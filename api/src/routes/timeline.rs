@@ -53,6 +53,22 @@ pub(super) struct TimelineBody {
     position: i64,
 }
 
+impl TimelineBody {
+    /// The timeline after a command.
+    pub(super) fn after(project: ProjectId, executed: &Executed) -> Self {
+        let range = executed.committed.after.timeline.range();
+        let text = |end: fn(DateRange) -> chrono::NaiveDate| range.map(|range| end(range).to_string());
+        Self {
+            project_id: project,
+            start_date: text(DateRange::start),
+            end_date: text(DateRange::end),
+            phases: executed.phases.clone(),
+            version: executed.committed.version,
+            position: executed.committed.position,
+        }
+    }
+}
+
 /// The moment of a timeline.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -132,16 +148,7 @@ async fn put(
     let preconditions = request.preconditions(&caller, &body)?;
     let write = WriteCommand::new(project, dates.command(), &preconditions, &body);
     let executed = execute_or_open(&app, write, OpenWith::Dates(dates)).await?;
-    let after = executed.committed.after.timeline.range();
-    let text = |end: fn(DateRange) -> chrono::NaiveDate| after.map(|range| end(range).to_string());
-    let body = TimelineBody {
-        project_id: project,
-        start_date: text(DateRange::start),
-        end_date: text(DateRange::end),
-        phases: executed.phases.clone(),
-        version: executed.committed.version,
-        position: executed.committed.position,
-    };
+    let body = TimelineBody::after(project, &executed);
     if opened(&executed) {
         let response: Opened<TimelineBody> = executed.response(body).await?;
         return Ok(response.into_response());

@@ -224,6 +224,16 @@ impl FromJson for i64 {
     }
 }
 
+impl FromJson for bool {
+    fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        let read = value.as_bool();
+        if read.is_none() {
+            faults.note(path, "bool_type", "Input should be a valid boolean");
+        }
+        read
+    }
+}
+
 impl<T: FromJson> FromJson for Vec<T> {
     fn read(value: &Value, path: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let Some(list) = value.as_array() else {

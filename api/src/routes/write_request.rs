@@ -196,6 +196,7 @@ impl WriteRequest {
             correlation_id: self.valid_id(CORRELATION),
             request_id: request::current_id().map(|id| id.to_string()),
             trace_id: self.headers.get(TRACE).and_then(|header| trace(header.to_str().ok()?)),
+            restored_from: None,
         };
         Ok(Preconditions { metadata, expected, must_exist, key })
     }

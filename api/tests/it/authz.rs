@@ -17,7 +17,8 @@ async fn every_route_needs_its_scope_and_its_project() {
     let name = json!({ "name": "A" });
     let (read, write, history) = ("phases:read", "phases:write", "history:read");
     let (of_project, of_phase) = (format!("/api/v1/projects/{project}"), format!("/api/v1/phases/{phase}"));
-    let routes: [(Method, String, &Value, &str); 14] = [
+    let to = json!({ "to": 4711 });
+    let routes: [(Method, String, &Value, &str); 17] = [
         (Method::GET, format!("{of_project}/phases"), &Value::Null, read),
         (Method::POST, format!("{of_project}/phases"), &name, write),
         (Method::POST, format!("{of_project}/phases/batch"), &batch, write),
@@ -26,6 +27,9 @@ async fn every_route_needs_its_scope_and_its_project() {
         (Method::GET, format!("{of_project}/timeline"), &Value::Null, read),
         (Method::PUT, format!("{of_project}/timeline"), &days, write),
         (Method::POST, format!("{of_project}/timeline/preview"), &json!({ "reschedule": days }), read),
+        (Method::POST, format!("{of_project}/timeline/preview"), &json!({ "restore": to }), history),
+        (Method::POST, format!("{of_project}/timeline/restore"), &to, write),
+        (Method::POST, format!("{of_project}/timeline/restore"), &to, history),
         (Method::GET, format!("{of_project}/history"), &Value::Null, history),
         (Method::GET, of_phase.clone(), &Value::Null, read),
         (Method::PATCH, of_phase.clone(), &name, write),

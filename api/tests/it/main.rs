@@ -37,6 +37,7 @@ mod project_dates;
 mod quarantine;
 mod query;
 mod readiness;
+mod restore;
 mod service;
 mod stalled_clients;
 mod subjects;

@@ -1,4 +1,6 @@
-//! `phaseline timeline`: shows, opens and reschedules a project's timeline.
+//! `phaseline timeline`: shows, opens, reschedules and restores a project's timeline.
+
+mod restore;
 
 use crate::argument;
 use crate::as_of::AsOfArgs;
@@ -19,15 +21,17 @@ use phaseline_projections::adopt::{self, Unadopted, need_commands};
 use phaseline_projections::{FoldedTimeline, PhaseRow, project_phases};
 use phaseline_store::stream::{quarantine_of, refuse_altered};
 use phaseline_store::{ResolvedMoment, StoreError};
+use restore::{RestoreArgs, restore};
 use serde::Serialize;
 use sqlx::PgConnection;
 
-/// Show, open or reschedule a project's timeline
+/// Show, open, reschedule or restore a project's timeline
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   phaseline timeline show 6f9619ff-8b86-d011-b42d-00c04fc964ff
-  phaseline timeline reschedule 6f9619ff-8b86-d011-b42d-00c04fc964ff 2026-01-01 2026-12-31 --reason 'late start'")]
+  phaseline timeline reschedule 6f9619ff-8b86-d011-b42d-00c04fc964ff 2026-01-01 2026-12-31 --reason 'late start'
+  phaseline timeline restore 6f9619ff-8b86-d011-b42d-00c04fc964ff --at 4711 --dry-run")]
 pub(crate) struct TimelineArgs {
     #[command(subcommand)]
     action: TimelineAction,
@@ -40,6 +44,7 @@ impl TimelineArgs {
             TimelineAction::Show(_) => false,
             TimelineAction::Open(args) => !args.change.dry_run,
             TimelineAction::Reschedule(args) => !args.change.dry_run,
+            TimelineAction::Restore(args) => !args.is_dry_run(),
         }
     }
 
@@ -54,6 +59,7 @@ enum TimelineAction {
     Show(TimelineShowArgs),
     Open(OpenArgs),
     Reschedule(RescheduleArgs),
+    Restore(RestoreArgs),
 }
 
 /// Show a project's phases, now or at any earlier moment
@@ -111,6 +117,7 @@ pub(crate) async fn run(context: &Context, args: &TimelineArgs) -> Result<Exit, 
         TimelineAction::Show(args) => show(context, &target, args).await,
         TimelineAction::Open(args) => open(context, &target, args).await,
         TimelineAction::Reschedule(args) => reschedule(context, &target, args).await,
+        TimelineAction::Restore(args) => restore(context, &target, args).await,
     }
 }
 

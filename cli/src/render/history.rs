@@ -61,6 +61,9 @@ fn entry(page: &mut Page, entry: &HistoryEntry) {
     if let Some(phase) = entry.phase_id {
         page.line(format_args!("      {DIM}phase {phase}{DIM:#}"));
     }
+    if let Some(position) = &entry.metadata.restored_from {
+        page.line(format_args!("      restored from position {}", clean(position)));
+    }
     if let Some(reason) = &entry.metadata.reason {
         page.line(format_args!("      why: {}", clean(reason)));
     }

@@ -68,6 +68,7 @@ fn an_altered_event_is_marked_and_its_timeline_takes_no_commands() {
             &["timeline", "show", &project][..],
             &["phase", "rename", &phase, "Draft"],
             &["phase", "remove", &phase],
+            &["timeline", "restore", &project, "--at", &position_before],
             &["rebuild", "--project", &project],
         ] {
             let tip = database.psql("SELECT max(position) FROM phaseline.events");

@@ -24,6 +24,7 @@ fn dry_runs_of_commands_on_timelines_write_nothing() {
         database.psql(&of_project).trim().to_owned()
     });
     let before = contents(&database);
+    let tip = database.psql("SELECT max(position) FROM phaseline.events");
     for command in [
         &["phase", "create", &project, "Testing", &end, &end][..],
         &["phase", "resize", &phase, &start, &start],
@@ -32,6 +33,7 @@ fn dry_runs_of_commands_on_timelines_write_nothing() {
         &["phase", "budget", &phase, "1", "2.50"],
         &["phase", "remove", &phase],
         &["timeline", "reschedule", &project, &start, "2099-12-31"],
+        &["timeline", "restore", &project, "--at", tip.trim()],
         &["timeline", "open", bare],
         &["adopt", "--repair"],
     ] {

@@ -45,6 +45,7 @@ mod projects;
 mod quarantine;
 mod rebuild;
 mod rehearse;
+mod restore;
 mod runbook;
 mod serve;
 mod serve_auth;

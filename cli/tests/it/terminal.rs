@@ -147,6 +147,7 @@ fn a_command_asks_where_dates_or_money_go() {
     let sooner = database.psql(&format!("SELECT '{}'::date - 10", last.trim()));
     let shorter = database.psql(&format!("SELECT '{end}'::date - 1"));
     let events = || database.psql("SELECT count(*) FROM phaseline.events");
+    let earlier = events();
     for (command, clause) in [
         (format!("phase remove {phase}"), "  - phase 'Planning' ("),
         (format!("phase resize {phase} {start} {longer}"), "  - phase 'Execution' loses 1 day"),
@@ -182,6 +183,13 @@ fn a_command_asks_where_dates_or_money_go() {
         let (code, shown) = on_a_terminal(&database, &command, "");
         assert!(code == Some(0) && !shown.contains("[y/N]"), "{command}: {shown}");
     }
+    let restore = format!("timeline restore {project} --at {}", earlier.trim());
+    let (code, shown) = on_a_terminal(&database, &restore, "n\n");
+    let (changes, question) = shown.split_once("This gives up dates or money of project ").unwrap();
+    assert!(code == Some(8) && changes.contains("name: 'Planning'"), "{shown}");
+    assert!(question.contains(&format!(" ({project}):")) && question.contains("budget falls"), "{question}");
+    let (code, shown) = on_a_terminal(&database, &restore, "y\n");
+    assert!(code == Some(0) && shown.contains("restored from position"), "{shown}");
     let (code, shown) = on_a_terminal(&database, &format!("phase remove {phase}"), "y\n");
     assert!(code == Some(0) && shown.contains("DONE"), "{shown}");
 }

@@ -55,7 +55,11 @@ pub fn decide_following(
             }
         }
         // A complete list has its own faults: the current phases are none of them.
-        Err(own) if matches!(command, TimelineCommand::ReplaceAll { .. }) => return Err(own),
+        Err(own)
+            if matches!(command, TimelineCommand::ReplaceAll { .. } | TimelineCommand::Restore { .. }) =>
+        {
+            return Err(own);
+        }
         Err(_) => {}
     }
     Err(explained(refusal, range))
@@ -161,6 +165,21 @@ mod tests {
         let fitting = list(ids, [("2024-01-01", "2024-03-31"), ("2024-04-01", "2024-05-31")]);
         let following = decide_following(&timeline, short, &fitting).unwrap();
         assert_eq!((following.dates.len(), following.events.len()), (1, 2));
+    }
+
+    #[test]
+    fn a_timeline_is_restored_over_dates_that_no_phase_can_follow() {
+        let (timeline, _) = timeline();
+        let short = range("2024-01-01", "2024-05-31");
+        let restore = |by_choice| TimelineCommand::restore(&timeline, by_choice).unwrap();
+        let refusal = decide_following(&timeline, short, &restore(false)).unwrap_err();
+        assert!(refusal.breaks(crate::Rule::ProjectDatesChosen), "{refusal}");
+        // The planner's dates are recorded, and then undone.
+        let following = decide_following(&timeline, short, &restore(true)).unwrap();
+        assert_eq!((following.dates.len(), following.events.len()), (1, 1));
+        let mut after = timeline.clone();
+        following.dates.iter().chain(&following.events).for_each(|event| after.evolve(event));
+        assert_eq!(after, timeline);
     }
 
     #[test]

@@ -1,9 +1,12 @@
-//! The command that states the complete list.
+//! The commands that state the complete list.
 
 use super::phase_events::{budget, created, date_range, describe, renamed};
-use crate::event::{PhaseRemoved, PhaseResized};
+use crate::event::{PhaseRemoved, PhaseResized, TimelineRescheduled};
 use crate::rule::{self, Draft, DraftBudget, request};
-use crate::{Phase, PhaseDraft, PhaseId, Refusal, Timeline, TimelineEvent, command::ReplacementPhase};
+use crate::{
+    DateRange, Phase, PhaseDraft, PhaseId, Refusal, Timeline, TimelineEvent, Violation,
+    command::ReplacementPhase,
+};
 use std::collections::HashSet;
 
 pub(super) fn all(timeline: &Timeline, phases: &[ReplacementPhase]) -> Result<Vec<TimelineEvent>, Refusal> {
@@ -22,6 +25,37 @@ pub(super) fn all(timeline: &Timeline, phases: &[ReplacementPhase]) -> Result<Ve
             }
         }
     }
+    complete(timeline, project, requested, broken)
+}
+
+/// The timeline as it was. Whether a phase exists now does not matter: a removed one comes back under its id.
+pub(super) fn restore(
+    timeline: &Timeline,
+    phases: &[PhaseDraft],
+    range: DateRange,
+    with_project_days: bool,
+) -> Result<Vec<TimelineEvent>, Refusal> {
+    let current = request::is_open(timeline)?;
+    if range == current {
+        return complete(timeline, current, phases.iter().collect(), Vec::new());
+    }
+    // Phases over other dates would break V2 and V3 as well, which says less.
+    if !with_project_days {
+        return Err(request::keeps_project_dates(current, range).into());
+    }
+    let broken = request::ends_after_it_starts(range.start(), range.end()).into_iter().collect();
+    let mut events = vec![TimelineRescheduled { range }.into()];
+    events.extend(complete(timeline, range, phases.iter().collect(), broken)?);
+    Ok(events)
+}
+
+/// Leaves the timeline with the requested phases, which must cover the project. `broken` are the violations so far.
+fn complete(
+    timeline: &Timeline,
+    project: DateRange,
+    mut requested: Vec<&PhaseDraft>,
+    mut broken: Vec<Violation>,
+) -> Result<Vec<TimelineEvent>, Refusal> {
     requested.sort_by_key(|draft| draft.start_date);
     let drafts: Vec<Draft<'_>> = requested.iter().map(|draft| Draft::from(*draft)).collect();
     broken.extend(rule::validate(project, &drafts));

@@ -40,3 +40,12 @@ pub(crate) fn ends_after_it_starts(start: NaiveDate, end: NaiveDate) -> Option<V
         Violation::new(Rule::ProjectDatesInOrder, None, message)
     })
 }
+
+/// V27. `now` and `then` differ.
+pub(crate) fn keeps_project_dates(now: DateRange, then: DateRange) -> Violation {
+    let message = format!(
+        "The project had the dates {then} at that moment and has {now} now: restore them with the phases (--with-project-days, or \
+         with_project_days: true), or keep them and change single phases"
+    );
+    Violation::new(Rule::ProjectDatesChosen, None, message)
+}

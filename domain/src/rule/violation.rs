@@ -92,6 +92,8 @@ rules! {
     OrderIsComplete "V25" "phases"
     /// A name given to a single phase has a visible character.
     NameVisible "V26" "name"
+    /// A restored timeline changes the project's dates only by choice.
+    ProjectDatesChosen "V27" "dates"
 }
 
 impl fmt::Display for Rule {

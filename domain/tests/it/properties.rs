@@ -5,7 +5,7 @@ use crate::random_commands::{Step, replacement, steps};
 use chrono::Days;
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use phaseline_domain::{
-    DateRange, Draft, PhaseDraft, Refusal, ReplacementPhase, Timeline, TimelineCommand, TimelineEvent,
+    DateRange, Draft, PhaseDraft, Refusal, ReplacementPhase, Rule, Timeline, TimelineCommand, TimelineEvent,
     decide, validate,
 };
 use proptest::prelude::*;
@@ -201,6 +201,33 @@ proptest! {
                 assert_eq!(found, requested);
             }
         });
+    }
+
+    /// Removed phases come back under their ids, later ones go.
+    #[test]
+    fn every_earlier_timeline_can_be_restored(steps in steps()) {
+        let mut timelines = Vec::new();
+        play(steps, |_, _, _, after| timelines.push(after.clone()));
+        let current = timelines.last().cloned().unwrap_or_default();
+        for earlier in timelines.iter().filter(|earlier| earlier.range().is_some()) {
+            let restore = |with_project_days| TimelineCommand::restore(earlier, with_project_days).unwrap();
+            let mut restored = current.clone();
+            let events = decide(&current, &restore(true)).unwrap();
+            events.iter().for_each(|event| restored.evolve(event));
+            prop_assert_eq!(&restored, earlier);
+            prop_assert_eq!(events.is_empty(), &current == earlier);
+            match decide(&current, &restore(false)) {
+                Ok(own) => {
+                    prop_assert_eq!(current.range(), earlier.range());
+                    prop_assert_eq!(own, events);
+                }
+                Err(refusal) => {
+                    prop_assert_ne!(current.range(), earlier.range());
+                    prop_assert_eq!(refusal.violations().len(), 1);
+                    prop_assert!(refusal.breaks(Rule::ProjectDatesChosen), "{}", refusal);
+                }
+            }
+        }
     }
 
     /// Arbitrary lists: any dates near the project's, in any order.

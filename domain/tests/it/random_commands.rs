@@ -75,6 +75,14 @@ pub(crate) enum Step {
         phases: Vec<(u128, Contents)>,
         flaw: Option<Flaw>,
     },
+    Restore {
+        start_shift: i64,
+        end_shift: i64,
+        cuts: Vec<Index>,
+        phases: Vec<(u128, Contents)>,
+        flaw: Option<Flaw>,
+        with_project_days: bool,
+    },
 }
 
 /// The error in a list that would cover the project.
@@ -218,6 +226,16 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
             proptest::option::weighted(0.4, flaw()),
         )
             .prop_map(|(cuts, phases, flaw)| Step::Replace { cuts, phases, flaw }),
+        4 => (
+            [shift(), shift()],
+            proptest::collection::vec(any::<Index>(), 0..6),
+            proptest::collection::vec((1_u128..30, contents()), 6),
+            proptest::option::weighted(0.4, flaw()),
+            any::<bool>(),
+        )
+            .prop_map(|([start_shift, end_shift], cuts, phases, flaw, with_project_days)| {
+                Step::Restore { start_shift, end_shift, cuts, phases, flaw, with_project_days }
+            }),
     ]
 }
 
@@ -375,35 +393,52 @@ impl Step {
                     |flaw| flaw.flawed(timeline, drafts.clone()),
                 )
             }
+            Self::Restore { start_shift, end_shift, cuts, phases, flaw, with_project_days } => {
+                let (start, end) = (moved(range.start(), start_shift), moved(range.end(), end_shift));
+                let range = DateRange::new(start, end).unwrap_or(range);
+                let mut phases = covering(range, &cuts, phases);
+                if let Some(flaw) = flaw {
+                    flaw.spoil(timeline, &mut phases);
+                }
+                TimelineCommand::Restore { phases, range, with_project_days }
+            }
         }
     }
 }
 
 impl Flaw {
     fn flawed(self, timeline: &Timeline, mut drafts: Vec<PhaseDraft>) -> TimelineCommand {
+        self.spoil(timeline, &mut drafts);
+        match self {
+            Self::Taken { .. } => TimelineCommand::ReplaceAll {
+                phases: drafts.into_iter().map(ReplacementPhase::New).collect(),
+            },
+            Self::Unknown { .. } => TimelineCommand::ReplaceAll {
+                phases: drafts.into_iter().map(ReplacementPhase::Existing).collect(),
+            },
+            Self::Shift { .. } | Self::Twice { .. } | Self::Empty => replacement(timeline, drafts),
+        }
+    }
+
+    fn spoil(&self, timeline: &Timeline, drafts: &mut Vec<PhaseDraft>) {
         match self {
             Self::Shift { phase, start_shift, end_shift } => {
                 let at = phase.index(drafts.len());
-                drafts[at].start_date = moved(drafts[at].start_date, start_shift);
-                drafts[at].end_date = moved(drafts[at].end_date, end_shift);
+                drafts[at].start_date = moved(drafts[at].start_date, *start_shift);
+                drafts[at].end_date = moved(drafts[at].end_date, *end_shift);
             }
-            Self::Twice { phase } => drafts.push(phase.get(&drafts).clone()),
+            Self::Twice { phase } => drafts.push(phase.get(drafts).clone()),
             Self::Empty => drafts.clear(),
             Self::Taken { phase } => {
                 let at = phase.index(drafts.len());
                 if let Some(taken) = timeline.phases().first() {
                     drafts[at].id = taken.id;
                 }
-                let phases = drafts.into_iter().map(ReplacementPhase::New).collect();
-                return TimelineCommand::ReplaceAll { phases };
             }
             Self::Unknown { phase } => {
                 let at = phase.index(drafts.len());
                 drafts[at].id = id(99);
-                let phases = drafts.into_iter().map(ReplacementPhase::Existing).collect();
-                return TimelineCommand::ReplaceAll { phases };
             }
         }
-        replacement(timeline, drafts)
     }
 }

@@ -57,6 +57,7 @@ fn command_name(command: &TimelineCommand) -> &'static str {
         TimelineCommand::ChangePhase { .. } => "ChangePhase",
         TimelineCommand::Reorder { .. } => "Reorder",
         TimelineCommand::ReplaceAll { .. } => "ReplaceAll",
+        TimelineCommand::Restore { .. } => "Restore",
     }
 }
 

@@ -63,7 +63,8 @@ BEGIN
                AND e.metadata = '{' || concat_ws(',', '"actor":' || to_json(e.actor), '"actor_name":' || to_json(e.actor_name),
                     '"reason":' || to_json(e.reason), '"source":' || to_json(e.source),
                     '"command_id":' || to_json(e.command_id), '"correlation_id":' || to_json(e.correlation_id),
-                    '"request_id":' || to_json(e.request_id), '"trace_id":' || to_json(e.trace_id)) || '}'
+                    '"request_id":' || to_json(e.request_id), '"trace_id":' || to_json(e.trace_id),
+                    '"restored_from":' || to_json(e.restored_from)) || '}'
            THEN
                sha256(content_tag || uuid_send(e.stream) || eight || int8send(e.version) || sixteen || uuid_send(e.id)
                    || int4send(octet_length(e.event_type)) || convert_to(e.event_type, 'UTF8') || schema_part
@@ -79,11 +80,11 @@ BEGIN
                        updated_at timestamp),
                jsonb_to_recordset(('[' || array_to_string(metadata, ',') || ']')::jsonb)
                    AS (actor text, actor_name text, reason text, source text, command_id text, correlation_id text,
-                       request_id text, trace_id text),
+                       request_id text, trace_id text, restored_from text),
                unnest(streams), unnest(versions), unnest(ids), unnest(types), unnest(payloads),
                unnest(metadata), unnest(salts))
            AS e (phase_id, name, start_date, end_date, description, capital_budget, expense_budget, created_at, updated_at,
-                 actor, actor_name, reason, source, command_id, correlation_id, request_id, trace_id,
+                 actor, actor_name, reason, source, command_id, correlation_id, request_id, trace_id, restored_from,
                  stream, version, id, event_type, payload, metadata, salt));
     IF cardinality(ids) = 1 THEN
         distinct_streams := 1;

@@ -21,6 +21,7 @@ pub(crate) fn is_large(timeline: &FoldedTimeline, command: &TimelineCommand) -> 
     let named = match command {
         TimelineCommand::ReplaceAll { phases } => phases.len(),
         TimelineCommand::Reorder { phases } => phases.len(),
+        TimelineCommand::Restore { phases, .. } => phases.len(),
         _ => 0,
     };
     timeline.timeline.phases().len().max(named) >= MANY

@@ -15,7 +15,8 @@ use sqlx::PgConnection;
 /// - 3: commands have keys, and one call of the projection takes a whole batch
 /// - 4: events have the login that wrote them, and the database checks what is appended
 /// - 5: events have the actor's name, and commands follow dates that another program gave their project
-pub const VERSION: u32 = 5;
+/// - 6: events of a restored timeline have the position that it was restored from
+pub const VERSION: u32 = 6;
 
 /// The words of the comment before the version.
 pub(super) const WORDS: &str = "schema version";

@@ -209,9 +209,10 @@ async fn the_database_accepts_metadata_as_the_program_writes_it_and_no_other() {
         correlation_id: text("o"),
         request_id: text("r"),
         trace_id: text("t"),
+        restored_from: text("4711"),
     };
     let part = Metadata { actor_name: text("ann"), ..Metadata::default() };
-    let older = Metadata { actor_name: None, ..whole.clone() };
+    let older = Metadata { actor_name: None, restored_from: None, ..whole.clone() };
     let by = |metadata: &Metadata| metadata.to_json().unwrap();
     for (metadata, is_accepted) in [
         (by(&whole), true),
@@ -222,6 +223,8 @@ async fn the_database_accepts_metadata_as_the_program_writes_it_and_no_other() {
         ("{\"actor\":\"b\",\"reason\":\"r\",\"actor_name\":\"a\"}".to_owned(), false),
         ("{\"actor\":\"b\",\"actor_name\":null}".to_owned(), false),
         ("{\"actor\":\"b\",\"actor_mail\":\"a\"}".to_owned(), false),
+        ("{\"restored_from\":\"7\",\"trace_id\":\"t\"}".to_owned(), false),
+        ("{\"restored_from\":7}".to_owned(), false),
     ] {
         let found: Vec<Option<Vec<u8>>> = sqlx::query_scalar(
             "SELECT contents FROM phaseline.check_events(ARRAY[$1], ARRAY[3::int8], ARRAY[$1], ARRAY['PhaseRemoved'],

@@ -95,6 +95,7 @@ fn ids_to_create(command: &TimelineCommand) -> impl Iterator<Item = Uuid> {
                 ReplacementPhase::Existing(_) => None,
             })
             .collect(),
+        TimelineCommand::Restore { phases, .. } => phases.iter().map(|draft| draft.id.uuid()).collect(),
         _ => Vec::new(),
     };
     ids.into_iter()
@@ -191,6 +192,18 @@ impl Timeline {
             }
             TimelineCommand::Reorder { phases } => self.reorder(phases, change)?,
             TimelineCommand::ReplaceAll { phases } => self.replace(phases, change)?,
+            TimelineCommand::Restore { phases, range, with_project_days } => {
+                let days = Days::new(range.start(), range.end());
+                require(days == self.days || *with_project_days && days.first < days.last)?;
+                let listed = |draft: &PhaseDraft| match self.at(draft.id.uuid()) {
+                    Some(_) => ReplacementPhase::Existing(draft.clone()),
+                    None => ReplacementPhase::New(draft.clone()),
+                };
+                let listed: Vec<ReplacementPhase> = phases.iter().map(listed).collect();
+                let mut after = Self { days, ..self.clone() };
+                after.replace(&listed, change)?;
+                *self = after;
+            }
         }
         Ok(())
     }

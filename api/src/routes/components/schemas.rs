@@ -1,6 +1,6 @@
 //! The bodies of failed responses: the planner's forms, and the members of a problem that routes define.
 
-use crate::routes::requests::{BatchPhase, NewDates, NewOrder, NewPhase, PhaseChange};
+use crate::routes::requests::{BatchPhase, NewDates, NewOrder, NewPhase, PhaseChange, RestoreTo};
 use crate::routes::responses::PhaseResponse;
 use serde::Serialize;
 use utoipa::openapi::RefOr;
@@ -23,7 +23,8 @@ pub(super) struct Attempted;
 
 impl PartialSchema for Attempted {
     fn schema() -> RefOr<Schema> {
-        let forms = [NewPhase::name(), PhaseChange::name(), NewOrder::name(), NewDates::name()];
+        let forms =
+            [NewPhase::name(), PhaseChange::name(), NewOrder::name(), NewDates::name(), RestoreTo::name()];
         let any_of = AnyOfBuilder::new().description(Some("The body of the request."));
         let any_of = forms.into_iter().fold(any_of, |all, name| all.item(Ref::from_schema_name(name)));
         RefOr::T(Schema::AnyOf(any_of.build()))

@@ -1,7 +1,9 @@
 //! The request of a preview: one command, under the name of its kind.
 
 use crate::routes::opening::OpenWith;
-use crate::routes::requests::{self, BatchPhase, NeighboursBody, NewDates, NewOrder, NewPhase, PhaseChange};
+use crate::routes::requests::{
+    self, BatchPhase, NeighboursBody, NewDates, NewOrder, NewPhase, PhaseChange, RestoreTo,
+};
 use crate::routes::validate::{FieldErrors, FromJson, JsonPath};
 use phaseline_domain::{PhaseId, TimelineCommand};
 use serde_json::Value;
@@ -20,6 +22,7 @@ pub(super) enum PreviewRequest {
     Change(PreviewChange),
     Delete(PreviewDelete),
     Reorder(PreviewReorder),
+    Restore(PreviewRestore),
 }
 
 macro_rules! alternatives {
@@ -49,6 +52,8 @@ alternatives! {
     PreviewDelete { delete: Removal }
     /// Put phases into another order.
     PreviewReorder { reorder: NewOrder }
+    /// Restore an earlier timeline. The token needs `history:read`, too.
+    PreviewRestore { restore: RestoreTo }
 }
 
 /// The complete list of a project's phases.
@@ -79,14 +84,14 @@ pub(super) struct Removal {
     neighbours: Option<NeighboursBody>,
 }
 
-const KINDS: [&str; 6] = ["reschedule", "replace", "create", "change", "delete", "reorder"];
+const KINDS: [&str; 7] = ["reschedule", "replace", "create", "change", "delete", "reorder", "restore"];
 
 /// A command to preview.
-pub(super) struct PreviewCommand {
-    /// The command.
-    pub(super) command: TimelineCommand,
-    /// What would open a timeline for it.
-    pub(super) with: Option<OpenWith>,
+pub(super) enum PreviewCommand {
+    /// The request has all of it. Where that is possible, it opens a timeline over these dates first.
+    Whole(TimelineCommand, Option<OpenWith>),
+    /// It follows from the history.
+    Restore(RestoreTo),
 }
 
 impl FromJson for PreviewCommand {
@@ -103,22 +108,22 @@ impl FromJson for PreviewCommand {
             return None;
         };
         let path = &path.member(kind);
-        let (command, with) = match kind {
+        Some(match kind {
             "reschedule" => {
                 let dates = NewDates::read(value, path, faults)?;
-                (dates.command(), Some(OpenWith::Dates(dates)))
+                Self::Whole(dates.command(), Some(OpenWith::Dates(dates)))
             }
-            "create" => (NewPhase::read(value, path, faults)?.command(PhaseId::random()), None),
-            "change" => (requests::change_of(value, path, faults)?, None),
-            "delete" => (requests::removal_of(value, path, faults)?, None),
-            "reorder" => (NewOrder::read(value, path, faults)?.command(), None),
+            "create" => Self::Whole(NewPhase::read(value, path, faults)?.command(PhaseId::random()), None),
+            "change" => Self::Whole(requests::change_of(value, path, faults)?, None),
+            "delete" => Self::Whole(requests::removal_of(value, path, faults)?, None),
+            "reorder" => Self::Whole(NewOrder::read(value, path, faults)?.command(), None),
+            "restore" => Self::Restore(RestoreTo::read(value, path, faults)?),
             _ => {
                 let members = faults.object(value, path)?;
                 let phases: Vec<BatchPhase> = faults.required(members, path, "phases")?;
                 let phases = phases.into_iter().map(|phase| phase.replacement(PhaseId::random)).collect();
-                (TimelineCommand::ReplaceAll { phases }, Some(OpenWith::ProjectDates))
+                Self::Whole(TimelineCommand::ReplaceAll { phases }, Some(OpenWith::ProjectDates))
             }
-        };
-        Some(Self { command, with })
+        })
     }
 }

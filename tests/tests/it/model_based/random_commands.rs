@@ -7,6 +7,7 @@ use phaseline_domain::{
 use phaseline_tests::model::{Budget, Days, Model, Phase, Timeline};
 use phaseline_tests::random::SeededRandom;
 use rust_decimal::Decimal;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 const NAMES: [&str; 12] = [
@@ -101,6 +102,29 @@ pub(crate) fn command(random: &mut SeededRandom, model: &Model) -> Option<(Uuid,
         _ => TimelineCommand::ReplaceAll { phases: list(random, timeline) },
     };
     Some((*project, command))
+}
+
+/// The command that restores a timeline that its project has had.
+pub(crate) fn restore(
+    random: &mut SeededRandom,
+    model: &Model,
+    earlier: &BTreeMap<Uuid, Vec<Timeline>>,
+) -> Option<(Uuid, TimelineCommand)> {
+    let drifted = model.drifted();
+    let mut usable = Vec::new();
+    for (project, timeline) in &model.log {
+        if model.projects.contains_key(project) && !drifted.contains(project) {
+            let others = earlier.get(project).into_iter().flatten().filter(|earlier| *earlier != timeline);
+            usable.extend(others.map(|earlier| (*project, earlier)));
+        }
+    }
+    let (project, timeline) = random.one_of(&usable)?;
+    let command = TimelineCommand::Restore {
+        phases: timeline.phases.iter().map(draft_of).collect(),
+        range: DateRange::new(timeline.days.first, timeline.days.last).ok()?,
+        with_project_days: random.hits(60),
+    };
+    Some((project, command))
 }
 
 /// The command that opens the timeline of a project without phases.

@@ -50,6 +50,7 @@ impl Step {
                 TimelineCommand::ChangePhase { .. } => "ChangePhase",
                 TimelineCommand::Reorder { .. } => "Reorder",
                 TimelineCommand::ReplaceAll { .. } => "ReplaceAll",
+                TimelineCommand::Restore { .. } => "Restore",
             },
         }
     }

@@ -2,8 +2,10 @@
 
 use super::step::Step;
 use super::{random_commands, random_edits};
-use phaseline_tests::model::{MigrationTimes, Model, Shape};
+use phaseline_tests::model::{MigrationTimes, Model, Shape, Timeline};
 use phaseline_tests::random::SeededRandom;
+use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// The greatest number of consecutive edits of the legacy tables.
 const EDITS: u32 = 4;
@@ -12,11 +14,13 @@ const EDITS: u32 = 4;
 pub(crate) struct StepGenerator {
     pub(crate) random: SeededRandom,
     edits_in_a_row: u32,
+    /// The timelines that each project has had, which a command may restore.
+    earlier: BTreeMap<Uuid, Vec<Timeline>>,
 }
 
 impl StepGenerator {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { random: SeededRandom::new(seed), edits_in_a_row: 0 }
+        Self { random: SeededRandom::new(seed), edits_in_a_row: 0, earlier: BTreeMap::new() }
     }
 
     /// The number of steps of the sequence.
@@ -26,6 +30,12 @@ impl StepGenerator {
 
     /// The next step; none if this choice is not possible.
     pub(crate) fn next(&mut self, model: &Model) -> Option<Step> {
+        for (project, timeline) in &model.log {
+            let earlier = self.earlier.entry(*project).or_default();
+            if earlier.last() != Some(timeline) {
+                earlier.push(timeline.clone());
+            }
+        }
         match model.shape {
             Shape::Old => self.in_legacy_shape(model),
             Shape::New => self.in_timeline_shape(model),
@@ -84,7 +94,9 @@ impl StepGenerator {
                 let accept = random.hits(if model.losses().is_empty() { 25 } else { 80 });
                 Some(Step::RollBack { accept, kill: random.hits(12).then(|| random.below(24)) })
             }
-            12..63 => random_commands::command(random, model)
+            12..16 => random_commands::restore(random, model, &self.earlier)
+                .map(|(project, command)| Step::Command { project, command }),
+            16..63 => random_commands::command(random, model)
                 .map(|(project, command)| Step::Command { project, command }),
             63..68 => Some(Step::Adopt { repair: random.hits(60) }),
             68..74 => {
