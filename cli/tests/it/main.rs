@@ -54,3 +54,4 @@ mod terminal;
 mod terminal_width;
 mod token;
 mod upgrade;
+mod verify;
