@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod history;
 mod legacy_shape;
+pub(crate) mod log;
 pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod phase;
@@ -57,6 +58,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::Status(args) => status::run(context, args).await,
         Command::Projects(args) => projects::run(context, args).await,
         Command::History(args) => history::run(context, args).await,
+        Command::Log(args) => log::run(context, args).await,
         Command::Timeline(args) => timeline::run(context, args).await,
         Command::Phase(args) => phase::run(context, args).await,
         Command::Adopt(args) => adopt::run(context, args).await,

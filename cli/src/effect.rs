@@ -83,7 +83,9 @@ impl Effect {
 
     fn of(command: &Command) -> Self {
         match command {
-            Command::Plan(_) | Command::History(_) | Command::Demo(_) => Self::as_actor(false),
+            Command::Plan(_) | Command::History(_) | Command::Log(_) | Command::Demo(_) => {
+                Self::as_actor(false)
+            }
             Command::Migrate(args) => Self::as_actor(!args.dry_run),
             Command::Rehearse(args) => Self::as_actor(!args.dry_run),
             Command::Rollback(args) => Self::as_actor(!args.dry_run),

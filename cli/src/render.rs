@@ -6,6 +6,7 @@ pub(crate) mod effects;
 pub(crate) mod format;
 pub(crate) mod history;
 pub(crate) mod layout;
+pub(crate) mod log;
 pub(crate) mod migrate;
 pub(crate) mod plan;
 pub(crate) mod projects;

@@ -30,6 +30,7 @@ mod help;
 mod json;
 mod jsonl;
 mod killed_runs;
+mod log;
 mod man;
 mod managed;
 mod migrate;
