@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod drift;
+pub(crate) mod export;
 pub(crate) mod history;
 mod legacy_shape;
 pub(crate) mod log;
@@ -58,6 +59,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::Status(args) => status::run(context, args).await,
         Command::Projects(args) => projects::run(context, args).await,
         Command::History(args) => history::run(context, args).await,
+        Command::Export(args) => export::run(context, args).await,
         Command::Log(args) => log::run(context, args).await,
         Command::Timeline(args) => timeline::run(context, args).await,
         Command::Phase(args) => phase::run(context, args).await,

@@ -105,6 +105,7 @@ impl Effect {
             | Command::Verify(_)
             | Command::Status(_)
             | Command::Projects(_)
+            | Command::Export(_)
             | Command::Serve(_)
             | Command::Token(_)
             | Command::Config(_)

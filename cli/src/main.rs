@@ -22,6 +22,8 @@ mod effect;
 mod event_printer;
 mod execute;
 mod exit;
+mod export_folder;
+mod export_table;
 mod failure;
 mod help;
 mod interrupt;

@@ -3,6 +3,7 @@
 pub(crate) mod adopt;
 pub(crate) mod drift;
 pub(crate) mod effects;
+pub(crate) mod export;
 pub(crate) mod format;
 pub(crate) mod history;
 pub(crate) mod layout;

@@ -16,7 +16,7 @@ fn rows(database: &TestDatabase, options: &[&str]) -> Vec<Value> {
 }
 
 /// A log with edits of two actors, a repair, a rollback and a second migration; the project of the edits.
-fn eventful() -> (TestDatabase, String) {
+pub(crate) fn eventful() -> (TestDatabase, String) {
     let database = migrated();
     let (project, phase) = project_and_phase(&database);
     for (name, actor) in [("Design", "ada"), ("Draft", "bob"), ("Design", "ada")] {

@@ -25,6 +25,7 @@ mod dry_run;
 mod edits;
 mod effect;
 mod exit_codes;
+mod export;
 mod failover;
 mod help;
 mod json;
