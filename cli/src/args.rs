@@ -1,8 +1,9 @@
 //! The command line. Each command defines its own arguments.
 
 use crate::command::{
-    adopt, completions, config, demo, diff, doctor, drift, history, man, migrate, phase, plan, projects,
-    quarantine, rebuild, rehearse, rollback, sample, serve, status, timeline, token, upgrade, verify,
+    adopt, completions, config, demo, diff, doctor, drift, export, history, log, man, migrate, phase, plan,
+    projects, quarantine, rebuild, rehearse, rollback, sample, serve, status, timeline, token, upgrade,
+    verify,
 };
 use crate::options::GlobalArgs;
 use clap::{Parser, Subcommand};
@@ -31,7 +32,7 @@ Exit codes:
 
 JSON: with --json each command prints exactly one object on stdout, versioned by its \"format\":
   phaseline.plan/1, phaseline.migrate/1, phaseline.verify/1, phaseline.rollback/1, phaseline.status/1, \
-phaseline.projects/1, phaseline.history/1, phaseline.diff/1, phaseline.timeline/1, phaseline.command/1, phaseline.command.preview/1, \
+phaseline.projects/1, phaseline.history/1, phaseline.diff/1, phaseline.log/1, phaseline.exported/1, phaseline.timeline/1, phaseline.command/1, phaseline.command.preview/1, \
 phaseline.adopt/1, phaseline.drift/1, phaseline.rebuild/1, phaseline.quarantine/1, phaseline.quarantine.skip/1, \
 phaseline.quarantine.preview/1, phaseline.sample/1, phaseline.sample.preview/1, \
 phaseline.demo/1, phaseline.rehearse/1, phaseline.rehearse.preview/1, phaseline.dropped/1, \
@@ -39,7 +40,7 @@ phaseline.doctor/1, phaseline.upgrade/1, phaseline.completions/1, phaseline.man/
 phaseline.serve/1, phaseline.token/1, phaseline.config/1, and phaseline.error/1 for errors
 
 JSON lines: --output jsonl prints one object a line, for jq and grep over large results.
-  First the rows of projects, history, diff, timeline show, plan, verify, drift, rebuild, quarantine, adopt, rollback and status, then \
+  First the rows of projects, history, diff, log, timeline show, plan, verify, drift, rebuild, quarantine, adopt, rollback and status, then \
 the object without them, with \"kind\":\"end\" and the number of \"rows\". Without an end the result is incomplete.
 
 Environment:
@@ -91,6 +92,8 @@ pub(crate) enum Command {
     Projects(projects::ProjectsArgs),
     History(history::HistoryArgs),
     Diff(diff::DiffArgs),
+    Log(log::LogArgs),
+    Export(export::ExportArgs),
     Timeline(timeline::TimelineArgs),
     Phase(phase::PhaseArgs),
     Adopt(adopt::AdoptArgs),

@@ -11,6 +11,8 @@ pub(crate) use units::{duration, size};
 
 use chrono::NaiveDate;
 use phaseline_api::auth::{ScopeSet, UnknownScope};
+use phaseline_store::LogHead;
+use phaseline_store::head::MalformedHead;
 use rust_decimal::Decimal;
 use std::fmt::Display;
 use std::str::FromStr;
@@ -45,6 +47,11 @@ pub(crate) fn position(text: &str) -> Result<i64, String> {
         .ok()
         .filter(|position| *position > 0)
         .ok_or_else(|| "not a position of the log: expected a whole number from 1, such as 4711".to_owned())
+}
+
+/// A head of the log.
+pub(crate) fn head(text: &str) -> Result<LogHead, String> {
+    text.parse().map_err(|error: MalformedHead| error.to_string())
 }
 
 /// A duration in whole seconds.

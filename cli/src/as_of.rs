@@ -30,7 +30,9 @@ impl AsOfArgs {
         connection: &mut PgConnection,
     ) -> Result<Option<ResolvedMoment>, Failure> {
         let moment = match (self.as_of, self.at) {
-            (Some(given), _) => Moment::Time(instant(connection, given, self.zone.as_deref()).await?),
+            (Some(given), _) => {
+                Moment::Time(instant(connection, "--as-of", given, self.zone.as_deref()).await?)
+            }
             (None, Some(at)) => Moment::Position(at),
             (None, None) => return Ok(None),
         };
@@ -54,16 +56,19 @@ impl AsOfArgs {
     }
 }
 
-/// The moment that a time in a zone means. PostgreSQL knows the zones.
+/// The moment that a time in a zone means, given with this option. PostgreSQL knows the zones.
 pub(crate) async fn instant(
     connection: &mut PgConnection,
+    option: &str,
     given: GivenTime,
     zone: Option<&str>,
 ) -> Result<DateTime<Utc>, Failure> {
     let local = match given {
         GivenTime::Instant(time) if zone.is_none() => return Ok(time),
         GivenTime::Instant(_) => {
-            return Err(Failure::usage("the time of --as-of has its zone already; leave out --zone"));
+            return Err(Failure::usage(format!(
+                "the time of {option} has its zone already; leave out --zone"
+            )));
         }
         GivenTime::Local(time) => time,
         GivenTime::Day(day) => day
@@ -71,7 +76,7 @@ pub(crate) async fn instant(
             .ok_or_else(|| Failure::usage(format!("{day} is not a day of the log")))?
             .and_time(chrono::NaiveTime::MIN),
     };
-    let Some(zone) = zone else { return Err(without_zone(given)) };
+    let Some(zone) = zone else { return Err(without_zone(option, given)) };
     // A bare sign would mean the opposite to PostgreSQL: an interval is read as people write it.
     let found: Option<DateTime<Utc>> = if zone.starts_with(['+', '-']) {
         let offset: chrono::FixedOffset = zone.parse().map_err(|_| unknown_zone(zone))?;
@@ -93,7 +98,7 @@ pub(crate) async fn instant(
 }
 
 /// The failure of a time whose zone is unknown, with what would do.
-fn without_zone(given: GivenTime) -> Failure {
+fn without_zone(option: &str, given: GivenTime) -> Failure {
     let (shown, exact) = match given {
         GivenTime::Instant(time) => (time.to_rfc3339(), time.naive_utc()),
         GivenTime::Local(time) => (time.format("%Y-%m-%dT%H:%M:%S").to_string(), time),
@@ -101,7 +106,7 @@ fn without_zone(given: GivenTime) -> Failure {
     };
     let exact = exact.format("%Y-%m-%dT%H:%M:%SZ");
     Failure::usage(format!(
-        "{shown} is another moment in each time zone; give the zone, such as --as-of {shown} --zone Europe/Berlin, or a time with its offset, such as --as-of {exact}"
+        "{shown} is another moment in each time zone; give the zone, such as {option} {shown} --zone Europe/Berlin, or a time with its offset, such as {option} {exact}"
     ))
 }
 

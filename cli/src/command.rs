@@ -7,8 +7,10 @@ pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod drift;
+pub(crate) mod export;
 pub(crate) mod history;
 mod legacy_shape;
+pub(crate) mod log;
 pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod phase;
@@ -59,6 +61,8 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::Projects(args) => projects::run(context, args).await,
         Command::History(args) => history::run(context, args).await,
         Command::Diff(args) => diff::run(context, args).await,
+        Command::Export(args) => export::run(context, args).await,
+        Command::Log(args) => log::run(context, args).await,
         Command::Timeline(args) => timeline::run(context, args).await,
         Command::Phase(args) => phase::run(context, args).await,
         Command::Adopt(args) => adopt::run(context, args).await,

@@ -83,7 +83,9 @@ impl Effect {
 
     fn of(command: &Command) -> Self {
         match command {
-            Command::Plan(_) | Command::History(_) | Command::Demo(_) => Self::as_actor(false),
+            Command::Plan(_) | Command::History(_) | Command::Log(_) | Command::Demo(_) => {
+                Self::as_actor(false)
+            }
             Command::Migrate(args) => Self::as_actor(!args.dry_run),
             Command::Rehearse(args) => Self::as_actor(!args.dry_run),
             Command::Rollback(args) => Self::as_actor(!args.dry_run),
@@ -104,6 +106,7 @@ impl Effect {
             | Command::Status(_)
             | Command::Projects(_)
             | Command::Diff(_)
+            | Command::Export(_)
             | Command::Serve(_)
             | Command::Token(_)
             | Command::Config(_)
@@ -124,9 +127,11 @@ mod tests {
     use clap::CommandFactory;
 
     /// Commands that never write to a given database, and the service, which writes what its clients request.
-    const WITHOUT_DRY_RUN: [&str; 14] = [
+    const WITHOUT_DRY_RUN: [&str; 16] = [
         "plan",
         "diff",
+        "log",
+        "export",
         "verify",
         "status",
         "history",

@@ -1,6 +1,7 @@
 //! Names beside ids in what the program prints: people know projects by their names, and commands take ids.
 
 use crate::render::clean;
+use phaseline_domain::ProjectId;
 use phaseline_projections::planner_view::{EntityNames, names_of};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -45,6 +46,22 @@ impl KnownNames {
                 Self::default()
             }
         }
+    }
+
+    /// Those of projects, however many; without a right to the planner's tables there are none.
+    pub(crate) async fn of_projects(connection: &mut PgConnection, projects: &[ProjectId]) -> Self {
+        let mut known = EntityNames::default();
+        for part in projects.chunks(MOST_IDS) {
+            let ids: Vec<Uuid> = part.iter().map(|project| project.uuid()).collect();
+            match names_of(connection, &ids).await {
+                Ok(names) => known.projects.extend(names.projects),
+                Err(error) => {
+                    tracing::debug!(%error, "names are not shown");
+                    break;
+                }
+            }
+        }
+        Self(known)
     }
 
     /// Whether no name is known.

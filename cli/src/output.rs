@@ -19,8 +19,8 @@ pub(crate) use rows::{Rows, Streamed};
 use serde::Serialize;
 use serde_json::Value;
 use std::io::{ErrorKind, Write};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// The format of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -48,7 +48,7 @@ pub(crate) struct Output {
     /// The database of the command, once it is known.
     place: Mutex<Option<Place>>,
     /// The names of the projects and phases that it is about, as far as they are known.
-    names: Mutex<KnownNames>,
+    names: Mutex<Arc<KnownNames>>,
 }
 
 /// An object with its format first.
@@ -85,7 +85,7 @@ impl Output {
             broken: AtomicBool::new(false),
             asking: AtomicBool::new(false),
             place: Mutex::new(None),
-            names: Mutex::new(KnownNames::default()),
+            names: Mutex::default(),
         }
     }
 
@@ -109,13 +109,13 @@ impl Output {
     /// Shows these names beside ids in everything that follows.
     pub(crate) fn set_names(&self, names: KnownNames) {
         if let Ok(mut current) = self.names.lock() {
-            *current = names;
+            *current = Arc::new(names);
         }
     }
 
     /// The names that are shown beside ids.
-    pub(crate) fn names(&self) -> KnownNames {
-        self.names.lock().map(|names| names.clone()).unwrap_or_default()
+    pub(crate) fn names(&self) -> Arc<KnownNames> {
+        self.names.lock().map(|names| Arc::clone(&names)).unwrap_or_default()
     }
 
     /// Whether a program reads the result.
@@ -153,6 +153,14 @@ impl Output {
 
     fn fitted(&self, text: &str, stream: StandardStream) -> String {
         Page::from(text).fitted(self.columns(stream))
+    }
+
+    /// Prints the database above a result whose text follows piece by piece ([`Self::text`]).
+    pub(crate) fn head_of_text(&self) {
+        if let Some(place) = self.place() {
+            self.text(format!("{DIM}{}{DIM:#}", clean(&place.text())));
+            self.text("");
+        }
     }
 
     /// Prints text beside the result on stdout; nothing with `--json`.

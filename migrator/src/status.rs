@@ -8,7 +8,7 @@ use crate::shape::{self, Shape};
 use chrono::{DateTime, Utc};
 use phaseline_projections::planner_schema::find_changes;
 use phaseline_projections::{Access, refuse_foreign_code};
-use phaseline_store::{read, schema};
+use phaseline_store::{LogHead, read, schema};
 use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -26,6 +26,8 @@ pub struct LogStatus {
     pub recorded_at: Option<DateTime<Utc>>,
     /// The last event's hash, in hexadecimal. A copy elsewhere proves every later change of the log up to here.
     pub hash: String,
+    /// Position and hash as `verify --expect` takes them; none in an empty log.
+    pub head: Option<LogHead>,
     /// Whether commands are accepted; none if its head is damaged.
     pub accepts_commands: Option<bool>,
 }
@@ -154,6 +156,7 @@ pub async fn status(connection: &mut PgConnection) -> Result<Status, MigratorErr
             position: tip.position,
             recorded_at: tip.recorded_at,
             hash: phaseline_store::hash::hex(&tip.hash),
+            head: (tip.position > 0).then_some(LogHead { position: tip.position, hash: tip.hash }),
             accepts_commands,
         });
         oldest_snapshot_seconds = schema::oldest_snapshot(connection).await?;

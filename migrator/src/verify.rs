@@ -3,6 +3,7 @@
 //! All checks use one read-only snapshot, so a verification may run while others write.
 
 mod checks;
+mod expected;
 mod fitness;
 mod legacy_shape;
 mod log;
@@ -16,7 +17,7 @@ pub use checks::{Check, CheckGroup, CheckLine, Verification};
 use checks::{Checks, has_column};
 use phaseline_projections::{Access, refuse_foreign_code};
 use phaseline_store::schema::version::VERSION;
-use phaseline_store::{Quarantine, chain, read, schema};
+use phaseline_store::{LogHead, Quarantine, chain, read, schema};
 use sqlx::PgConnection;
 
 /// Verifies the database in its current shape.
@@ -26,6 +27,18 @@ use sqlx::PgConnection;
 /// error: see [`Verification::passed`].
 pub async fn verify(
     connection: &mut PgConnection,
+    progress: &dyn Progress,
+) -> Result<Verification, MigratorError> {
+    verify_expecting(connection, &[], progress).await
+}
+
+/// The same, and checks that the log has these heads, which somebody noted down.
+///
+/// # Errors
+/// Those of [`verify`].
+pub async fn verify_expecting(
+    connection: &mut PgConnection,
+    expected: &[LogHead],
     progress: &dyn Progress,
 ) -> Result<Verification, MigratorError> {
     let mut transaction = read::snapshot(connection).await?;
@@ -49,6 +62,7 @@ pub async fn verify(
         if is_current && !read::has_all_columns(&mut transaction).await? {
             checks.beyond("Checking the log's table has its columns...", String::new(), lost);
             checks.notes.push("The log cannot be read, so nothing was compared with it.".to_owned());
+            expected::refuse(expected, &mut checks);
             transaction.rollback().await?;
             return Ok(checks.verification(shape));
         }
@@ -68,7 +82,9 @@ pub async fn verify(
     }
     if schema::installed(&mut transaction).await? {
         note_time_ahead(&mut transaction, &mut checks).await?;
+        checks.head = LogHead::current(&mut transaction).await?;
     }
+    expected::check(&mut transaction, expected, &mut checks).await?;
     transaction.rollback().await?;
     Ok(checks.verification(shape))
 }

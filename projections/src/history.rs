@@ -160,7 +160,7 @@ impl EventDescriber {
 }
 
 /// The parts of an entry that do not depend on its event.
-fn entry_of(recorded: &RecordedEvent, words: String) -> HistoryEntry {
+pub(crate) fn entry_of(recorded: &RecordedEvent, words: String) -> HistoryEntry {
     HistoryEntry {
         position: recorded.position,
         version: recorded.version,

@@ -9,6 +9,7 @@
 //! - [`inline`] has the functions that update `project_phases` in the transaction of each append.
 //! - [`changes`] are fields before and after a change; [`diff`] is the difference between two moments.
 //! - [`history`] describes a timeline's events.
+//! - [`log_entries`] describes the events of all streams.
 //! - [`planner_users`] reads the planner's users, for a service that accepts only their tokens.
 //! - [`planner_schema`] finds missing and changed columns of the planner's tables.
 //! - [`planner_view`] reads the planner's tables: for a service by functions, for runs directly.
@@ -31,6 +32,7 @@ pub mod history;
 pub mod inline;
 pub mod legacy_phases;
 pub mod live_row;
+pub mod log_entries;
 mod owners;
 pub mod planner_schema;
 pub mod planner_users;

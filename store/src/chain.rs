@@ -93,19 +93,7 @@ impl Inspector {
         if event.recorded_at < self.recorded_at {
             self.note(Break::Time { position: event.position });
         }
-        let content = hash::content(&hash::HashedContent {
-            stream_type: event.stream_type,
-            stream_id: event.stream_id,
-            version: event.version,
-            event_id: event.event_id,
-            event_type: event.event_type,
-            schema_version: event.schema_version,
-            payload: event.payload.as_bytes(),
-            salt: event.salt,
-            metadata: event.metadata.as_bytes(),
-            login: event.login,
-        });
-        let fits = hash::chain(&self.previous, event.position, event.recorded_at, &content) == event.hash;
+        let fits = hash::fits(&self.previous, event);
         if !fits {
             self.note(Break::Hash { position: event.position });
         }

@@ -4,6 +4,7 @@
 //! before it. For commands the database computes both (`sql/schema/check_events.sql`, `append.sql`). Every part is prefixed with
 //! its length, so no two different events hash the same bytes.
 
+use crate::RawEvent;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -90,6 +91,23 @@ pub fn chain(previous: &Hash, position: i64, recorded_at: DateTime<Utc>, content
     part(&mut hasher, &recorded_at.timestamp_micros().to_be_bytes());
     part(&mut hasher, content);
     hasher.finalize().into()
+}
+
+/// Whether an event has the hash that follows from its content and from the hash before it.
+pub fn fits(previous: &Hash, event: &RawEvent<'_>) -> bool {
+    let hashed = content(&HashedContent {
+        stream_type: event.stream_type,
+        stream_id: event.stream_id,
+        version: event.version,
+        event_id: event.event_id,
+        event_type: event.event_type,
+        schema_version: event.schema_version,
+        payload: event.payload.as_bytes(),
+        salt: event.salt,
+        metadata: event.metadata.as_bytes(),
+        login: event.login,
+    });
+    chain(previous, event.position, event.recorded_at, &hashed) == event.hash
 }
 
 /// Hexadecimal, for people.

@@ -3,6 +3,7 @@
 //! - [`schema`] installs the log's schema and keeps it whole.
 //! - [`altered`] finds events of one stream that do not fit their hashes.
 //! - [`append`](mod@append) writes the events of commands, with their inline projection, in one transaction.
+//! - [`head`] is a position with its hash, as people note it down.
 //! - [`import`](mod@import) writes many events at once by binary COPY.
 //! - [`moment`] finds the position that a time or a position means.
 //! - [`read`] reads one stream, or the whole log in order of position; [`parallel`] all timelines, with several
@@ -37,6 +38,7 @@ pub mod event;
 mod execute;
 pub mod folded;
 pub mod hash;
+pub mod head;
 pub mod import;
 pub mod moment;
 mod pace;
@@ -61,6 +63,7 @@ pub use append::{Append, Appended, EarlierResult, FollowingEvents, IdempotencyKe
 pub use error::{ExcessRights, Relation, StoreError};
 pub use event::{Metadata, NewEvent, RawEvent, RecordedEvent, StreamId};
 pub use folded::{FoldedTimeline, PhaseTimestamps};
+pub use head::LogHead;
 pub use import::{Import, Imported};
 pub use moment::{Moment, MomentError, ResolvedMoment};
 pub use pace::Pace;

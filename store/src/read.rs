@@ -5,7 +5,9 @@ use crate::hash;
 use crate::{Metadata, Pace, RawEvent, RecordedEvent, StoreError, StreamId};
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
+use phaseline_domain::ProjectId;
 use sqlx::{Connection, Database, PgConnection, Postgres, Transaction, TransactionManager};
+use std::ops::RangeInclusive;
 use uuid::Uuid;
 
 const COLUMNS: &str = "position, stream_type, stream_id, version, event_id, event_type, schema_version, \
@@ -93,6 +95,87 @@ where
     E: From<StoreError> + From<sqlx::Error> + From<CopyError>,
 {
     scan_where(connection, &format!("position > {position}"), each).await
+}
+
+/// An event, and the hash before it.
+#[derive(Clone, Copy, Debug)]
+pub struct ChainedEvent<'a> {
+    /// The event.
+    pub event: RawEvent<'a>,
+    /// The hash of the event before it in the log; none if the log lacks that event.
+    pub previous: Option<hash::Hash>,
+}
+
+impl ChainedEvent<'_> {
+    /// Whether the event fits its hash.
+    pub fn fits(&self) -> bool {
+        self.previous.is_some_and(|previous| hash::fits(&previous, &self.event))
+    }
+}
+
+/// Calls `each` with the events of these positions in order, as they arrive. A missing position is an error.
+pub async fn scan_between<E>(
+    connection: &mut PgConnection,
+    positions: RangeInclusive<i64>,
+    mut each: impl FnMut(&ChainedEvent<'_>) -> Result<(), E>,
+) -> Result<(), E>
+where
+    E: From<StoreError> + From<sqlx::Error> + From<CopyError>,
+{
+    let (first, last) = (*positions.start().max(&1), *positions.end());
+    // The event before the first one has the hash before it.
+    let mut previous = (first == 1).then_some((0, hash::GENESIS));
+    let condition = format!("position BETWEEN {} AND {last}", first - 1);
+    scan_where(connection, &condition, |event| {
+        let before = previous.replace((event.position, event.hash));
+        if event.position < first {
+            return Ok(());
+        }
+        let expected = before.map_or(first, |(position, _)| position + 1);
+        if event.position != expected {
+            return Err(StoreError::PositionGap { expected, found: Some(event.position) }.into());
+        }
+        each(&ChainedEvent { event: *event, previous: before.map(|(_, hash)| hash) })
+    })
+    .await?;
+    match previous {
+        Some((position, _)) if position < last => {
+            Err(StoreError::PositionGap { expected: position + 1, found: None }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Calls `each` with all events about one project up to a position: of its timeline, its links, marks on them, and of the repairs
+/// that name it.
+pub async fn scan_project<E>(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    up_to: i64,
+    mut each: impl FnMut(&ChainedEvent<'_>) -> Result<(), E>,
+) -> Result<(), E>
+where
+    E: From<StoreError> + From<sqlx::Error> + From<CopyError>,
+{
+    let query = with_login(&format!(
+        "SELECT {COLUMNS},
+                (SELECT p.hash FROM phaseline.events p WHERE p.position = e.position - 1) AS previous
+           FROM phaseline.events e
+          WHERE position <= {up_to}
+            AND (stream_type IN ('Timeline', 'LegacyLinks', 'SkippedEvents') AND stream_id = '{project}'
+                 OR stream_type = 'DriftRepair' AND strpos(payload::text, '{project}') > 0)
+          ORDER BY position"
+    ));
+    copy::read(connection, &query, |row| {
+        let event = raw(&row).map_err(E::from)?;
+        let previous = match row.nullable(13).map_err(E::from)? {
+            Some(hash) => hash.try_into().ok(),
+            None => (event.position == 1).then_some(hash::GENESIS),
+        };
+        each(&ChainedEvent { event, previous })
+    })
+    .await?;
+    Ok(())
 }
 
 async fn scan_where<E>(

@@ -100,10 +100,15 @@ pub async fn of_stream(connection: &mut PgConnection, marked: Uuid) -> Result<Ve
     Ok(recorded.iter().filter_map(|recorded| decode(recorded).ok()).collect())
 }
 
+/// All marks, in order of their own positions.
+pub async fn all(connection: &mut PgConnection) -> Result<Vec<SkippedEvent>, StoreError> {
+    let recorded = read::of_type(connection, SKIPPED_EVENTS).await?;
+    Ok(recorded.iter().filter_map(|recorded| decode(recorded).ok()).collect())
+}
+
 /// The positions of all events that are left out.
 pub async fn positions(connection: &mut PgConnection) -> Result<HashSet<i64>, StoreError> {
-    let recorded = read::of_type(connection, SKIPPED_EVENTS).await?;
-    Ok(recorded.iter().filter_map(|recorded| decode(recorded).ok()).map(|mark| mark.position).collect())
+    Ok(all(connection).await?.into_iter().map(|mark| mark.position).collect())
 }
 
 /// Marks events of one stream, so that they are left out. Must run inside a transaction at READ COMMITTED that holds the

@@ -200,19 +200,19 @@ pub enum Content {
 
 /// Reads a timeline's stream event by event, and follows whether the timeline is open.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct StreamReader {
+pub struct StreamReader {
     project: ProjectId,
     open: bool,
 }
 
 impl StreamReader {
     /// From the stream's beginning, or from a version at which the timeline is `open`.
-    pub(crate) const fn new(project: ProjectId, open: bool) -> Self {
+    pub const fn new(project: ProjectId, open: bool) -> Self {
         Self { project, open }
     }
 
     /// The content of the next event.
-    pub(crate) fn read(&mut self, recorded: &RecordedEvent, skipped: bool) -> Content {
+    pub fn read(&mut self, recorded: &RecordedEvent, skipped: bool) -> Content {
         if skipped {
             return Content::Skipped;
         }

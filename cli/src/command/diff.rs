@@ -75,7 +75,7 @@ impl GivenMoment {
             Self::Now => Moment::Position(schema::tip(connection).await?.position),
             Self::Position(position) => Moment::Position(position),
             Self::Time(GivenTime::Instant(time)) => Moment::Time(time),
-            Self::Time(time) => Moment::Time(instant(connection, time, zone).await?),
+            Self::Time(time) => Moment::Time(instant(connection, "diff", time, zone).await?),
         };
         Ok(resolve(connection, moment).await?)
     }

@@ -17,7 +17,7 @@ const ROWS: Rows = Rows::of("runs", "phaseline.status.run/1");
 #[command(after_help = "\
 Examples:
   phaseline status
-  phaseline status --json | jq -r .log.hash  note it down: it reveals later changes of the log")]
+  phaseline status --json | jq -r .log.head  note it down, and check it later with verify --expect")]
 pub(crate) struct StatusArgs {}
 
 pub(crate) async fn run(context: &Context, _: &StatusArgs) -> Result<Exit, Failure> {

@@ -4,6 +4,7 @@ use super::Failure;
 use crate::exit::Exit;
 use crate::render;
 use phaseline_domain::NoRoom;
+use phaseline_store::copy::CopyError;
 use phaseline_store::{ExcessRights, ExecuteError, Quarantine, Relation, SqlState, StoreError};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
@@ -193,6 +194,12 @@ fn of_network(error: &std::io::Error) -> String {
             Some(cause) => format!("the host's name is not known ({})", cause.to_lowercase()),
             None => text.to_owned(),
         },
+    }
+}
+
+impl From<CopyError> for Failure {
+    fn from(error: CopyError) -> Self {
+        StoreError::from(error).into()
     }
 }
 

@@ -115,7 +115,17 @@ impl Streamed<'_> {
     /// Prints a row.
     pub(crate) fn row(&mut self, fields: &impl Serialize) {
         self.rows += 1;
-        self.output.object(&Line { format: self.format, end: None, fields });
+        let names = self.output.names();
+        if names.is_empty() {
+            return self.output.object(&Line { format: self.format, end: None, fields });
+        }
+        match serde_json::to_value(fields) {
+            Ok(mut fields) => {
+                names.added_to(&mut fields);
+                self.output.object(&Line { format: self.format, end: None, fields });
+            }
+            Err(error) => self.output.unwritable(&error),
+        }
     }
 
     /// Prints the end: the result without its rows.

@@ -26,7 +26,8 @@ pub(crate) fn altered(page: &mut Page, altered: &AlteredEvents) {
     page.line(format_args!("  Remedy: {DAMAGED_REMEDY}")).gap();
 }
 
-fn entry(page: &mut Page, entry: &HistoryEntry) {
+/// An event as text.
+pub(super) fn entry(page: &mut Page, entry: &HistoryEntry) {
     let by = match (entry.metadata.actor.as_deref(), entry.metadata.actor_name.as_deref()) {
         (Some(actor), Some(name)) => format!(" by {} ({})", clean(name), clean(actor)),
         (Some(name), None) | (None, Some(name)) => format!(" by {}", clean(name)),

@@ -27,7 +27,9 @@ pub(crate) fn page(status: &Status) -> Page {
             let since =
                 log.recorded_at.map_or_else(String::new, |at| format!(", the last recorded {}", moment(at)));
             page.entry("log", format_args!("{} events{since}", count(log.position.unsigned_abs())));
-            page.entry("log's hash", format_args!("{DIM}{}{DIM:#}", log.hash));
+            if let Some(head) = log.head {
+                page.entry("log's head", format_args!("{DIM}{head}{DIM:#}"));
+            }
             if let Some(version) = log.schema_version {
                 let newer = match version < VERSION {
                     true => format!("; this program's is {VERSION}, run: phaseline upgrade"),
@@ -41,7 +43,7 @@ pub(crate) fn page(status: &Status) -> Page {
                     page.entry("accepts commands", if accepts { "yes" } else { "no, in the legacy shape" });
                 }
                 _ => {
-                    page.entry("log's head", format_args!("{BAD}damaged{BAD:#}; run: phaseline doctor"));
+                    page.entry("phaseline.head", format_args!("{BAD}damaged{BAD:#}; run: phaseline doctor"));
                 }
             }
         }

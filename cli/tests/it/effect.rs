@@ -10,6 +10,7 @@ fn an_actor_is_refused_by_commands_that_record_none() {
     for command in [
         &["verify"][..],
         &["status"],
+        &["export", "--out", "/nowhere"],
         &["timeline", "show", PROJECT],
         &["drift"],
         &["rebuild", "--check"],

@@ -30,8 +30,8 @@ fn every_command_shows_an_example_of_itself() {
         paths.extend(commands(&help).into_iter().map(|name| [path.clone(), vec![name]].concat()));
     }
     assert_eq!(
-        seen, 38,
-        "the program, 24 commands, 4 of timeline, 6 of phase, 2 of quarantine and 1 of config"
+        seen, 40,
+        "the program, 26 commands, 4 of timeline, 6 of phase, 2 of quarantine and 1 of config"
     );
 }
 

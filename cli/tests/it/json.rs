@@ -110,6 +110,7 @@ fn the_document_lists_the_fields_of_every_format() {
         .output()
         .unwrap();
     let token = ProgramOutput::of(token).object("phaseline.token/1");
+    let exports = tempfile::tempdir().unwrap();
     let preview;
     let objects = [
         rehearsal,
@@ -121,6 +122,9 @@ fn the_document_lists_the_fields_of_every_format() {
         on(&database, &["status", "--json"]).object("phaseline.status/1"),
         on(&database, &["projects", "--json"]).object("phaseline.projects/1"),
         on(&database, &["history", &project, "--json"]).object("phaseline.history/1"),
+        on(&database, &["log", "--json"]).object("phaseline.log/1"),
+        on(&database, &["export", "--json", "--out", exports.path().join("out").to_str().unwrap()])
+            .object("phaseline.exported/1"),
         on(&database, &["timeline", "show", &project, "--json"]).object("phaseline.timeline/1"),
         on(&database, &["phase", "rename", &phase, "Design", "--json"]).object("phaseline.command/1"),
         on(&database, &["phase", "remove", &phase, "--dry-run", "--json"])

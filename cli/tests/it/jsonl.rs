@@ -76,6 +76,8 @@ fn rows_and_end_are_the_object_of_json() {
     for (args, code, field, format) in [
         (&["history", &project][..], 0, "events", "phaseline.history.event/1"),
         (&["history", &project, "--phase", &phase], 0, "events", "phaseline.history.event/1"),
+        (&["log"], 0, "events", "phaseline.log.event/1"),
+        (&["log", "--project", &project], 0, "events", "phaseline.log.event/1"),
         (&["timeline", "show", &project], 0, "phases", "phaseline.timeline.phase/1"),
         (&["status"], 0, "runs", "phaseline.status.run/1"),
         (&["rollback", "--dry-run"], 0, "edits", "phaseline.rollback.edit/1"),

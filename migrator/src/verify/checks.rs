@@ -1,6 +1,7 @@
 //! The checks of a verification, as they are collected and reported.
 
 use crate::shape::Shape;
+use phaseline_store::LogHead;
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -49,6 +50,8 @@ pub struct Verification {
     pub shape: Shape,
     /// Whether every check passed.
     pub passed: bool,
+    /// The log's end, for later verifications; none without a log.
+    pub head: Option<LogHead>,
     /// The checks, in order.
     pub checks: Vec<Check>,
     /// Remarks that are not failures.
@@ -60,6 +63,7 @@ pub struct Verification {
 pub(super) struct Checks {
     checks: Vec<Check>,
     pub notes: Vec<String>,
+    pub head: Option<LogHead>,
 }
 
 impl Checks {
@@ -86,6 +90,7 @@ impl Checks {
             format: "phaseline.verify/1",
             shape,
             passed: self.checks.iter().all(|check| check.passed),
+            head: self.head,
             checks: self.checks,
             notes: self.notes,
         }

@@ -9,7 +9,7 @@ use phaseline_domain::{Budget, Money, PhaseId, ProjectId, TimelineEvent};
 use phaseline_projections::FoldedLog;
 use phaseline_projections::deleted::find_deleted;
 use phaseline_store::{
-    Quarantine, RawEvent, StoreError, UnreadableEvent, chain::Inspector, read, schema, skip,
+    LogHead, Quarantine, RawEvent, StoreError, UnreadableEvent, chain::Inspector, read, schema, skip,
 };
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
@@ -182,7 +182,7 @@ pub(super) fn check_log(reading: &LogReading, checks: &mut Checks) {
     );
     checks.beyond(
         "Checking the log's hash chain...",
-        format!("Hash chain is whole (head {})", phaseline_store::hash::hex(&hash)),
+        format!("Hash chain is whole (head {})", LogHead { position, hash }),
         altered,
     );
     let mut unreadable: Vec<String> = reading.unreadable.events.iter().map(named).collect();

@@ -113,9 +113,14 @@ impl<'a> Word<'a> {
         Self { lead, core, trail }
     }
 
-    /// An id, or a hash.
+    /// An id, a hash, or a head.
     fn is_id(self) -> bool {
         let hash = self.core.trim_start_matches("sha256:");
+        // A head of the log has its position in front.
+        let hash = hash
+            .trim_start_matches(|character: char| character.is_ascii_digit())
+            .strip_prefix(':')
+            .unwrap_or(hash);
         let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
         hex(hash) && (hash.len() == 64 || hash.len() == 36 && hash.matches('-').count() == 4)
     }
