@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use chrono::{DateTime, Utc};
 use clap::Args;
-use phaseline_store::moment::{Moment, MomentError, ResolvedMoment, resolve};
+use phaseline_store::moment::{Moment, MomentError, ResolvedMoment, resolve, time_in_zone};
 use sqlx::PgConnection;
 
 /// The selected moment; default: now.
@@ -82,14 +82,7 @@ pub(crate) async fn instant(
         let offset: chrono::FixedOffset = zone.parse().map_err(|_| unknown_zone(zone))?;
         local.and_local_timezone(offset).single().map(|time| time.to_utc())
     } else {
-        sqlx::query_scalar(
-            "SELECT $1::timestamp AT TIME ZONE z.name FROM pg_catalog.pg_timezone_names z
-              WHERE pg_catalog.lower(z.name) = pg_catalog.lower($2) LIMIT 1",
-        )
-        .bind(local)
-        .bind(zone)
-        .fetch_optional(connection)
-        .await?
+        time_in_zone(connection, local, zone).await?
     };
     let time = found.ok_or_else(|| unknown_zone(zone))?;
     // The day ends right before the next one begins.

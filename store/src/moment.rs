@@ -9,7 +9,7 @@
 //! its time before a moment holds that table lock, or has ended.
 
 use crate::{Metadata, StoreError, schema};
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
 use sqlx::PgConnection;
 use std::time::{Duration, Instant};
 
@@ -96,6 +96,23 @@ pub async fn resolve(connection: &mut PgConnection, moment: Moment) -> Result<Re
     };
     let recorded_at = time_of(connection, position).await?;
     Ok(ResolvedMoment { position, recorded_at })
+}
+
+/// The moment that a local time in a time zone means, by the server's table of zones; none if it does not know the zone. Of a time that
+/// a change of clocks skips or repeats PostgreSQL chooses one.
+pub async fn time_in_zone(
+    connection: &mut PgConnection,
+    local: NaiveDateTime,
+    zone: &str,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    Ok(sqlx::query_scalar(
+        "SELECT $1::timestamp AT TIME ZONE z.name FROM pg_catalog.pg_timezone_names z
+          WHERE pg_catalog.lower(z.name) = pg_catalog.lower($2) LIMIT 1",
+    )
+    .bind(local)
+    .bind(zone)
+    .fetch_optional(connection)
+    .await?)
 }
 
 async fn time_of(connection: &mut PgConnection, position: i64) -> Result<Option<DateTime<Utc>>, StoreError> {

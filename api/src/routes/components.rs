@@ -4,13 +4,13 @@ mod schemas;
 
 use super::diff::TimelineDiffBody;
 use super::history::{HistoryPage, Order};
-use super::past_timeline::{PastTimeline, TimelineAtMoment};
+use super::past_timeline::PastTimeline;
 use super::phases::{ChangedPhase, ChangedPhases};
 use super::preview::PreviewResponse;
 use super::requests::NeighboursBody;
 use super::responses::PhaseResponse;
 use super::restore::RestoredTimeline;
-use super::timeline::TimelineBody;
+use super::timeline::{TimelineAtMoment, TimelineBody};
 use crate::problem::Problem;
 use schemas::{Attempted, AuthErrors, CurrentPhases, Detail, ShapeOrRuleErrors, StaleResponse};
 use utoipa::OpenApi;

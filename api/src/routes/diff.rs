@@ -5,19 +5,18 @@ use super::headers::TimelineVersion;
 use super::moment::{end, resolved};
 use super::past_timeline::{BudgetSumsBody, LogMomentBody, history_until};
 use super::path_id::PathId;
+use super::query::QueryResult;
 use super::success::Current;
 use crate::auth::{Caller, Denied, TokenScope};
 use crate::openapi::PastReadErrors;
 use crate::problem::{Problem, bad_request, of_read};
 use crate::state::AppState;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use phaseline_domain::ProjectId;
 use phaseline_projections::TimelineDiff;
 use phaseline_store::moment::{Moment, ResolvedMoment};
 use phaseline_store::schema;
 use serde::Serialize;
-use std::collections::HashMap;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -173,8 +172,6 @@ pub(super) struct ChangeEventBody {
     #[schema(required)]
     reason: Option<String>,
 }
-
-type QueryResult = Result<Query<HashMap<String, String>>, QueryRejection>;
 
 /// The end of the log now, which is a position and therefore final.
 async fn tip(app: &AppState) -> Result<ResolvedMoment, Box<Problem>> {

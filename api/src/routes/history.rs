@@ -7,12 +7,12 @@ use super::execute::no_project;
 use super::headers::TimelineVersion;
 use super::path_id::PathId;
 use super::project_view;
+use super::query::QueryResult;
 use super::success::Paged;
 use crate::auth::{Caller, Denied, TokenScope};
 use crate::openapi::ReadErrors;
 use crate::problem::{Problem, internal, of_read};
 use crate::state::AppState;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use cursor::HistoryPageQuery;
 pub(super) use cursor::Order;
@@ -23,7 +23,7 @@ use phaseline_store::{
     Content, Quarantine, RecordedTimeline, SkippedEvent, StoreError, UnreadableEvent, schema, skip,
 };
 use serde::Serialize;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -159,8 +159,6 @@ pub(super) enum FieldName {
     ExpenseBudget,
     TotalBudget,
 }
-
-type QueryResult = Result<Query<HashMap<String, String>>, QueryRejection>;
 
 /// The query of a history.
 #[derive(IntoParams)]

@@ -3,11 +3,9 @@
 use super::error::RouteFailure;
 use super::execute::no_project;
 use super::headers::TimelineVersion;
-use super::moment::{mark, resolved};
+use super::moment::resolved;
 use super::money::MoneyText;
 use super::project_view;
-use super::success::Current;
-use super::timeline::TimelineBody;
 use crate::problem::{Problem, internal, of_read};
 use crate::state::AppState;
 use chrono::{DateTime, Utc};
@@ -34,17 +32,6 @@ impl From<ResolvedMoment> for LogMomentBody {
     fn from(moment: ResolvedMoment) -> Self {
         Self { position: moment.position, recorded_at: moment.recorded_at }
     }
-}
-
-/// A timeline now, or as it was.
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-#[schema(as = TimelineAtMoment)]
-pub(super) enum TimelineAtMoment {
-    /// The current rows.
-    Current(TimelineBody),
-    /// As it was.
-    Past(PastTimeline),
 }
 
 /// A project's timeline as it was. Assignments are no events: the log does not know those of the past.
@@ -150,32 +137,38 @@ pub(super) async fn history_until(
     Ok(history)
 }
 
-/// A project's timeline at a moment.
+/// A project's timeline at a moment, and the position that it means.
 pub(super) async fn read(
     app: &AppState,
     project: ProjectId,
     asked: Moment,
-) -> Result<Current<TimelineAtMoment>, RouteFailure> {
+) -> Result<(PastTimeline, ResolvedMoment), RouteFailure> {
     let moment = resolved(app, asked).await?;
     let history = history_until(app, project, moment.position).await?;
     let folded = FoldedTimeline::of(&history);
     let range = folded.timeline.range();
-    let phases = rows(&folded);
-    let entries = phases.len();
     let body = PastTimeline {
         project_id: project,
         moment: moment.into(),
         exists: folded.timeline.project().is_some(),
         start_date: range.map(DateRange::start).map(|day| day.to_string()),
         end_date: range.map(DateRange::end).map(|day| day.to_string()),
-        phases,
+        phases: rows(&folded),
         budget: BudgetSums::of(&folded.timeline),
         version: folded.version,
         position: folded.position,
     };
-    let version = TimelineVersion { version: folded.version, position: folded.position };
-    let response = Current::new(TimelineAtMoment::Past(body), entries, version).await?;
-    Ok(response.changed(|response| {
-        mark(response, asked, moment, &format!("/api/v1/projects/{project}/timeline"));
-    }))
+    Ok((body, moment))
+}
+
+impl PastTimeline {
+    /// The version.
+    pub(super) const fn version(&self) -> TimelineVersion {
+        TimelineVersion { version: self.version, position: self.position }
+    }
+
+    /// The number of phases.
+    pub(super) const fn entries(&self) -> usize {
+        self.phases.len()
+    }
 }

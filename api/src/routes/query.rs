@@ -3,6 +3,7 @@
 
 use super::write_request::Unread;
 use crate::problem::{FieldError, Problem, bad_request};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{MatchedPath, Query, Request, State};
 use axum::http::{Method, Uri};
 use axum::middleware::Next;
@@ -21,6 +22,9 @@ const MOST: usize = 100;
 
 /// The longest part of an unknown name that a response repeats, in characters.
 const LONGEST: usize = 100;
+
+/// The query of a request, as its route extracts it.
+pub(super) type QueryResult = Result<Query<HashMap<String, String>>, QueryRejection>;
 
 /// How much of the body of a refused request is read and discarded.
 const DISCARDED: usize = 1024 * 1024;

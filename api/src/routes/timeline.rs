@@ -3,11 +3,12 @@
 use super::error::ProblemError;
 use super::execute::{Executed, WriteCommand, no_project};
 use super::headers::TimelineVersion;
-use super::moment::requested;
+use super::moment::{mark, requested};
 use super::opening::{OpenWith, execute_or_open};
-use super::past_timeline::{self, TimelineAtMoment};
+use super::past_timeline::{self, PastTimeline};
 use super::path_id::PathId;
 use super::project_view;
+use super::query::QueryResult;
 use super::requests::NewDates;
 use super::responses::PhaseResponse;
 use super::success::{Changed, Current, Opened};
@@ -17,12 +18,10 @@ use crate::auth::{Caller, Denied, TokenScope};
 use crate::openapi::{PastReadErrors, WriteErrors, WriteHeaders};
 use crate::problem::Problem;
 use crate::state::AppState;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use phaseline_domain::{DateRange, ProjectId, TimelineEvent};
 use serde::Serialize;
-use std::collections::HashMap;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -69,6 +68,17 @@ impl TimelineBody {
     }
 }
 
+/// A timeline now, or as it was.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = TimelineAtMoment)]
+pub(super) enum TimelineAtMoment {
+    /// The current rows.
+    Current(TimelineBody),
+    /// As it was.
+    Past(PastTimeline),
+}
+
 /// The moment of a timeline.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -95,7 +105,7 @@ async fn get(
     State(app): State<AppState>,
     caller: Result<Caller, Denied>,
     project: PathId,
-    query: Result<Query<HashMap<String, String>>, QueryRejection>,
+    query: QueryResult,
 ) -> Result<Current<TimelineAtMoment>, ProblemError> {
     let caller = caller?;
     let asked =
@@ -115,7 +125,11 @@ async fn get(
     if let Some(asked) = asked {
         let caller = caller.with_scope(TokenScope::HistoryRead)?;
         let project = project.project_for(&caller)?;
-        return Ok(past_timeline::read(&app, project, asked).await?);
+        let (past, moment) = past_timeline::read(&app, project, asked).await?;
+        let (entries, version) = (past.entries(), past.version());
+        let response = Current::new(TimelineAtMoment::Past(past), entries, version).await?;
+        let path = format!("/api/v1/projects/{project}/timeline");
+        return Ok(response.changed(|response| mark(response, asked, moment, &path)));
     }
     let caller = caller.with_scope(TokenScope::PhasesRead)?;
     let project = project.project_for(&caller)?;
