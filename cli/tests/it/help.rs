@@ -30,8 +30,8 @@ fn every_command_shows_an_example_of_itself() {
         paths.extend(commands(&help).into_iter().map(|name| [path.clone(), vec![name]].concat()));
     }
     assert_eq!(
-        seen, 36,
-        "the program, 23 commands, 3 of timeline, 6 of phase, 2 of quarantine and 1 of config"
+        seen, 37,
+        "the program, 23 commands, 4 of timeline, 6 of phase, 2 of quarantine and 1 of config"
     );
 }
 
