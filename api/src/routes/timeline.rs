@@ -108,20 +108,19 @@ async fn get(
     query: QueryResult,
 ) -> Result<Current<TimelineAtMoment>, ProblemError> {
     let caller = caller?;
-    let asked =
-        match query.map_err(Problem::from).and_then(|Query(query)| requested(&query).map_err(|found| *found))
-        {
-            Ok(asked) => asked,
-            // Who may not read anything learns nothing else.
-            Err(problem) => {
-                let caller = caller
-                    .clone()
-                    .with_scope(TokenScope::HistoryRead)
-                    .or(caller.with_scope(TokenScope::PhasesRead))?;
-                project.project_for(&caller)?;
-                return Err(problem.into());
-            }
-        };
+    let query = query.map_err(|rejection| Box::new(Problem::from(rejection)));
+    let asked = match query.and_then(|Query(query)| requested(&query)) {
+        Ok(asked) => asked,
+        // Who may not read anything learns nothing else.
+        Err(problem) => {
+            let caller = caller
+                .clone()
+                .with_scope(TokenScope::HistoryRead)
+                .or(caller.with_scope(TokenScope::PhasesRead))?;
+            project.project_for(&caller)?;
+            return Err(problem.into());
+        }
+    };
     if let Some(asked) = asked {
         let caller = caller.with_scope(TokenScope::HistoryRead)?;
         let project = project.project_for(&caller)?;

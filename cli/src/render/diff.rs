@@ -68,7 +68,7 @@ fn phase(page: &mut Page, phase: &PhaseDiff) {
         DiffStatus::Changed => "changed",
         DiffStatus::Unchanged => "unchanged",
     };
-    page.heading(&format!("{what}: '{}'", clean(&phase.name)));
+    page.heading(format!("{what}: '{}'", clean(&phase.name)));
     page.line(format_args!("  {DIM}phase {}{DIM:#}", phase.phase_id));
     fields(page, &phase.changes, phase.moved_days);
     events(page, &phase.events);
