@@ -8,6 +8,9 @@ use std::sync::atomic::Ordering;
 /// log.
 const COPY_STRATEGY: &str = "file_copy";
 
+/// How long the drop of a database waits for other sessions.
+const DROP_PATIENCE: &str = "2s";
+
 impl TestCluster {
     /// A new, empty database, dropped with the value.
     pub fn database(&self) -> TestDatabase {
@@ -76,8 +79,11 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        // It is removed with the cluster at the latest, so an error here (the test stopped the server) is ignored.
+        // It is removed with the cluster at the latest, so an error here (the test stopped the server) is ignored. The server waits
+        // until every process of its has closed the files, also one that authenticates a session, whose client may be a task of the
+        // very thread that waits here: without a limit that takes the minute of `authentication_timeout`.
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", psql::identifier(&self.name));
-        let _ = self.cluster.binaries().psql_on_ours(&self.cluster.url("postgres"), &sql);
+        let url = format!("{}?options=-cstatement_timeout%3D{DROP_PATIENCE}", self.cluster.url("postgres"));
+        let _ = self.cluster.binaries().psql_on_ours(&url, &sql);
     }
 }
