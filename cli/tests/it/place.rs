@@ -63,6 +63,7 @@ fn every_command_names_its_database() {
         (&new, vec!["projects"]),
         (&new, vec!["doctor"]),
         (&new, vec!["history", project]),
+        (&new, vec!["diff", "1", "--project", project]),
         (&new, vec!["log"]),
         (&new, vec!["export", "--out", out.to_str().unwrap()]),
         (&new, vec!["timeline", "show", project]),
