@@ -119,6 +119,8 @@ impl From<MomentError> for Failure {
             MomentError::Unsettled(_) => {
                 Self::new(Exit::Interrupted, "unsettled", text).remedy("Run the same command again.")
             }
+            MomentError::InSnapshot(_) => Self::new(Exit::Interrupted, "unsettled", text)
+                .remedy("Behind a pooler in transaction mode, give the server's own URL by --database-url, or a position by --at."),
             MomentError::NotReplicated(_) => Self::new(Exit::Interrupted, "unsettled", text)
                 .remedy("Run it on the primary server, or again when the standby has received later events."),
             MomentError::Store(error) => error.into(),

@@ -60,6 +60,12 @@ pub enum MomentError {
         utc(.0)
     )]
     Unsettled(DateTime<Utc>),
+    /// A snapshot does not see what is committed meanwhile.
+    #[error(
+        "nothing was recorded after {} that this connection sees, and it cannot wait for changes that are being committed",
+        utc(.0)
+    )]
+    InSnapshot(DateTime<Utc>),
     /// A standby has received nothing that was recorded after the time.
     #[error(
         "this standby has received no event recorded after {}: the state at that time may not be complete here",
@@ -83,7 +89,7 @@ fn utc(time: &DateTime<Utc>) -> String {
 }
 
 /// Finds the position that a moment means. Waits up to half a second for a time that is not final yet; in a snapshot
-/// ([`crate::read::snapshot`]), which would not see the end of the wait, such a time is refused at once.
+/// ([`crate::read::snapshot`]), which would not see the end of the wait, a time without a later event is refused at once.
 ///
 /// # Errors
 /// [`MomentError`]: there is no answer, or none yet.
@@ -224,7 +230,7 @@ async fn settled_tip(connection: &mut PgConnection, time: DateTime<Utc>) -> Resu
         return Err(MomentError::NotReplicated(time));
     }
     if in_snapshot {
-        return tip_of_snapshot(connection, time).await;
+        return Err(MomentError::InSnapshot(time));
     }
     let began = Instant::now();
     // Read after the time has passed: later writers take a later time.
@@ -240,22 +246,6 @@ async fn settled_tip(connection: &mut PgConnection, time: DateTime<Utc>) -> Resu
         }
     }
     Ok(schema::tip(connection).await?)
-}
-
-/// The end of the log in a snapshot, which does not see what is committed meanwhile: the time is final if no transaction was in
-/// progress when the snapshot began, and it began after the time. A writer has its transaction's id before it takes its time.
-async fn tip_of_snapshot(
-    connection: &mut PgConnection,
-    time: DateTime<Utc>,
-) -> Result<schema::Tip, MomentError> {
-    let is_final: bool = sqlx::query_scalar(
-        "SELECT $1 < pg_catalog.transaction_timestamp()
-            AND NOT EXISTS (SELECT FROM pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()))",
-    )
-    .bind(time)
-    .fetch_one(&mut *connection)
-    .await?;
-    if is_final { Ok(schema::tip(connection).await?) } else { Err(MomentError::Unsettled(time)) }
 }
 
 /// The transactions that write the log, or wait for that. Each locks the row of the head first, and thus its table in this mode.

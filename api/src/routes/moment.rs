@@ -76,7 +76,7 @@ impl From<MomentError> for Problem {
             MomentError::InTheFuture { .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "in_the_future", "In the future", text)
             }
-            MomentError::Unsettled(_) | MomentError::NotReplicated(_) => {
+            MomentError::Unsettled(_) | MomentError::InSnapshot(_) | MomentError::NotReplicated(_) => {
                 unavailable("unsettled", "Not final yet", text).retry_after(SETTLES_WITHIN)
             }
             MomentError::Store(error) => Self::of_store(&error),

@@ -178,11 +178,12 @@ async fn a_time_before_an_append_under_way_is_not_final_until_it_ends() {
     let mut beside = connect(&database).await;
     let mut snapshot = read::snapshot(&mut beside).await.unwrap();
     let refused = resolve(&mut snapshot, Moment::Time(asked)).await.unwrap_err();
-    assert!(matches!(refused, MomentError::Unsettled(_)), "{refused}");
+    assert!(matches!(refused, MomentError::InSnapshot(_)), "{refused}");
     transaction.commit().await.unwrap();
     assert_eq!(position(&mut connection, Moment::Time(asked)).await, 2);
+    append(&mut writing, &[command(stream(2), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
     let refused = resolve(&mut snapshot, Moment::Time(asked)).await.unwrap_err();
-    assert!(matches!(refused, MomentError::Unsettled(_)), "the snapshot began before the commit: {refused}");
+    assert!(matches!(refused, MomentError::InSnapshot(_)), "the snapshot began before the commit: {refused}");
     drop(snapshot);
     let mut snapshot = read::snapshot(&mut beside).await.unwrap();
     assert_eq!(position(&mut snapshot, Moment::Time(asked)).await, 2);
