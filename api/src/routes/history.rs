@@ -136,7 +136,6 @@ struct SkippedByResponse {
 #[expect(dead_code, reason = "for the description")]
 pub(super) struct FieldChangeResponse {
     /// The field.
-    #[schema(inline)]
     field: FieldName,
     /// Its value before: a text, an ISO date, or an amount with two decimals; null if there was none.
     #[schema(required)]
@@ -148,7 +147,7 @@ pub(super) struct FieldChangeResponse {
 
 /// A field that a change can affect.
 #[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[schema(as = ChangedField, rename_all = "snake_case")]
 #[expect(dead_code, reason = "for the description")]
 pub(super) enum FieldName {
     Name,
