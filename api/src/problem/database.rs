@@ -98,7 +98,15 @@ impl Problem {
                 "timed out waiting for a connection to the database: it is unreachable, all connections are in use, or the service's role is \
                  missing; /readyz names the cause",
             ),
-            (sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed, _)
+            // Something else than a server may answer where one is being restarted; the driver closes such a connection.
+            (
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::WorkerCrashed
+                | sqlx::Error::PoolClosed,
+                _,
+            )
             | (
                 _,
                 SqlState::ConnectionFailure

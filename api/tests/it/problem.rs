@@ -120,6 +120,12 @@ async fn temporary_errors_are_503_and_others_500_without_database_messages() {
     request("SELECT 1").await.is(200);
 }
 
+#[test]
+fn a_connection_that_speaks_another_protocol_is_lost() {
+    let problem = Problem::of_sqlx(&sqlx::Error::Protocol("unexpected message".to_owned()));
+    assert_eq!((problem.status().as_u16(), problem.code()), (503, "database_unavailable"));
+}
+
 #[tokio::test]
 async fn all_connections_in_use_is_503() {
     let one = Settings {
