@@ -163,7 +163,11 @@ impl Arguments {
             11 => change(random, &mut self.schema_versions, |random, _| random.within(-1, 3) as i32),
             12 => change(random, &mut self.payloads, |random, text| payload(random, &text)),
             13 => change(random, &mut self.metadata, |random, text| payload(random, &text)),
-            14 => change(random, &mut self.salts, |random, salt| salt[..random.below(16) as usize].to_vec()),
+            // It may have been cut before.
+            14 => change(random, &mut self.salts, |random, mut salt| {
+                salt.truncate(random.below(16) as usize);
+                salt
+            }),
             15 => {
                 let events = self.ids.as_ref().map_or(0, Vec::len);
                 let places = [
