@@ -1,14 +1,14 @@
 //! Which events of the log are wanted, and how much of it has to be read to describe them.
 
 use crate::argument::{self, GivenTime};
-use crate::as_of::instant;
 use crate::failure::Failure;
+use crate::given_moment::{GivenMoment, refuse_idle_zone};
 use crate::report::log::LogSelection;
 use chrono::TimeDelta;
 use clap::Args;
 use phaseline_domain::ProjectId;
 use phaseline_projections::log_entries::{LogDescriber, may_be_of_project};
-use phaseline_store::moment::{Moment, MomentError, resolve};
+use phaseline_store::MomentError;
 use phaseline_store::{StoreError, read, schema};
 use sqlx::PgConnection;
 use std::collections::HashSet;
@@ -46,13 +46,7 @@ impl RangeArgs {
         &self,
         connection: &mut PgConnection,
     ) -> Result<RangeInclusive<i64>, Failure> {
-        let is_local =
-            |given: &Option<GivenTime>| given.is_some_and(|time| !matches!(time, GivenTime::Instant(_)));
-        if self.zone.is_some() && !is_local(&self.since) && !is_local(&self.until) {
-            return Err(Failure::usage(
-                "--zone has no effect without a local time or a day in --since or --until",
-            ));
-        }
+        refuse_idle_zone(self.zone.as_deref(), [self.since, self.until], "--since or --until")?;
         let tip = schema::tip(connection).await?.position;
         let last = match (self.until, self.to) {
             (Some(time), _) => self.end_of(connection, "--until", time).await?,
@@ -80,10 +74,8 @@ impl RangeArgs {
         option: &str,
         given: GivenTime,
     ) -> Result<i64, Failure> {
-        // Beside a local time, a time with its offset needs no zone.
-        let zone = self.zone.as_deref().filter(|_| !matches!(given, GivenTime::Instant(_)));
-        let time = instant(connection, option, given, zone).await?;
-        Ok(resolve(connection, Moment::Time(time)).await?.position)
+        let end = GivenMoment::Time(given).resolved(connection, option, self.zone.as_deref()).await?;
+        Ok(end.position)
     }
 
     /// The last position recorded before a time. The log has microseconds.

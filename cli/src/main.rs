@@ -25,6 +25,7 @@ mod exit;
 mod export_folder;
 mod export_table;
 mod failure;
+mod given_moment;
 mod help;
 mod interrupt;
 mod log_reads;

@@ -1,10 +1,9 @@
 //! `phaseline diff`: what changed between two moments.
 
-use crate::argument::{self, GivenTime};
-use crate::as_of::instant;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::given_moment::{GivenMoment, given_moment, refuse_idle_zone};
 use crate::log_reads::{need_log, without_timeline};
 use crate::output::Rows;
 use crate::project::ProjectArg;
@@ -12,10 +11,8 @@ use crate::render;
 use crate::target::Target;
 use clap::Args;
 use phaseline_projections::TimelineDiff;
-use phaseline_store::moment::{Moment, ResolvedMoment, resolve};
-use phaseline_store::{schema, stream};
+use phaseline_store::{ResolvedMoment, stream};
 use serde::Serialize;
-use sqlx::PgConnection;
 
 /// Show what changed of a project's timeline between two moments: phases, days, money, and who did it
 ///
@@ -30,10 +27,10 @@ Examples:
   phaseline diff 4711 now --project 'Alpha' --output jsonl | jq 'select(.status == \"removed\")'")]
 pub(crate) struct DiffArgs {
     /// The earlier moment: a position, a time, or with --zone a local time or a day (its end); 0 is before the first event
-    #[arg(value_name = "FROM", value_parser = given)]
+    #[arg(value_name = "FROM", value_parser = given_moment)]
     from: GivenMoment,
     /// The later moment; also `now`
-    #[arg(value_name = "TO", default_value = "now", value_parser = given)]
+    #[arg(value_name = "TO", default_value = "now", value_parser = given_moment)]
     to: GivenMoment,
     /// The project: its id, an id prefix (4 characters or more), its name or its cost centre
     #[arg(long, value_name = "PROJECT")]
@@ -41,44 +38,6 @@ pub(crate) struct DiffArgs {
     /// The time zone of days and local times, such as Europe/Berlin or +02:00
     #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
-}
-
-/// A moment as the user gives it.
-#[derive(Clone, Copy, Debug)]
-enum GivenMoment {
-    Position(i64),
-    Time(GivenTime),
-    Now,
-}
-
-fn given(text: &str) -> Result<GivenMoment, String> {
-    if text == "now" {
-        return Ok(GivenMoment::Now);
-    }
-    if let Ok(position) = text.parse()
-        && position >= 0
-    {
-        return Ok(GivenMoment::Position(position));
-    }
-    argument::moment(text)
-        .map(GivenMoment::Time)
-        .map_err(|expected| format!("neither a position of the log, such as 4711, nor `now`; and {expected}"))
-}
-
-impl GivenMoment {
-    async fn resolved(
-        self,
-        connection: &mut PgConnection,
-        zone: Option<&str>,
-    ) -> Result<ResolvedMoment, Failure> {
-        let moment = match self {
-            Self::Now => Moment::Position(schema::tip(connection).await?.position),
-            Self::Position(position) => Moment::Position(position),
-            Self::Time(GivenTime::Instant(time)) => Moment::Time(time),
-            Self::Time(time) => Moment::Time(instant(connection, "diff", time, zone).await?),
-        };
-        Ok(resolve(connection, moment).await?)
-    }
 }
 
 /// The rows of a difference.
@@ -100,8 +59,9 @@ pub(crate) async fn run(context: &Context, args: &DiffArgs) -> Result<Exit, Fail
     let project = args.project.resolve(&mut connection).await?;
     context.name_ids(&mut connection, &project).await;
     let zone = args.zone.as_deref();
-    let from = args.from.resolved(&mut connection, zone).await?;
-    let to = args.to.resolved(&mut connection, zone).await?;
+    refuse_idle_zone(zone, [args.from.time(), args.to.time()], "FROM or TO")?;
+    let from = args.from.resolved(&mut connection, "diff", zone).await?;
+    let to = args.to.resolved(&mut connection, "diff", zone).await?;
     if from.position > to.position {
         return Err(Failure::usage(format!(
             "the first moment (position {}) is after the second (position {}); exchange them",

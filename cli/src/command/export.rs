@@ -1,12 +1,11 @@
 //! `phaseline export`: the log and its timelines as files, with a manifest.
 
-use crate::argument::{self, GivenTime};
-use crate::as_of::instant;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::export_folder::{ExportFile, ExportFolder};
 use crate::export_table::{TableFormat, TableValue, TableWriter};
 use crate::failure::Failure;
+use crate::given_moment::{GivenMoment, given_moment, refuse_idle_zone};
 use crate::log_reads::need_log;
 use crate::names::KnownNames;
 use crate::project::ProjectArg;
@@ -20,7 +19,6 @@ use clap::Args;
 use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
 use phaseline_projections::{FoldedLog, project_phases};
-use phaseline_store::moment::{Moment, ResolvedMoment, resolve};
 use phaseline_store::read::{self, ChainedEvent};
 use phaseline_store::{FoldedTimeline, LogHead, hash, schema};
 use sqlx::PgConnection;
@@ -89,10 +87,10 @@ pub(crate) struct ExportArgs {
     out: PathBuf,
     /// Up to this moment: a position (to the end of its command), or a time such as 2026-01-31T12:00:00Z; with --zone also
     /// 2026-01-31T12:00, or 2026-01-31 (the end of that day)
-    #[arg(long, value_name = "POSITION|TIME", value_parser = until)]
-    until: Option<GivenUntil>,
+    #[arg(long, value_name = "POSITION|TIME", default_value = "now", value_parser = given_moment)]
+    until: GivenMoment,
     /// The time zone of --until, such as Europe/Berlin or +02:00
-    #[arg(long, value_name = "ZONE", requires = "until")]
+    #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
     /// The format of the tables
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = TableFormat::default())]
@@ -100,23 +98,6 @@ pub(crate) struct ExportArgs {
     /// Only this project: its id, an id prefix (4 characters or more), its name or its cost centre
     #[arg(long, value_name = "PROJECT")]
     project: Option<ProjectArg>,
-}
-
-/// The end of the exported part.
-#[derive(Clone, Copy, Debug)]
-enum GivenUntil {
-    Position(i64),
-    Time(GivenTime),
-}
-
-/// Parses a position or a time.
-fn until(text: &str) -> Result<GivenUntil, String> {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return argument::position(text).map(GivenUntil::Position);
-    }
-    argument::moment(text)
-        .map(GivenUntil::Time)
-        .map_err(|error| format!("neither a position nor a time: {error}"))
 }
 
 pub(crate) async fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Failure> {
@@ -129,7 +110,9 @@ pub(crate) async fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Fa
         Some(project) => Some(project.resolve(&mut connection).await?),
         None => None,
     };
-    let moment = end_of_export(&mut connection, args).await?;
+    let zone = args.zone.as_deref();
+    refuse_idle_zone(zone, [args.until.time()], "--until")?;
+    let moment = args.until.resolved(&mut connection, "--until", zone).await?;
     let head = LogHead::at(&mut connection, moment.position).await?;
     let head = head.ok_or_else(|| Failure::refused("not_found", "the log has no event up to that time"))?;
     let watcher = context.watcher();
@@ -163,20 +146,6 @@ pub(crate) async fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Fa
         ExportReport { format: "phaseline.exported/1", folder: path, manifest, took_ms: elapsed_ms(start) };
     context.output.result(&report, || render::export::page(&report));
     Ok(exit)
-}
-
-/// The end of a command, or of the log.
-async fn end_of_export(connection: &mut PgConnection, args: &ExportArgs) -> Result<ResolvedMoment, Failure> {
-    let zone = args.zone.as_deref();
-    let moment = match args.until {
-        Some(GivenUntil::Position(_)) if zone.is_some() => {
-            return Err(Failure::usage("--zone has no effect on a position; leave it out"));
-        }
-        Some(GivenUntil::Position(position)) => Moment::Position(position),
-        Some(GivenUntil::Time(time)) => Moment::Time(instant(connection, "--until", time, zone).await?),
-        None => Moment::Position(schema::tip(connection).await?.position),
-    };
-    Ok(resolve(connection, moment).await?)
 }
 
 /// The exported events.
