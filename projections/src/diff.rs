@@ -3,12 +3,12 @@
 
 use crate::FoldedTimeline;
 use crate::changes::{self, FieldChange};
-use crate::effects::BudgetSums;
+use crate::effects::{BudgetSums, PhaseEffect, phase_pairs};
 use chrono::{DateTime, NaiveDate, Utc};
 use phaseline_domain::{DateRange, Phase, PhaseId, ProjectId};
 use phaseline_store::RecordedTimeline;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// What happened to a phase or a timeline between two moments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -177,15 +177,8 @@ fn amounts(phase: Option<&Phase>) -> BudgetSums {
 impl TimelineDiff {
     /// The difference between two moments of one timeline, without events.
     pub fn between(project: ProjectId, before: &FoldedTimeline, after: &FoldedTimeline) -> Self {
-        let by_id = |folded: &'_ FoldedTimeline| -> HashMap<PhaseId, Phase> {
-            folded.timeline.phases().iter().map(|phase| (phase.id, phase.clone())).collect()
-        };
-        let (had, mut has) = (by_id(before), by_id(after));
-        let mut phases: Vec<(NaiveDate, PhaseDiff)> = Vec::new();
-        for (id, phase) in &had {
-            phases.push(phase_diff(*id, Some(phase), has.remove(id).as_ref()));
-        }
-        phases.extend(has.iter().map(|(id, phase)| phase_diff(*id, None, Some(phase))));
+        let pairs = phase_pairs(&before.timeline, &after.timeline);
+        let mut phases: Vec<(NaiveDate, PhaseDiff)> = pairs.into_iter().filter_map(phase_diff).collect();
         phases.sort_by_key(|(start, phase)| (*start, phase.phase_id));
         let phases: Vec<PhaseDiff> = phases.into_iter().map(|(_, phase)| phase).collect();
         let ranges = [before.timeline.range(), after.timeline.range()];
@@ -236,72 +229,20 @@ impl TimelineDiff {
     }
 }
 
-/// A phase's difference, with the start date that it is ordered by.
-fn phase_diff(id: PhaseId, before: Option<&Phase>, after: Option<&Phase>) -> (NaiveDate, PhaseDiff) {
+/// A phase's difference, with the start date that it is ordered by; none for a phase that is on neither side.
+fn phase_diff(PhaseEffect { before, after }: PhaseEffect<'_>) -> Option<(NaiveDate, PhaseDiff)> {
+    let shown = after.or(before)?;
     let changes = changes::of_phase(before, after);
-    let shown = after.or(before);
     let diff = PhaseDiff {
-        phase_id: id,
-        name: shown.map_or_else(String::new, |phase| phase.name.to_string()),
+        phase_id: shown.id,
+        name: shown.name.to_string(),
         status: DiffStatus::of(before.is_some(), after.is_some(), !changes.is_empty()),
         changes,
         moved_days: MovedDays::between(before.map(|phase| phase.range), after.map(|phase| phase.range)),
         budget: amounts(before).growth_to(&amounts(after)),
         events: Vec::new(),
     };
-    (shown.map_or(NaiveDate::MIN, |phase| phase.range.start()), diff)
-}
-
-/// How many things have each status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct StatusCounts {
-    /// Only there at the later moment.
-    pub added: u64,
-    /// Only there at the earlier moment.
-    pub removed: u64,
-    /// Changed.
-    pub changed: u64,
-    /// Unchanged.
-    pub unchanged: u64,
-}
-
-impl StatusCounts {
-    const fn add(&mut self, status: DiffStatus) {
-        match status {
-            DiffStatus::Added => self.added += 1,
-            DiffStatus::Removed => self.removed += 1,
-            DiffStatus::Changed => self.changed += 1,
-            DiffStatus::Unchanged => self.unchanged += 1,
-        }
-    }
-}
-
-/// The sums over many timelines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct DiffTotals {
-    /// Timelines.
-    pub timelines: StatusCounts,
-    /// Their phases.
-    pub phases: StatusCounts,
-    /// The sums of the budgets at the earlier moment.
-    pub budget_before: BudgetSums,
-    /// The same at the later moment.
-    pub budget_after: BudgetSums,
-}
-
-impl DiffTotals {
-    /// Adds a timeline that was open at one of the moments; any other does not count.
-    pub fn add(&mut self, diff: &TimelineDiff) {
-        if !diff.before.exists && !diff.after.exists {
-            return;
-        }
-        self.timelines.add(diff.status);
-        diff.phases.iter().for_each(|phase| self.phases.add(phase.status));
-        let add =
-            |sums: &mut BudgetSums, more: &BudgetSums| sums.add([more.capital, more.expense, more.total]);
-        add(&mut self.budget_before, &diff.before.budget);
-        add(&mut self.budget_after, &diff.after.budget);
-    }
+    Some((shown.range.start(), diff))
 }
 
 #[cfg(test)]

@@ -18,6 +18,13 @@ pub struct PhaseEffect<'a> {
 
 /// The phases that differ: existing ones by their start date before the command, then new ones.
 pub fn phase_effects<'a>(before: &'a Timeline, after: &'a Timeline) -> Vec<PhaseEffect<'a>> {
+    let mut effects = phase_pairs(before, after);
+    effects.retain(|effect| effect.before != effect.after);
+    effects
+}
+
+/// All phases of two timelines, in the same order.
+pub(crate) fn phase_pairs<'a>(before: &'a Timeline, after: &'a Timeline) -> Vec<PhaseEffect<'a>> {
     let by_id = |timeline: &'a Timeline| -> HashMap<PhaseId, &'a Phase> {
         timeline.phases().iter().map(|phase| (phase.id, phase)).collect()
     };
@@ -31,7 +38,7 @@ pub fn phase_effects<'a>(before: &'a Timeline, after: &'a Timeline) -> Vec<Phase
         .iter()
         .filter(|phase| !had.contains_key(&phase.id))
         .map(|phase| PhaseEffect { before: None, after: Some(phase) });
-    existing.filter(|effect| effect.before != effect.after).chain(new).collect()
+    existing.chain(new).collect()
 }
 
 /// Sums of budgets, as `numeric` adds them.

@@ -282,20 +282,23 @@ impl StreamRow {
             Some(previous) => previous.as_slice().try_into().ok(),
             None => (self.position == 1).then_some(hash::GENESIS),
         };
-        let Some(previous) = previous else { return false };
-        let content = hash::content(&hash::HashedContent {
+        let (Some(previous), Ok(hash)) = (previous, self.hash.as_slice().try_into()) else { return false };
+        let event = RawEvent {
+            position: self.position,
             stream_type: stream.stream_type,
             stream_id: stream.id,
             version: self.version,
             event_id: self.event_id,
             event_type: &self.event_type,
             schema_version: self.schema_version,
-            payload: self.payload.as_bytes(),
+            payload: &self.payload,
+            metadata: &self.metadata,
             salt: &self.salt,
-            metadata: self.metadata.as_bytes(),
+            recorded_at: self.recorded_at,
+            hash,
             login: self.login.as_deref(),
-        });
-        hash::chain(&previous, self.position, self.recorded_at, &content)[..] == self.hash[..]
+        };
+        hash::fits(&previous, &event)
     }
 
     fn into_event(self, stream: StreamId) -> RecordedEvent {

@@ -136,7 +136,7 @@ struct SkippedByResponse {
 #[expect(dead_code, reason = "for the description")]
 pub(super) struct FieldChangeResponse {
     /// The field.
-    field: FieldName,
+    field: ChangedFieldResponse,
     /// Its value before: a text, an ISO date, or an amount with two decimals; null if there was none.
     #[schema(required)]
     before: Option<String>,
@@ -149,7 +149,7 @@ pub(super) struct FieldChangeResponse {
 #[derive(ToSchema)]
 #[schema(as = ChangedField, rename_all = "snake_case")]
 #[expect(dead_code, reason = "for the description")]
-pub(super) enum FieldName {
+pub(super) enum ChangedFieldResponse {
     Name,
     StartDate,
     EndDate,

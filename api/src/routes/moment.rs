@@ -16,6 +16,9 @@ pub(super) const AT: HeaderName = HeaderName::from_static("phaseline-at");
 /// The header with the time of that position.
 pub(super) const AS_OF: HeaderName = HeaderName::from_static("phaseline-as-of");
 
+/// The parameters with a moment.
+pub(super) const MOMENTS: [&str; 2] = ["at", "as_of"];
+
 /// Appends take milliseconds.
 const SETTLES_WITHIN: Duration = Duration::from_secs(1);
 
@@ -40,7 +43,7 @@ fn position(name: &str, text: &str) -> Result<Moment, Box<Problem>> {
 }
 
 /// The moment of `at` or `as_of`; none if the query has neither.
-pub(super) fn requested(query: &HashMap<String, String>) -> Result<Option<Moment>, Box<Problem>> {
+pub(super) fn requested_moment(query: &HashMap<String, String>) -> Result<Option<Moment>, Box<Problem>> {
     match (query.get("at"), query.get("as_of")) {
         (None, None) => Ok(None),
         (Some(text), None) => position("at", text).map(Some),
@@ -84,21 +87,27 @@ impl From<MomentError> for Problem {
     }
 }
 
-/// Marks a response about a moment with it. What was asked by position never changes, and may be kept.
-pub(super) fn mark(response: &mut Response, asked: Moment, found: ResolvedMoment, path: &str) {
+/// Adds the headers of a response about the past: the position that the requested moment means, its time, the path of the same
+/// by position, and whether the response may be cached: what was requested by position never changes.
+pub(super) fn add_moment_headers(
+    response: &mut Response,
+    requested: Moment,
+    resolved: ResolvedMoment,
+    path: &str,
+) {
     let headers = response.headers_mut();
-    headers.insert(AT, HeaderValue::from(found.position));
-    let time = found.recorded_at.map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true));
+    headers.insert(AT, HeaderValue::from(resolved.position));
+    let time = resolved.recorded_at.map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true));
     if let Some(time) = time.and_then(|time| HeaderValue::from_str(&time).ok()) {
         headers.insert(AS_OF, time);
     }
-    let canonical = format!("<{path}?at={}>; rel=\"canonical\"", found.position);
+    let canonical = format!("<{path}?at={}>; rel=\"canonical\"", resolved.position);
     if let Ok(canonical) = HeaderValue::from_str(&canonical) {
         headers.insert(LINK, canonical);
     }
-    let kept = match asked {
+    let caching = match requested {
         Moment::Position(_) => "private, max-age=31536000, immutable",
         Moment::Time(_) => "private, no-cache",
     };
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
 }

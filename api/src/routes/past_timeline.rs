@@ -141,9 +141,9 @@ pub(super) async fn history_until(
 pub(super) async fn read(
     app: &AppState,
     project: ProjectId,
-    asked: Moment,
+    requested: Moment,
 ) -> Result<(PastTimeline, ResolvedMoment), RouteFailure> {
-    let moment = resolved(app, asked).await?;
+    let moment = resolved(app, requested).await?;
     let history = history_until(app, project, moment.position).await?;
     let folded = FoldedTimeline::of(&history);
     let range = folded.timeline.range();

@@ -3,7 +3,7 @@
 use super::error::ProblemError;
 use super::execute::{Executed, WriteCommand, no_project};
 use super::headers::TimelineVersion;
-use super::moment::{mark, requested};
+use super::moment::{MOMENTS, add_moment_headers, requested_moment};
 use super::opening::{OpenWith, execute_or_open};
 use super::past_timeline::{self, PastTimeline};
 use super::path_id::PathId;
@@ -107,31 +107,19 @@ async fn get(
     project: PathId,
     query: QueryResult,
 ) -> Result<Current<TimelineAtMoment>, ProblemError> {
-    let caller = caller?;
-    let query = query.map_err(|rejection| Box::new(Problem::from(rejection)));
-    let asked = match query.and_then(|Query(query)| requested(&query)) {
-        Ok(asked) => asked,
-        // Who may not read anything learns nothing else.
-        Err(problem) => {
-            let caller = caller
-                .clone()
-                .with_scope(TokenScope::HistoryRead)
-                .or(caller.with_scope(TokenScope::PhasesRead))?;
-            project.project_for(&caller)?;
-            return Err(problem.into());
-        }
-    };
-    if let Some(asked) = asked {
-        let caller = caller.with_scope(TokenScope::HistoryRead)?;
-        let project = project.project_for(&caller)?;
-        let (past, moment) = past_timeline::read(&app, project, asked).await?;
+    let is_past =
+        query.as_ref().is_ok_and(|Query(query)| MOMENTS.iter().any(|name| query.contains_key(*name)));
+    let scope = if is_past { TokenScope::HistoryRead } else { TokenScope::PhasesRead };
+    let caller = caller?.with_scope(scope)?;
+    let project = project.project_for(&caller)?;
+    let Query(query) = query.map_err(Problem::from)?;
+    if let Some(requested) = requested_moment(&query)? {
+        let (past, moment) = past_timeline::read(&app, project, requested).await?;
         let (entries, version) = (past.entries(), past.version());
         let response = Current::new(TimelineAtMoment::Past(past), entries, version).await?;
         let path = format!("/api/v1/projects/{project}/timeline");
-        return Ok(response.changed(|response| mark(response, asked, moment, &path)));
+        return Ok(response.changed(|response| add_moment_headers(response, requested, moment, &path)));
     }
-    let caller = caller.with_scope(TokenScope::PhasesRead)?;
-    let project = project.project_for(&caller)?;
     let found = project_view::current_project(&app, project).await?.ok_or_else(|| no_project(project))?;
     let TimelineVersion { version, position } = project_view::version_of(&found);
     let [start_date, end_date] = found.dates;

@@ -1,5 +1,5 @@
 //! `kill -9` at statements of a run, before and after those that end a transaction; and at random times of a run over a larger
-//! database. Each major version of PostgreSQL takes its third of the statements, so that 15 to 17 take all of them;
+//! database. Each major version of PostgreSQL takes another third of the statements, so that three versions take nearly all;
 //! `PHASELINE_EVERY_BOUNDARY=1` takes all at once.
 
 use crate::boundaries::{

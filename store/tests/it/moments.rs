@@ -81,14 +81,18 @@ async fn a_time_means_the_last_event_recorded_at_or_before_it() {
     let events = write(&database);
     let mut connection = connect(&database).await;
     // The last command all of whose events were recorded until then.
-    let serial = |asked: DateTime<Utc>| {
-        let recorded = i64::try_from(events.iter().take_while(|(at, _)| *at <= asked).count()).unwrap();
+    let serial = |requested: DateTime<Utc>| {
+        let recorded = i64::try_from(events.iter().take_while(|(at, _)| *at <= requested).count()).unwrap();
         events.iter().map(|(_, end)| *end).filter(|end| *end <= recorded).max().unwrap_or(0)
     };
     for (at, ..) in COMMANDS {
         for microseconds in [-1, 0, 1] {
-            let asked = time(at) + TimeDelta::microseconds(microseconds);
-            assert_eq!(position(&mut connection, Moment::Time(asked)).await, serial(asked), "{asked}");
+            let requested = time(at) + TimeDelta::microseconds(microseconds);
+            assert_eq!(
+                position(&mut connection, Moment::Time(requested)).await,
+                serial(requested),
+                "{requested}"
+            );
         }
         let nearly = time(at) - TimeDelta::nanoseconds(1);
         assert_eq!(position(&mut connection, Moment::Time(nearly)).await, serial(nearly), "{nearly}");
@@ -140,14 +144,15 @@ async fn a_time_a_millisecond_ago_has_one_answer_beside_writers() {
     let mut connection = connect(&database).await;
     let mut answers = Vec::new();
     while answers.len() < 300 {
-        let asked: DateTime<Utc> = sqlx::query_scalar("SELECT clock_timestamp() - interval '1 millisecond'")
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
-        match resolve(&mut connection, Moment::Time(asked)).await {
+        let requested: DateTime<Utc> =
+            sqlx::query_scalar("SELECT clock_timestamp() - interval '1 millisecond'")
+                .fetch_one(&mut connection)
+                .await
+                .unwrap();
+        match resolve(&mut connection, Moment::Time(requested)).await {
             Ok(found) => {
                 let content = content(&mut connection, found.position).await;
-                answers.push((asked, found, content));
+                answers.push((requested, found, content));
             }
             Err(MomentError::Unsettled(_)) => {}
             Err(error) => panic!("{error}"),
@@ -157,8 +162,8 @@ async fn a_time_a_millisecond_ago_has_one_answer_beside_writers() {
     for writer in writers {
         writer.await.unwrap();
     }
-    for (asked, found, before) in answers {
-        assert_eq!(resolve(&mut connection, Moment::Time(asked)).await.unwrap(), found, "{asked}");
+    for (requested, found, before) in answers {
+        assert_eq!(resolve(&mut connection, Moment::Time(requested)).await.unwrap(), found, "{requested}");
         assert_eq!(content(&mut connection, found.position).await, before);
         assert_eq!(found.position % 3, 0, "commands are whole");
     }
@@ -171,20 +176,20 @@ async fn a_time_before_an_append_under_way_is_not_final_until_it_ends() {
     let mut transaction = writing.begin().await.unwrap();
     append(&mut transaction, &[command(stream(1), 0, 2)]).await.unwrap()[0].as_ref().unwrap();
     let mut connection = connect(&database).await;
-    let asked = Utc::now();
+    let requested = Utc::now();
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    let refused = resolve(&mut connection, Moment::Time(asked)).await.unwrap_err();
+    let refused = resolve(&mut connection, Moment::Time(requested)).await.unwrap_err();
     assert!(matches!(refused, MomentError::Unsettled(_)), "{refused}");
     let mut beside = connect(&database).await;
     let mut snapshot = read::snapshot(&mut beside).await.unwrap();
-    let refused = resolve(&mut snapshot, Moment::Time(asked)).await.unwrap_err();
+    let refused = resolve(&mut snapshot, Moment::Time(requested)).await.unwrap_err();
     assert!(matches!(refused, MomentError::InSnapshot(_)), "{refused}");
     transaction.commit().await.unwrap();
-    assert_eq!(position(&mut connection, Moment::Time(asked)).await, 2);
+    assert_eq!(position(&mut connection, Moment::Time(requested)).await, 2);
     append(&mut writing, &[command(stream(2), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
-    let refused = resolve(&mut snapshot, Moment::Time(asked)).await.unwrap_err();
+    let refused = resolve(&mut snapshot, Moment::Time(requested)).await.unwrap_err();
     assert!(matches!(refused, MomentError::InSnapshot(_)), "the snapshot began before the commit: {refused}");
     drop(snapshot);
     let mut snapshot = read::snapshot(&mut beside).await.unwrap();
-    assert_eq!(position(&mut snapshot, Moment::Time(asked)).await, 2);
+    assert_eq!(position(&mut snapshot, Moment::Time(requested)).await, 2);
 }
