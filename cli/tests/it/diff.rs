@@ -62,6 +62,7 @@ fn wrong_moments_are_explained() {
     };
     assert!(refused(&[&before, "1"], 2).contains("exchange them"));
     assert!(refused(&["yesterday"], 2).contains("such as 4711"));
+    assert!(refused(&["1", "--zone", "UTC"], 2).contains("--zone has no effect without a local time"));
     assert!(refused(&["2001-01-31"], 2).contains("--zone Europe/Berlin"));
     assert!(refused(&["1", "999999"], 3).contains("it ends at"));
     assert!(refused(&["1", "2999-01-01T00:00:00Z"], 3).contains("is in the future"));
