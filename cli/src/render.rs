@@ -1,6 +1,7 @@
 //! Text for people: pages are built as a whole and printed at once, so that tests can check their text.
 
 pub(crate) mod adopt;
+pub(crate) mod changes;
 pub(crate) mod diff;
 pub(crate) mod drift;
 pub(crate) mod effects;

@@ -1,11 +1,11 @@
 //! What changed between two moments, as text.
 
 use super::format::{moment, money, plural};
-use super::{Page, clean};
+use super::{Page, changes, clean};
 use crate::style::{BOLD, DIM};
-use phaseline_projections::FieldChange;
 use phaseline_projections::diff::{ChangeEvent, DiffStatus, MovedDays, PhaseDiff, TimelineDiff};
 use phaseline_projections::effects::BudgetSums;
+use phaseline_projections::{ChangedField, FieldChange};
 use phaseline_store::ResolvedMoment;
 
 /// The difference, phase by phase.
@@ -13,14 +13,14 @@ pub(crate) fn page(from: ResolvedMoment, to: ResolvedMoment, diff: &TimelineDiff
     let mut page = Page::default();
     page.line(format_args!("Changes of project {}", diff.project_id));
     page.line(format_args!("  from {}", place(from)));
-    page.line(format_args!("  to   {}", place(to))).gap();
+    page.line(format_args!("  to   {}", place(to)));
     if diff.is_empty() {
-        page.line(nothing(diff));
+        page.gap().line(nothing(diff));
         return page;
     }
     match diff.status {
-        DiffStatus::Added => page.line("The timeline was opened."),
-        DiffStatus::Removed => page.line("The timeline was closed: the project was deleted."),
+        DiffStatus::Added => page.gap().line("The timeline was opened."),
+        DiffStatus::Removed => page.gap().line("The timeline was closed: the project was deleted."),
         DiffStatus::Changed | DiffStatus::Unchanged => &mut page,
     };
     if !diff.changes.is_empty() || !diff.events.is_empty() {
@@ -76,24 +76,16 @@ fn phase(page: &mut Page, phase: &PhaseDiff) {
 
 fn fields(page: &mut Page, changes: &[FieldChange], moved: MovedDays) {
     for change in changes {
-        let value = |side: &Option<String>| {
-            side.as_deref().map_or_else(|| "none".to_owned(), |text| clean(text).into_owned())
-        };
         let days = match change.field {
-            phaseline_projections::ChangedField::StartDate => moved.start,
-            phaseline_projections::ChangedField::EndDate => moved.end,
+            ChangedField::StartDate => moved.start,
+            ChangedField::EndDate => moved.end,
             _ => None,
         };
         let by = days.map_or_else(String::new, |days| {
             let direction = if days > 0 { "later" } else { "earlier" };
             format!(" ({} {direction})", plural(days.unsigned_abs(), "day"))
         });
-        page.line(format_args!(
-            "  {}: {} → {}{by}",
-            change.field,
-            value(&change.before),
-            value(&change.after)
-        ));
+        page.line(format_args!("  {}{by}", changes::line(change)));
     }
 }
 

@@ -1,7 +1,7 @@
 //! The history of a timeline, event by event.
 
 use super::format::{login_beside, moment};
-use super::{Page, clean};
+use super::{Page, changes, clean};
 use crate::style::{BAD, BOLD, DIM};
 use phaseline_projections::{ChangedField, HistoryEntry};
 use phaseline_store::AlteredEvents;
@@ -44,19 +44,11 @@ pub(super) fn entry(page: &mut Page, entry: &HistoryEntry) {
     ));
     page.line(format_args!("    {BOLD}{}{BOLD:#}", clean(&entry.words)));
     for change in &entry.changes {
-        let value = |side: &Option<String>| {
-            side.as_deref().map_or_else(|| "none".to_owned(), |text| clean(text).into_owned())
-        };
         // The sentence already has the values of a new phase, but for its description.
         if change.before.is_some() {
-            page.line(format_args!(
-                "      {}: {} → {}",
-                change.field,
-                value(&change.before),
-                value(&change.after)
-            ));
-        } else if change.field == ChangedField::Description {
-            page.line(format_args!("      {}: {}", change.field, value(&change.after)));
+            page.line(format_args!("      {}", changes::line(change)));
+        } else if let (ChangedField::Description, Some(after)) = (change.field, &change.after) {
+            page.line(format_args!("      {}: {}", change.field, clean(after)));
         }
     }
     if let Some(phase) = entry.phase_id {

@@ -25,7 +25,7 @@ fn a_difference_names_phases_days_money_and_who_did_it() {
         "changed: 'Design'",
         "name: Planning → Design",
         "capital budget: ",
-        "→ 1234.50",
+        "→ 1,234.50",
         "by grace, position",
         "PhaseRenamed: second offer",
         "Budgets of the project",
