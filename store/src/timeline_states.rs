@@ -7,14 +7,16 @@
 //! - no mark leaves out an event of its project: marks change folds of the past.
 //!
 //! Missing, old or unreadable states therefore make a read slower, and never wrong. [`read`] uses them, [`advance`] makes them behind
-//! the writers.
+//! the writers, and [`audit`] compares them with the log.
 
 pub mod advance;
+pub mod audit;
 pub mod read;
 mod state;
 mod table;
 
-pub use advance::{Advanced, advance};
+pub use advance::{Advanced, advance, remake};
+pub use audit::{StatesAudit, WrongState};
 pub use read::{FoldedStream, ProjectSelection, SelectedStates, each_at};
 pub use state::EVENTS_PER_STATE;
 pub use table::forget;

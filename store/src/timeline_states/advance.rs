@@ -8,6 +8,7 @@ use crate::read::HashCheck;
 use crate::stream::TIMELINE;
 use crate::{StoreError, skip};
 use sqlx::{Connection, PgConnection};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Positions that one transaction covers. It folds about as many events, which takes some 20 ms.
@@ -63,6 +64,32 @@ pub async fn advance(connection: &mut PgConnection) -> Result<Advanced, StoreErr
     }
     transaction.commit().await?;
     Ok(Advanced::To { position, stored, left: tip - position })
+}
+
+/// How long [`remake`] waits for another session that makes states.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// Deletes all states and makes them again up to the end of the log; `each` gets each position that was reached, and the last one.
+/// Returns the number of new states; none if this session cannot make them.
+pub async fn remake(
+    connection: &mut PgConnection,
+    mut each: impl FnMut(i64, i64),
+) -> Result<Option<u64>, StoreError> {
+    table::forget(connection).await?;
+    let mut made = 0;
+    loop {
+        match advance(connection).await? {
+            Advanced::To { position, stored, left } => {
+                made += stored;
+                each(position, position + left);
+                if left == 0 {
+                    return Ok(Some(made));
+                }
+            }
+            Advanced::Busy => tokio::time::sleep(WAIT).await,
+            Advanced::Unavailable => return Ok(None),
+        }
+    }
 }
 
 /// Whether the states up to the watermark are of this form, and of this log: an earlier log may have been restored.

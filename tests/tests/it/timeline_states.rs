@@ -1,6 +1,6 @@
 //! Timelines at any position are the serial fold of the log up to it, whatever states are stored.
 
-use crate::fixture::{migrated, sample, store};
+use crate::fixture::{migrated, sample, store, verified};
 use crate::model_based::random_history;
 use crate::quarantine::{connect, projects, skip_all};
 use phaseline_domain::{ProjectId, TimelineCommand};
@@ -10,7 +10,7 @@ use phaseline_projections::portfolio::{
 };
 use phaseline_projections::{FoldedLog, FoldedTimeline};
 use phaseline_store::stream::whole_history;
-use phaseline_store::timeline_states::{Advanced, EVENTS_PER_STATE, advance, forget};
+use phaseline_store::timeline_states::{Advanced, EVENTS_PER_STATE, advance, forget, remake};
 use phaseline_store::{Metadata, Quarantine, UnreadableEvent, schema, skip as marks};
 use phaseline_tests::random::SeededRandom;
 use phaseline_tests::unreadable_events::{UnreadableKind, insert_unreadable};
@@ -306,6 +306,43 @@ async fn a_mark_counts_before_the_states_behind_it_are_deleted() {
     advanced(&database).await;
     assert_eq!(database.psql(&of_project), "0");
     assert_exact(&database, "deleted").await;
+}
+
+#[tokio::test]
+async fn verify_names_a_state_that_is_not_the_fold() {
+    let (database, project) = written().await;
+    let checked = async || {
+        let found = verified(database.url()).await;
+        found.checks.into_iter().find(|check| check.title.contains("timeline states"))
+    };
+    assert!(checked().await.is_none(), "there are none");
+    advanced(&database).await;
+    let sound = checked().await.unwrap();
+    assert!(sound.passed, "{sound:#?}");
+    let forged = database.psql(&format!(
+        "UPDATE phaseline.timeline_states s
+            SET state = (SELECT o.state FROM phaseline.timeline_states o WHERE o.project_id = s.project_id
+                          ORDER BY o.position LIMIT 1)
+          WHERE s.project_id = '{project}'
+            AND s.position = (SELECT max(position) FROM phaseline.timeline_states WHERE project_id = '{project}')
+      RETURNING position"
+    ));
+    let position = forged.lines().next().unwrap();
+    let wrong = checked().await.unwrap();
+    assert!(!wrong.passed);
+    let named = format!("project {project} at position {position} is not the fold");
+    assert!(wrong.details[0].contains(&named) && wrong.details.len() == 2, "{:?}", wrong.details);
+    // One behind an event that cannot be read would hide it.
+    let mut connection = connect(&database).await;
+    assert!(remake(&mut connection, |_, _| ()).await.unwrap().is_some());
+    assert!(checked().await.unwrap().passed);
+    database.psql(&format!(
+        "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
+         UPDATE phaseline.events SET event_type = 'Unknown' WHERE stream_id = '{project}' AND version = 12;
+         ALTER TABLE phaseline.events ENABLE ALWAYS TRIGGER events_append_only"
+    ));
+    let hidden = checked().await.unwrap();
+    assert!(hidden.details.iter().any(|detail| detail.contains(&project.to_string())), "{hidden:#?}");
 }
 
 /// The rights of the service's role are enough, and a reader's.
