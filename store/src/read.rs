@@ -197,7 +197,7 @@ pub(crate) async fn stream_parts(
     parts: &[StreamPart],
     up_to: i64,
     check: HashCheck,
-    mut each: impl AsyncFnMut(RecordedEvent, hash::Hash) -> Result<(), StoreError>,
+    mut each: impl FnMut(RecordedEvent, hash::Hash) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let checks = check == HashCheck::Each;
     let query = with_login(
@@ -218,12 +218,14 @@ pub(crate) async fn stream_parts(
         .bind(up_to)
         .bind(checks)
         .fetch(connection);
+    let mut pace = Pace::begin();
     while let Some(row) = rows.try_next().await? {
         let PartRow { stream_id, row } = row;
         let hash = row.hash.as_slice().try_into().unwrap_or(hash::GENESIS);
         let stream = StreamId { stream_type, id: stream_id };
         let is_altered = checks && !row.fits_hash(stream);
-        each(RecordedEvent { is_altered, ..row.unchecked(stream) }, hash).await?;
+        each(RecordedEvent { is_altered, ..row.unchecked(stream) }, hash)?;
+        pace.pause().await;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Makes the states behind the writers, a part of the log at a time.
 
-use super::read::{BlockRequest, SelectedStates, fold_block};
+use super::read::{BlockRequest, FoldedStream, SelectedStates, fold_block};
 use super::state::{EVENTS_PER_STATE, FORM, is_due};
 use super::table::{self, NewStates, Watermark};
 use crate::hash::{GENESIS, Hash};
@@ -43,7 +43,7 @@ pub async fn advance(connection: &mut PgConnection) -> Result<Advanced, StoreErr
     if watermark.form > FORM {
         return Ok(Advanced::Unavailable);
     }
-    sqlx::raw_sql("SET LOCAL synchronous_commit = off; SET LOCAL jit = off")
+    sqlx::query("SELECT set_config('synchronous_commit', 'off', true), set_config('jit', 'off', true)")
         .execute(&mut *transaction)
         .await?;
     let from = if is_current(&mut transaction, watermark).await? {
@@ -137,12 +137,12 @@ async fn make(connection: &mut PgConnection, from: i64, to: i64) -> Result<u64, 
         // The fold of an altered event must not outlive its discovery.
         check: HashCheck::Each,
     };
-    fold_block(connection, &request, &marks, |found, hash| {
+    let mut add = |found: &FoldedStream, hash| {
         if is_due(found.folded.version) && found.is_sound() {
             states.add(found.project.uuid(), hash, &found.folded)?;
         }
         Ok(())
-    })
-    .await?;
+    };
+    fold_block(connection, &request, &marks, &mut add).await?;
     states.store(connection).await
 }

@@ -6,7 +6,7 @@ use crate::read::{HashCheck, StreamPart, stream_parts};
 use crate::skip::{self, Marks};
 use crate::stream::{TIMELINE, stream_of};
 use crate::unreadable::StreamReader;
-use crate::{Content, FoldedTimeline, Pace, Quarantine, RecordedEvent, RecordedTimeline, StoreError};
+use crate::{Content, FoldedTimeline, Quarantine, RecordedEvent, RecordedTimeline, StoreError};
 use phaseline_domain::ProjectId;
 use sqlx::PgConnection;
 use std::collections::HashMap;
@@ -117,7 +117,7 @@ pub async fn each_at(
     let mut blocks = Blocks::of(selection, position);
     while let Some(projects) = blocks.next(connection).await? {
         let request = BlockRequest { projects: &projects, position, states, check: HashCheck::None };
-        for found in fold_block(connection, &request, &marks, |_, _| Ok(())).await? {
+        for found in fold_block(connection, &request, &marks, &mut |_, _| Ok(())).await? {
             each(found.complete()?)?;
         }
     }
@@ -202,7 +202,7 @@ pub(super) async fn fold_block(
     connection: &mut PgConnection,
     request: &BlockRequest<'_>,
     marks: &Marks,
-    mut visit: impl FnMut(&FoldedStream, Hash) -> Result<(), StoreError>,
+    visit: &mut (dyn FnMut(&FoldedStream, Hash) -> Result<(), StoreError> + Send),
 ) -> Result<Vec<FoldedStream>, StoreError> {
     let BlockRequest { projects, position, states, check } = *request;
     let usable: Vec<Uuid> = match states {
@@ -223,8 +223,7 @@ pub(super) async fn fold_block(
         folds.push(FoldedStream::begin(*id, folded));
     }
     let mut at = 0;
-    let mut pace = Pace::begin();
-    stream_parts(connection, TIMELINE, &parts, position, check, async |recorded, hash| {
+    stream_parts(connection, TIMELINE, &parts, position, check, |recorded, hash| {
         // Both are in order of id.
         while folds.get(at).is_some_and(|fold| fold.project.uuid() < recorded.stream_id) {
             at += 1;
@@ -234,7 +233,6 @@ pub(super) async fn fold_block(
             fold.apply(recorded, skipped);
             visit(fold, hash)?;
         }
-        pace.pause().await;
         Ok(())
     })
     .await?;
