@@ -1,15 +1,14 @@
 //! Moments of the log: which position a reader means by a position or a time, so that the same question has the same answer forever.
 //!
-//! - A position inside a command means that command's end, since rules hold after commands. A command's events have one
-//!   `command_id`; those of a run or a repair have one transaction.
-//! - A time means the last event recorded at or before it. A time is *final* once no event with that time or an earlier one can
+//! - A position inside a command or a run means its end, since rules hold after commands.
+//! - A time means the last event recorded at or before it; inside a run, which may take several times, the one before the run. A time is *final* once no event with that time or an earlier one can
 //!   still be committed: `recorded_at` is taken under the lock of the head, before the commit.
 //!
 //! The settling needs no right and no lock: a writer locks the table of the head before it takes its time, so a writer that took
 //! its time before a moment holds that table lock, or has ended.
 
 use crate::{Metadata, StoreError, schema};
-use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
+use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
 use sqlx::PgConnection;
 use std::time::{Duration, Instant};
 
@@ -124,20 +123,23 @@ async fn time_of(connection: &mut PgConnection, position: i64) -> Result<Option<
 
 /// What tells whether an event and the one before it belong together.
 #[derive(PartialEq, Eq)]
-struct CommandOfEvent {
-    recorded_at: DateTime<Utc>,
-    command_id: Option<String>,
-    correlation_id: Option<String>,
-    /// The whole metadata of an event without these ids.
-    text: Option<String>,
+enum CommandOfEvent {
+    /// A command, whose events have one time.
+    Command(DateTime<Utc>, String),
+    /// A run, whose events are written by several statements of one transaction.
+    Run(String),
+    /// Anything else with one time and the same metadata.
+    Other(DateTime<Utc>, String),
 }
 
 impl CommandOfEvent {
     fn of(recorded_at: DateTime<Utc>, text: String) -> Self {
         // Ids of metadata that cannot be read are unknown.
-        let (Metadata { command_id, correlation_id, .. }, _) = Metadata::read(&text);
-        let text = (command_id.is_none() && correlation_id.is_none()).then_some(text);
-        Self { recorded_at, command_id, correlation_id, text }
+        match Metadata::read(&text).0 {
+            Metadata { command_id: Some(id), .. } => Self::Command(recorded_at, id),
+            Metadata { correlation_id: Some(id), .. } => Self::Run(id),
+            _ => Self::Other(recorded_at, text),
+        }
     }
 }
 
@@ -160,16 +162,42 @@ async fn end_of_command(connection: &mut PgConnection, position: i64) -> Result<
         return Err(MomentError::NoSuchPosition { position, tip });
     }
     let Some(command) = command_at(connection, position).await? else { return Ok(position) };
-    // A run is the last one of its time, unless a command of the same microsecond followed.
-    let last = at_or_before(connection, command.recorded_at, tip).await?;
-    if command_at(connection, last).await?.is_some_and(|other| other == command) {
-        return Ok(last);
-    }
     let mut end = position;
-    while end < last && command_at(connection, end + 1).await?.is_some_and(|next| next == command) {
+    loop {
+        // All events of one time at once: a run may have very many.
+        if let Some(time) = time_of(connection, end).await? {
+            let last = at_or_before(connection, time, tip).await?;
+            if command_at(connection, last).await?.as_ref() == Some(&command) {
+                end = last;
+            }
+        }
+        if command_at(connection, end + 1).await?.as_ref() != Some(&command) {
+            return Ok(end);
+        }
         end += 1;
     }
-    Ok(end)
+}
+
+/// A position unless it is inside a command; then the one before that command.
+async fn before_unfinished(connection: &mut PgConnection, position: i64) -> Result<i64, StoreError> {
+    let Some(command) = command_at(connection, position).await? else { return Ok(position) };
+    if command_at(connection, position + 1).await?.as_ref() != Some(&command) {
+        return Ok(position);
+    }
+    let mut first = position;
+    loop {
+        if let Some(time) = time_of(connection, first).await? {
+            let earlier = time - TimeDelta::microseconds(1);
+            let start = at_or_before(connection, earlier, first).await? + 1;
+            if command_at(connection, start).await?.as_ref() == Some(&command) {
+                first = start;
+            }
+        }
+        if command_at(connection, first - 1).await?.as_ref() != Some(&command) {
+            return Ok(first - 1);
+        }
+        first -= 1;
+    }
 }
 
 /// The last position recorded at or before a time that is final.
@@ -177,7 +205,8 @@ async fn last_at(connection: &mut PgConnection, time: DateTime<Utc>) -> Result<i
     let tip = schema::tip(connection).await?;
     let is_final = tip.recorded_at.is_some_and(|last| last > time);
     let tip = if is_final { tip } else { settled_tip(connection, time).await? };
-    Ok(at_or_before(connection, time, tip.position).await?)
+    let last = at_or_before(connection, time, tip.position).await?;
+    Ok(before_unfinished(connection, last).await?)
 }
 
 /// The end of the log once nothing recorded at or before a time can follow.
@@ -248,7 +277,7 @@ async fn at_or_before(
     time: DateTime<Utc>,
     tip: i64,
 ) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar(
+    sqlx::query_scalar(
         "WITH RECURSIVE search (low, high) AS (
              SELECT 0::bigint, $2::bigint
              UNION ALL
@@ -260,10 +289,12 @@ async fn at_or_before(
               WHERE s.low < s.high)
          SELECT low FROM search WHERE low >= high",
     )
+    // A plan from when the table was small would read all of it at each step.
+    .persistent(false)
     .bind(time)
     .bind(tip)
     .fetch_optional(connection)
     .await?
     // The search ends early at a position that the log lacks.
-    .ok_or(StoreError::PositionGap { expected: tip, found: None })?)
+    .ok_or(StoreError::PositionGap { expected: tip, found: None })
 }

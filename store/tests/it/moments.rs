@@ -10,9 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Events of commands, by time in milliseconds: runs of events with one command, times that several commands share, and a run.
-const COMMANDS: [(i64, &str, i64); 9] = [
+const COMMANDS: [(i64, &str, i64); 12] = [
     (1_000, "{}", 1),
+    (1_000, r#"{"correlation_id":"begun"}"#, 1),
+    (1_000, r#"{"command_id":"z"}"#, 1),
     (1_000, r#"{"correlation_id":"run"}"#, 700),
+    (1_500, r#"{"correlation_id":"run"}"#, 40),
     (2_000, r#"{"command_id":"a"}"#, 3),
     (2_000, r#"{"command_id":"b"}"#, 1),
     (2_000, r#"{"command_id":"c"}"#, 2),
@@ -26,21 +29,25 @@ fn time(milliseconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(1_700_000_000_000 + milliseconds).unwrap()
 }
 
+/// The command with this number also has the next one: a run takes two times.
+const CONTINUED: usize = 3;
+
 /// A log of these commands. Returns for each event its time, and the end of its command.
 fn write(database: &TestDatabase) -> Vec<(DateTime<Utc>, i64)> {
     let mut events: Vec<(DateTime<Utc>, i64)> = Vec::new();
-    for (at, metadata, count) in COMMANDS {
+    for (number, (at, metadata, count)) in COMMANDS.into_iter().enumerate() {
         let first = i64::try_from(events.len()).unwrap() + 1;
-        let end = first + count - 1;
+        let last = first + count - 1;
+        let end = if number == CONTINUED { last + COMMANDS[number + 1].2 } else { last };
         database.psql(&format!(
             "INSERT INTO phaseline.events (position, stream_type, stream_id, version, event_id, event_type, schema_version,
                  payload, metadata, salt, recorded_at, hash)
              SELECT n, 'Timeline', '00000000-0000-0000-0000-000000000001', n, gen_random_uuid(), 'PhaseRenamed', 1, '{{}}',
                     '{metadata}', '', '{}', sha256('')
-               FROM generate_series({first}, {end}) AS n",
+               FROM generate_series({first}, {last}) AS n",
             time(at).to_rfc3339()
         ));
-        events.extend((first..=end).map(|_| (time(at), end)));
+        events.extend((first..=last).map(|_| (time(at), end)));
     }
     events
 }
@@ -54,9 +61,10 @@ async fn a_position_means_the_end_of_its_command() {
     let database = log().await;
     let events = write(&database);
     let mut connection = connect(&database).await;
-    for (before, (time, end)) in (0_i64..).zip(&events) {
+    for (before, (_, end)) in (0_i64..).zip(&events) {
         let found = resolve(&mut connection, Moment::Position(before + 1)).await.unwrap();
-        assert_eq!(found, ResolvedMoment { position: *end, recorded_at: Some(*time) }, "{}", before + 1);
+        let (time, _) = events[usize::try_from(end - 1).unwrap()];
+        assert_eq!(found, ResolvedMoment { position: *end, recorded_at: Some(time) }, "{}", before + 1);
     }
     let found = resolve(&mut connection, Moment::Position(0)).await.unwrap();
     assert_eq!(found, ResolvedMoment { position: 0, recorded_at: None });
@@ -72,8 +80,10 @@ async fn a_time_means_the_last_event_recorded_at_or_before_it() {
     let database = log().await;
     let events = write(&database);
     let mut connection = connect(&database).await;
+    // The last command all of whose events were recorded until then.
     let serial = |asked: DateTime<Utc>| {
-        i64::try_from(events.iter().take_while(|(recorded, _)| *recorded <= asked).count()).unwrap()
+        let recorded = i64::try_from(events.iter().take_while(|(at, _)| *at <= asked).count()).unwrap();
+        events.iter().map(|(_, end)| *end).filter(|end| *end <= recorded).max().unwrap_or(0)
     };
     for (at, ..) in COMMANDS {
         for microseconds in [-1, 0, 1] {
