@@ -135,7 +135,7 @@ impl Events {
     }
 
     /// The same with so many commands to each project: those after its script change budgets.
-    pub(crate) const fn lasting(self, steps: usize) -> Self {
+    pub(crate) fn lasting(self, steps: usize) -> Self {
         Self { steps, ..self }
     }
 

@@ -43,9 +43,8 @@ pub async fn advance(connection: &mut PgConnection) -> Result<Advanced, StoreErr
     if watermark.form > FORM {
         return Ok(Advanced::Unavailable);
     }
-    sqlx::query("SELECT set_config('synchronous_commit', 'off', true), set_config('jit', 'off', true)")
-        .execute(&mut *transaction)
-        .await?;
+    sqlx::query("SELECT set_config('synchronous_commit', 'off', true)").execute(&mut *transaction).await?;
+    table::plan_by_index(&mut transaction).await?;
     let from = if is_current(&mut transaction, watermark).await? {
         watermark
     } else {

@@ -113,6 +113,7 @@ pub async fn each_at(
         SelectedStates::Valid if table::are_readable(connection).await? => states,
         _ => SelectedStates::None,
     };
+    table::plan_by_index(connection).await?;
     let marks = skip::marks(connection).await?;
     let mut blocks = Blocks::of(selection, position);
     while let Some(projects) = blocks.next(connection).await? {
@@ -169,22 +170,25 @@ async fn projects_behind(
     limit: usize,
     position: i64,
 ) -> Result<Vec<Uuid>, StoreError> {
-    Ok(sqlx::query_scalar(
+    // One condition for both cases would hide the beginning of the range from the index.
+    let begin = if after.is_some() { "e.stream_id > $2" } else { "$2::uuid IS NULL" };
+    let query = format!(
         "WITH RECURSIVE walk AS (
             (SELECT e.stream_id, e.position FROM phaseline.events e
-              WHERE e.stream_type = $1 AND ($2 IS NULL OR e.stream_id > $2) ORDER BY e.stream_id, e.version LIMIT 1)
+              WHERE e.stream_type = $1 AND {begin} ORDER BY e.stream_id, e.version LIMIT 1)
              UNION ALL
              SELECT next.stream_id, next.position FROM walk CROSS JOIN LATERAL
                 (SELECT e.stream_id, e.position FROM phaseline.events e
                   WHERE e.stream_type = $1 AND e.stream_id > walk.stream_id ORDER BY e.stream_id, e.version LIMIT 1) next)
          SELECT walk.stream_id FROM walk WHERE walk.position <= $3 LIMIT $4",
-    )
-    .bind(TIMELINE)
-    .bind(after)
-    .bind(position)
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .fetch_all(connection)
-    .await?)
+    );
+    Ok(sqlx::query_scalar(&query)
+        .bind(TIMELINE)
+        .bind(after)
+        .bind(position)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(connection)
+        .await?)
 }
 
 /// What [`fold_block`] folds.

@@ -7,7 +7,7 @@ use crate::FoldedTimeline;
 pub(super) const FORM: i32 = 1;
 
 /// A state is stored at every version of a stream that this number divides: folds of two reads in three are then of fewer than six
-/// events, and the states take about as much space as the log.
+/// events, and states of five phases take a quarter of the space of the log.
 pub const EVENTS_PER_STATE: i64 = 8;
 
 /// Whether a state is stored at this version.

@@ -21,6 +21,18 @@ async fn may(connection: &mut PgConnection, privilege: &str) -> Result<bool, Sto
     Ok(tables == 2)
 }
 
+/// Makes the queries of this transaction look up each project in the indexes. For some hundred projects the planner would read all
+/// events instead, and compiling the queries would take longer than running them.
+pub(super) async fn plan_by_index(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query(
+        "SELECT set_config(name, 'off', true)
+           FROM unnest(ARRAY['jit', 'enable_hashjoin', 'enable_mergejoin', 'enable_seqscan', 'enable_bitmapscan']) AS name",
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Whether this session may read states.
 pub(super) async fn are_readable(connection: &mut PgConnection) -> Result<bool, StoreError> {
     may(connection, "SELECT").await
