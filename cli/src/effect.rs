@@ -126,15 +126,15 @@ mod tests {
     use crate::args::Cli;
     use clap::CommandFactory;
 
-    /// Commands that never write to a given database, and the service, which writes what its clients request.
+    /// Commands that never write to a given database (an export writes files), and the service, which writes what its clients request.
     const WITHOUT_DRY_RUN: [&str; 16] = [
         "plan",
         "diff",
-        "log",
-        "export",
         "verify",
         "status",
         "history",
+        "log",
+        "export",
         "projects",
         "timeline show",
         "quarantine list",

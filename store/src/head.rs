@@ -84,8 +84,7 @@ mod tests {
         let head: LogHead = text.parse().unwrap();
         assert_eq!((head.position, head.hash, head.to_string()), (4711, [10; 32], text.clone()));
         assert_eq!(text.to_uppercase().parse(), Ok(head));
-        for wrong in
-            ["", ":", "0a", &text[1..69], &text[..68], &format!("{text}0"), &text.replace("4711", "0")]
+        for wrong in ["", ":", "0a", &text[5..], &text[..68], &format!("{text}0"), &text.replace("4711", "0")]
         {
             assert_eq!(wrong.parse::<LogHead>(), Err(MalformedHead), "{wrong}");
         }

@@ -121,10 +121,10 @@ fn until(text: &str) -> Result<GivenUntil, String> {
 
 pub(crate) async fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Failure> {
     let start = Instant::now();
-    let folder = ExportFolder::create(&args.out)?;
     let target = Target::resolve(context).await?;
     let mut connection = target.read("export").await?;
     need_log(&mut connection).await?;
+    let folder = ExportFolder::create(&args.out)?;
     let project = match &args.project {
         Some(project) => Some(project.resolve(&mut connection).await?),
         None => None,

@@ -22,7 +22,9 @@ pub(crate) fn heading(selection: &LogSelection) -> Page {
         text.push_str(&format!(", by {}", clean(actor)));
     }
     let limited = limit.map_or_else(String::new, |limit| {
-        format!(", the {} {}", if *newest_first { "last" } else { "first" }, plural(limit as u64, "event"))
+        let which = if *newest_first { "last" } else { "first" };
+        let events = if limit == 1 { "event".to_owned() } else { plural(limit as u64, "event") };
+        format!(", the {which} {events}")
     });
     let order = if *newest_first { "newest first" } else { "oldest first" };
     format!("{text}{limited}: {order}").into()

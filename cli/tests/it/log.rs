@@ -138,13 +138,20 @@ fn times_and_days_select_events_with_both_ends_included() {
 #[test]
 fn the_page_names_projects_runs_repairs_and_marks() {
     let (database, project) = eventful();
-    let position = insert_unreadable_blocking(database.url(), project.parse().unwrap(), UnreadableKind::Type)
-        .to_string();
+    let insert =
+        |kind| insert_unreadable_blocking(database.url(), project.parse().unwrap(), kind).to_string();
+    let position = insert(UnreadableKind::ALL[0]);
     let name = database.psql(&format!("SELECT name FROM projects WHERE id = '{project}'"));
     let page = on(&database, &["log", "--project", &project]).exits_with(6).stdout;
     assert!(page.contains("cannot be read"), "{page}");
+    UnreadableKind::ALL[1..].iter().for_each(|kind| drop(insert(*kind)));
+    for options in [&[][..], &["--project", &project], &["--newest-first", "--limit", "6"]] {
+        let page = on(&database, &[&["log"], options].concat()).exits_with(6).stdout;
+        let unreadable = page.matches("cannot be read, so the timeline is in quarantine").count();
+        assert_eq!(unreadable, UnreadableKind::ALL.len(), "{page}");
+    }
     on(&database, &["log", "--to", "3"]).exits_with(0);
-    let skip = ["quarantine", "skip", &project, "--position", &position, "--reason", "test"];
+    let skip = ["quarantine", "skip", &project, "--all", "--reason", "test"];
     on(&database, &skip).exits_with(0);
     let page = on(&database, &["log"]).exits_with(0).stdout;
     for text in [

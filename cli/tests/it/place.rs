@@ -43,6 +43,8 @@ fn every_command_names_its_database() {
     let (old, new) = (legacy(), migrated());
     let (project, phase) = project_and_phase(&new);
     let (project, phase) = (project.as_str(), phase.as_str());
+    let exports = tempfile::tempdir().unwrap();
+    let out = exports.path().join("out");
     let commands: Vec<(&TestDatabase, Vec<&str>)> = vec![
         (&old, vec!["plan"]),
         (&old, vec!["rehearse"]),
@@ -61,6 +63,8 @@ fn every_command_names_its_database() {
         (&new, vec!["projects"]),
         (&new, vec!["doctor"]),
         (&new, vec!["history", project]),
+        (&new, vec!["log"]),
+        (&new, vec!["export", "--out", out.to_str().unwrap()]),
         (&new, vec!["timeline", "show", project]),
         (&new, vec!["timeline", "open", project]),
         (&new, vec!["timeline", "reschedule", project, "--from-table"]),

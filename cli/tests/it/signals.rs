@@ -126,3 +126,17 @@ fn a_second_run_exits_with_5_and_names_the_first() {
     drop(holder);
     first.end().exits_with(0);
 }
+
+#[test]
+fn a_signal_during_an_export_leaves_no_folder() {
+    let database = migrated();
+    let holder = Holder::on(&database, "BEGIN; LOCK TABLE phaseline.events");
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let run = Running::start(&database, &["export", "--out", out.to_str().unwrap()]);
+    eventually("it fills the folder", || std::fs::read_dir(&out).is_ok_and(|files| files.count() == 1));
+    signal("INT", run.id());
+    run.end().exits_with(8);
+    drop(holder);
+    assert!(!out.exists());
+}
