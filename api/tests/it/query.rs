@@ -17,6 +17,7 @@ fn bodies(entries: &[Value]) -> BTreeMap<&'static str, Value> {
         ("create_phase", json!({ "name": "A", "start_date": last, "end_date": last })),
         ("change_phase", json!({ "name": "Other", "start_date": day })),
         ("reorder_phases", json!({ "phases": ids })),
+        ("restore_timeline", json!({ "to": 1 })),
         ("put_timeline", days.clone()),
         ("preview", json!({ "reschedule": days })),
     ])
@@ -77,7 +78,7 @@ async fn every_route_refuses_unknown_query_parameters_before_it_does_anything() 
             }
         }
     }
-    assert_eq!(seen, 17);
+    assert_eq!(seen, 18);
     assert_eq!((fixture.table().await, fixture.events().await), before);
 }
 

@@ -36,7 +36,7 @@ fn bash_completes_a_command_and_an_option() {
             echo "${COMPREPLY[@]}"
         }
         complete_line phaseline roll
-        complete_line phaseline timeline re
+        complete_line phaseline timeline resch
         complete_line phaseline rollback --acc"#;
     let mut bash = Command::new("bash")
         .args(["--norc", "-eu"])

@@ -54,6 +54,7 @@ const MIN_OCCURRENCES: &[(&str, &str, u32)] = &[
     ("ReplaceAll", "accepted", 8),
     ("ReplaceAll", "refused", 5),
     ("Reorder", "accepted", 4),
+    ("Restore", "accepted", 6),
     ("Reschedule", "accepted", 9),
     ("Reschedule", "refused", 4),
     ("Reschedule from the table", "accepted", 3),
