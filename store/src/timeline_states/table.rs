@@ -189,7 +189,8 @@ pub(super) async fn nearest(
     projects: &[Uuid],
     position: i64,
 ) -> Result<HashMap<Uuid, Nearest>, StoreError> {
-    let rows: Vec<(Uuid, Option<i64>, Option<String>, Option<i64>)> = sqlx::query_as(
+    type NearestRow = (Uuid, Option<i64>, Option<String>, Option<i64>);
+    let rows: Vec<NearestRow> = sqlx::query_as(
         "SELECT wanted.id, low.position, low.state, high.version
            FROM unnest($1::uuid[]) AS wanted (id)
            LEFT JOIN LATERAL (
