@@ -33,4 +33,5 @@ pub mod settings;
 pub mod state;
 mod sweep;
 pub mod telemetry;
+mod timeline_states;
 mod work;

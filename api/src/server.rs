@@ -5,7 +5,7 @@ use crate::connections::Limits;
 use crate::openapi::ApiDescription;
 use crate::settings::Settings;
 use crate::state::AppState;
-use crate::{assets, connections, health, middleware, routes, sweep};
+use crate::{assets, connections, health, middleware, routes, sweep, timeline_states};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use phaseline_store::Sessions;
@@ -94,6 +94,7 @@ pub async fn serve_routes(
         () = forgetting => {}
         () = fetching => {}
         () = sweep::run(&app) => {}
+        () = timeline_states::run(&app) => {}
         () = app.sessions.follow() => {}
     }
     let _ = tokio::time::timeout(CLOSING, app.sessions.close()).await;

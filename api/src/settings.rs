@@ -53,6 +53,8 @@ pub struct Settings {
     pub cache_timelines: usize,
     /// How often the service searches for deleted projects.
     pub sweep_interval: Duration,
+    /// How often the service stores timeline states; none: never.
+    pub states_interval: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -82,6 +84,7 @@ impl Default for Settings {
             max_phases: 5_000,
             cache_timelines: 10_000,
             sweep_interval: Duration::from_secs(60),
+            states_interval: Some(Duration::from_secs(5)),
         }
     }
 }

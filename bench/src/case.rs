@@ -17,6 +17,7 @@ pub(crate) enum Group {
     RebuildCopy,
     RebuildReplay,
     Verify,
+    Portfolio,
     RebuildScaling,
     Migrate,
     Original,
@@ -29,12 +30,13 @@ pub(crate) enum Group {
 
 impl Group {
     /// All cases, in the order in which they run.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Import,
         Self::RebuildSql,
         Self::RebuildCopy,
         Self::RebuildReplay,
         Self::Verify,
+        Self::Portfolio,
         Self::RebuildScaling,
         Self::Migrate,
         Self::Original,
@@ -92,7 +94,7 @@ const LATENCY: (&str, Better) = ("ms", Better::Less);
 const PEER: &str = "cqrs-es and postgres-es with a view";
 
 /// All cases.
-pub(crate) const CASES: [Case; 32] = [
+pub(crate) const CASES: [Case; 37] = [
     case(
         ("import", Group::Import),
         ("bulk import, hash chain included", "binary COPY of the finished rows, same indexes"),
@@ -141,6 +143,39 @@ pub(crate) const CASES: [Case; 32] = [
     ),
     case(("verify", Group::Verify), ("verify", "COPY of the log to nowhere, one reader"), RATE, (0.2, 0.5))
         .small(0.09),
+    case(
+        ("portfolio-page", Group::Portfolio),
+        ("100 timelines at a random position", "a temporal table of phases, kept by triggers"),
+        LATENCY,
+        (0.1, 0.3),
+    ),
+    case(
+        ("portfolio-all", Group::Portfolio),
+        ("all timelines at a random position", "a temporal table of phases, kept by triggers"),
+        LATENCY,
+        (0.05, 0.2),
+    ),
+    case(
+        ("portfolio-fold", Group::Portfolio),
+        ("all timelines at a random position", "the fold of the log up to it"),
+        LATENCY,
+        (2.0, 4.0),
+    )
+    .small(0.5),
+    case(
+        ("portfolio-one", Group::Portfolio),
+        ("a timeline of 500 events at a random position", "the fold of its events up to it"),
+        LATENCY,
+        (1.5, 3.0),
+    )
+    .small(0.5),
+    case(
+        ("command-64-states", Group::Portfolio),
+        ("durable commands, 64 clients, while states are stored", "the same without"),
+        COMMANDS,
+        (0.9, 0.97),
+    )
+    .small(0.5),
     case(("migrate", Group::Migrate), ("migrate", "set-based SQL that keeps the links"), TIME, (0.25, 0.5))
         .small(0.09),
     case(

@@ -7,6 +7,7 @@ mod memory;
 mod migrate;
 mod original;
 mod pooler;
+mod portfolio;
 mod reader;
 mod rebuild;
 mod replay;
@@ -36,6 +37,7 @@ pub(crate) async fn run(bench: &Bench, wanted: &[&'static Case]) -> Result<Vec<C
             (Group::RebuildCopy, Some(log)) => rebuild::beside_copy(bench, log).await?,
             (Group::RebuildReplay, Some(log)) => replay::run(bench, log).await?,
             (Group::Verify, Some(log)) => verify::run(bench, log).await?,
+            (Group::Portfolio, _) => portfolio::run(bench).await?,
             (Group::Memory, Some(log)) => memory::run(bench, log).await?,
             (Group::Commands, _) => commands::run(bench).await?,
             (Group::Http, _) => http::run(bench).await?,

@@ -111,6 +111,8 @@ struct ActiveProject {
 pub(crate) struct Events {
     random: EventValues,
     wanted: u64,
+    /// The commands to each project.
+    steps: usize,
     made: u64,
     active: Vec<ActiveProject>,
     ready: VecDeque<GeneratedEvent>,
@@ -124,11 +126,17 @@ impl Events {
         Self {
             random: EventValues::new(seed),
             wanted,
+            steps: LIFECYCLE.len(),
             made: 0,
             active: Vec::new(),
             ready: VecDeque::new(),
             projects: Vec::new(),
         }
+    }
+
+    /// The same with so many commands to each project: those after its script change budgets.
+    pub(crate) fn lasting(self, steps: usize) -> Self {
+        Self { steps, ..self }
     }
 
     /// The next event; none at the end.
@@ -181,7 +189,7 @@ impl Events {
             });
         }
         under.step += 1;
-        if under.step >= LIFECYCLE.len() {
+        if under.step >= self.steps {
             self.active.swap_remove(place);
         }
         Ok(())

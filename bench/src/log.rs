@@ -40,13 +40,17 @@ impl Log {
 
     /// Creates one with this number of events.
     pub(crate) async fn make(bench: &Bench, events: u64) -> Result<Self> {
+        Self::of(bench, Events::new(1, events)).await
+    }
+
+    /// Creates one with these events.
+    pub(crate) async fn of(bench: &Bench, mut source: Events) -> Result<Self> {
         let database = bench.empty();
         let url = database.url();
         let mut connection = connect(url).await?;
         sample::create(&mut connection, &SampleOptions { projects: 4, assignments: 60, seed: 1 }).await?;
         migrate(&handle(url)?, &migrate_options(), &Silent).await?;
 
-        let mut source = Events::new(1, events);
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let next = source.next()?;

@@ -98,6 +98,9 @@ pub(crate) struct ServiceArgs {
     /// How often to look for projects that the planner deleted [default: 60s]
     #[arg(long, value_name = "DURATION")]
     sweep_interval: Option<String>,
+    /// How often to store timeline states, which shorten reads of the past, or off [default: 5s]
+    #[arg(long, value_name = "DURATION")]
+    states_interval: Option<String>,
 }
 
 impl ServiceArgs {
@@ -132,6 +135,7 @@ impl ServiceArgs {
             "log_format" => self.log_format.clone(),
             "cache_timelines" => self.cache_timelines.clone(),
             "sweep_interval" => self.sweep_interval.clone(),
+            "states_interval" => self.states_interval.clone(),
             _ => None,
         }
     }

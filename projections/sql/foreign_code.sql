@@ -133,7 +133,7 @@ SELECT format('%I.%I is not a table and belongs to %I: reading it would run its 
   JOIN untrusted o ON o.oid = c.relowner
  WHERE NOT $3 AND c.relkind IN ('v', 'f', 'p')
    AND (n.nspname = 'public' AND c.relname IN ('projects', 'project_phases', 'resource_assignments', 'alembic_version')
-        OR n.nspname = 'phaseline' AND c.relname IN ('events', 'head', 'idempotency_keys', '_sqlx_migrations'))
+        OR n.nspname = 'phaseline' AND c.relname IN ('events', 'head', 'idempotency_keys', 'timeline_states', 'timeline_states_watermark', '_sqlx_migrations'))
 UNION ALL
 -- The program's functions that sessions call: they run with their owner's rights.
 SELECT format('%s belongs to %I and would have the rights of %I: run phaseline doctor --repair',

@@ -4,6 +4,7 @@
 //! - [`deleted`] finds projects that the planner deleted, and closes their timelines.
 //! - [`effects`] are those of a command on phases, budgets and assignments.
 //! - [`fold`] folds the log into timelines with their timestamps.
+//! - [`portfolio`] reads timelines as they were at any position.
 //! - [`project_phases`] is the table that the users' backend reads, in its timeline shape.
 //! - [`legacy_phases`] is the same table in its legacy shape.
 //! - [`inline`] has the functions that update `project_phases` in the transaction of each append.
@@ -37,6 +38,7 @@ mod owners;
 pub mod planner_schema;
 pub mod planner_users;
 pub mod planner_view;
+pub mod portfolio;
 mod powerful;
 pub mod project_phases;
 pub mod rebuild;

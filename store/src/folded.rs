@@ -3,10 +3,11 @@
 use crate::RecordedTimeline;
 use chrono::NaiveDateTime;
 use phaseline_domain::{PhaseId, Timeline, TimelineEvent};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// When a phase was created and last changed (UTC, as the planner writes them).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhaseTimestamps {
     /// The row's timestamp for an adopted phase, else that of its first event.
     pub created_at: NaiveDateTime,
@@ -27,7 +28,7 @@ impl PhaseTimestamps {
 }
 
 /// A timeline with the values that only its history has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoldedTimeline {
     /// The aggregate.
     pub timeline: Timeline,

@@ -19,6 +19,7 @@
 //! - [`servers`] connects to the wanted one of several servers.
 //! - [`unreadable`] finds events that cannot be read, and [`skip`] leaves them out by later marks.
 //! - [`timeline`] is the store of one aggregate, [`phaseline_domain::Timeline`], also as a `cqrs_es::EventStore` (`cqrs.rs`).
+//! - [`timeline_states`] are stored folds, from which timelines at any position are read.
 //!
 //! **Positions** are gapless and in commit order: every writer locks the one row of `phaseline.head` before it reads the last position.
 //! Readers therefore never miss an event that commits late.
@@ -56,6 +57,7 @@ mod sqlstate;
 pub mod statement;
 pub mod stream;
 pub mod timeline;
+pub mod timeline_states;
 pub mod unreadable;
 
 pub use altered::AlteredEvents;

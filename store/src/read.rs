@@ -257,6 +257,70 @@ pub async fn stream_from(
     Ok(())
 }
 
+/// Events of one stream: those behind version `after`, and before version `before`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamPart {
+    pub(crate) id: Uuid,
+    pub(crate) after: i64,
+    pub(crate) before: i64,
+}
+
+/// Whether events are compared with their hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HashCheck {
+    Each,
+    None,
+}
+
+/// Calls `each` with the events of these parts of streams of one type up to position `up_to`, and their hashes, in order of stream and
+/// version.
+pub(crate) async fn stream_parts(
+    connection: &mut PgConnection,
+    stream_type: &'static str,
+    parts: &[StreamPart],
+    up_to: i64,
+    check: HashCheck,
+    mut each: impl FnMut(RecordedEvent, hash::Hash) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let checks = check == HashCheck::Each;
+    let query = with_login(
+        "SELECT s.stream_id, s.position, s.version, s.event_id, s.event_type, s.schema_version, s.payload::text AS payload,
+                s.metadata::text AS metadata, s.salt, s.recorded_at, s.hash,
+                CASE WHEN $6 THEN (SELECT p.hash FROM phaseline.events p WHERE p.position = s.position - 1) END AS previous, login
+           FROM unnest($2::uuid[], $3::bigint[], $4::bigint[]) AS part (id, after, before)
+           JOIN phaseline.events s
+             ON s.stream_type = $1 AND s.stream_id = part.id AND s.version > part.after AND s.version < part.before
+            AND s.position <= $5
+          ORDER BY s.stream_id, s.version",
+    );
+    let mut rows = sqlx::query_as(&query)
+        .bind(stream_type)
+        .bind(parts.iter().map(|part| part.id).collect::<Vec<_>>())
+        .bind(parts.iter().map(|part| part.after).collect::<Vec<_>>())
+        .bind(parts.iter().map(|part| part.before).collect::<Vec<_>>())
+        .bind(up_to)
+        .bind(checks)
+        .fetch(connection);
+    let mut pace = Pace::begin();
+    while let Some(row) = rows.try_next().await? {
+        let PartRow { stream_id, row } = row;
+        let hash = row.hash.as_slice().try_into().unwrap_or(hash::GENESIS);
+        let stream = StreamId { stream_type, id: stream_id };
+        let is_altered = checks && !row.fits_hash(stream);
+        each(RecordedEvent { is_altered, ..row.unchecked(stream) }, hash)?;
+        pace.pause().await;
+    }
+    Ok(())
+}
+
+/// A row of one of several streams.
+#[derive(sqlx::FromRow)]
+struct PartRow {
+    stream_id: Uuid,
+    #[sqlx(flatten)]
+    row: StreamRow,
+}
+
 /// A row of one stream.
 #[derive(sqlx::FromRow)]
 struct StreamRow {
@@ -302,9 +366,13 @@ impl StreamRow {
     }
 
     fn into_event(self, stream: StreamId) -> RecordedEvent {
+        RecordedEvent { is_altered: !self.fits_hash(stream), ..self.unchecked(stream) }
+    }
+
+    fn unchecked(self, stream: StreamId) -> RecordedEvent {
         let (metadata, metadata_error) = Metadata::read(&self.metadata);
         RecordedEvent {
-            is_altered: !self.fits_hash(stream),
+            is_altered: false,
             position: self.position,
             stream_type: stream.stream_type.to_owned(),
             stream_id: stream.id,

@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// The log's tables, by version. Each step may be run again.
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// The objects that the steps create. If one is missing, all steps run again.
-const MADE: [&str; 9] = [
+const MADE: [&str; 13] = [
     "events",
     "events_pkey",
     "events_stream_version_key",
@@ -25,6 +25,10 @@ const MADE: [&str; 9] = [
     "idempotency_keys",
     "idempotency_keys_pkey",
     "idempotency_keys_recorded_at_idx",
+    "timeline_states",
+    "timeline_states_pkey",
+    "timeline_states_watermark",
+    "timeline_states_watermark_pkey",
 ];
 /// Functions, triggers, views, roles and grants, one file each; run at every installation: each statement replaces the object.
 const FUNCTIONS: &str = concat!(

@@ -106,9 +106,28 @@ pub async fn all(connection: &mut PgConnection) -> Result<Vec<SkippedEvent>, Sto
     Ok(recorded.iter().filter_map(|recorded| decode(recorded).ok()).collect())
 }
 
+/// All marks of a log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Marks {
+    /// The positions of the events that are left out.
+    pub(crate) positions: HashSet<i64>,
+    /// The ids of the streams with marks, also with those that cannot be read.
+    pub(crate) streams: HashSet<Uuid>,
+}
+
+/// All marks, and the streams that have some.
+pub(crate) async fn marks(connection: &mut PgConnection) -> Result<Marks, StoreError> {
+    let recorded = read::of_type(connection, SKIPPED_EVENTS).await?;
+    let decoded = recorded.iter().filter_map(|recorded| decode(recorded).ok());
+    Ok(Marks {
+        positions: decoded.map(|mark| mark.position).collect(),
+        streams: recorded.iter().map(|recorded| recorded.stream_id).collect(),
+    })
+}
+
 /// The positions of all events that are left out.
 pub async fn positions(connection: &mut PgConnection) -> Result<HashSet<i64>, StoreError> {
-    Ok(all(connection).await?.into_iter().map(|mark| mark.position).collect())
+    Ok(marks(connection).await?.positions)
 }
 
 /// Marks events of one stream, so that they are left out. Must run inside a transaction at READ COMMITTED that holds the

@@ -43,4 +43,5 @@ mod stalled_clients;
 mod subjects;
 mod test_keys;
 mod timeline;
+mod timeline_states;
 mod two_services;

@@ -43,7 +43,8 @@ pub(crate) struct Service {
 pub(crate) fn settings() -> Settings {
     let mut keys = Keys::default();
     keys.add_secret(SECRET).unwrap();
-    Settings { auth: Auth::Tokens { keys: keys.into(), rules: TokenRules::default() }, ..Settings::default() }
+    let auth = Auth::Tokens { keys: keys.into(), rules: TokenRules::default() };
+    Settings { auth, states_interval: None, ..Settings::default() }
 }
 
 impl Service {

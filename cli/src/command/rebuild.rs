@@ -17,6 +17,7 @@ use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
 use phaseline_projections::adopt::need_commands;
 use phaseline_projections::rebuild::{RebuildOptions, rebuild};
+use phaseline_store::timeline_states::remake;
 use sqlx::PgConnection;
 use std::time::Instant;
 
@@ -57,6 +58,9 @@ pub(crate) struct RebuildArgs {
     /// Delete unknown rows of projects that have a timeline
     #[arg(long, conflicts_with = "check")]
     delete_unknown: bool,
+    /// Delete the stored timeline states, which shorten reads of the past, and make them again from the log
+    #[arg(long, conflicts_with_all = ["check", "project"])]
+    timeline_states: bool,
     #[command(flatten)]
     reason: ReasonArgs,
 }
@@ -114,6 +118,9 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
         Some(report) => report,
         None => run.rebuild(args.check).await?,
     };
+    if args.timeline_states {
+        remake_states(context, &mut run.connection).await?;
+    }
     context.name_ids(&mut run.connection, &report).await;
     context.output.result_with_rows(&report, &ROWS, || render::rebuild::page(&report));
     Ok(if report.rebuilt.is_right() { Exit::Done } else { Exit::VerificationFailed })
@@ -171,6 +178,29 @@ impl RebuildRun<'_> {
             took_ms: elapsed_ms(begun),
         })
     }
+}
+
+async fn remake_states(context: &Context, connection: &mut PgConnection) -> Result<(), Failure> {
+    let watcher = context.watcher();
+    let mut begun = false;
+    let made = remake(connection, |position, last| {
+        if !begun {
+            watcher.step("storing timeline states", Some(last.unsigned_abs()));
+            begun = true;
+        }
+        watcher.advance(position.unsigned_abs());
+    })
+    .await?;
+    watcher.finish();
+    let Some(made) = made else {
+        return Err(Failure::refused(
+            "no_timeline_states",
+            "the rows are right, but no timeline states were made: their tables are missing, or belong to a newer program",
+        )
+        .remedy("Run phaseline upgrade, and then this command again."));
+    };
+    context.output.beside(format!("Stored {made} timeline states."));
+    Ok(())
 }
 
 fn cores() -> u16 {

@@ -18,7 +18,7 @@ const fn key(name: &'static str, variable: &'static str, default: Option<&'stati
 }
 
 /// All settings, in the order in which they are shown.
-pub(crate) const KEYS: [SettingKey; 26] = [
+pub(crate) const KEYS: [SettingKey; 27] = [
     key("listen", "PHASELINE_LISTEN", Some("127.0.0.1:8080")),
     key("database_url", "DATABASE_URL", None),
     key("pooler", crate::target::POOLER, Some("auto")),
@@ -45,6 +45,7 @@ pub(crate) const KEYS: [SettingKey; 26] = [
     key("log_format", "PHASELINE_LOG_FORMAT", Some("text")),
     key("cache_timelines", "PHASELINE_CACHE_TIMELINES", Some("10000")),
     key("sweep_interval", "PHASELINE_SWEEP_INTERVAL", Some("60s")),
+    key("states_interval", "PHASELINE_STATES_INTERVAL", Some("5s")),
 ];
 
 /// The setting of this name.

@@ -231,6 +231,10 @@ impl Config {
             shutdown_timeout: duration("shutdown_timeout")?,
             cache_timelines: count("cache_timelines")?,
             sweep_interval: duration("sweep_interval")?,
+            states_interval: self.get("states_interval").parsed(|text| match text {
+                "off" => Ok(None),
+                time => argument::duration(time).map(Some).map_err(|what| format!("{what}, or off")),
+            })?,
             ..Settings::default()
         })
     }

@@ -123,6 +123,7 @@ fn a_wrong_value_names_its_origin() {
         ("shutdown_timeout", "0"),
         ("log_format", "xml"),
         ("cache_timelines", "-1"),
+        ("states_interval", "never"),
         ("no_auth", "perhaps"),
         ("default_scopes", "phases:read phases:all"),
         ("jwks_url", "http://id.example/keys"),

@@ -42,6 +42,8 @@ fn each_thing_that_is_missing_alone_is_made_again() {
         "INDEX phaseline.events_first_text_id_idx",
         "TABLE phaseline.idempotency_keys",
         "INDEX phaseline.idempotency_keys_recorded_at_idx",
+        "TABLE phaseline.timeline_states",
+        "TABLE phaseline.timeline_states_watermark",
         "TABLE phaseline._sqlx_migrations",
     ] {
         database.psql(&format!("DROP {lost}"));

@@ -1,7 +1,9 @@
 //! `phaseline rebuild`: output, exit codes, and its state after an interruption.
 
 use crate::boundaries::at_each;
-use crate::program::{ProgramOutput, eventually, legacy, migrated, on, phaseline, run, signal};
+use crate::program::{
+    ProgramOutput, eventually, legacy, migrated, on, phaseline, project_and_phase, run, signal,
+};
 use crate::signals::{Holder, Running};
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_tests::crash_recovery::{StoppedRun, is_thorough};
@@ -122,6 +124,7 @@ fn one_project_is_rebuilt_and_an_unknown_one_exits_with_3() {
         &["rebuild", "--project", " "],
         &["rebuild", "--project", one, "--jobs", "2"],
         &["rebuild", "--check", "--delete-unknown"],
+        &["rebuild", "--check", "--timeline-states"],
     ] {
         on(&database, wrong).exits_with(2);
     }
@@ -368,4 +371,31 @@ fn a_rebuild_whose_connections_are_cut_ends_with_8_and_can_be_run_again() {
     assert!(ran.stderr.contains("the connection to the database was lost"), "{}", ran.stderr);
     drop(holder);
     assert_eq!(position(&database), before);
+}
+
+#[test]
+fn timeline_states_are_made_again_on_request() {
+    let database = migrated();
+    let (_, phase) = project_and_phase(&database);
+    for n in 0..10 {
+        on(&database, &["phase", "rename", &phase, &format!("Name {n}")]).exits_with(0);
+    }
+    let states =
+        "SELECT string_agg(s::text, ' ' ORDER BY project_id, position) FROM phaseline.timeline_states s";
+    let made = on(&database, &["rebuild", "--timeline-states"]).exits_with(0);
+    assert!(made.stderr.contains("timeline states."), "{}", made.stderr);
+    let before = database.psql(states);
+    assert!(before.contains("Name "), "{before}");
+    database.psql("UPDATE phaseline.timeline_states SET state = '{}'");
+    let wrong = on(&database, &["verify"]).exits_with(6).stdout;
+    assert!(
+        wrong.contains("is not the fold of the log") && wrong.contains("rebuild --timeline-states"),
+        "{wrong}"
+    );
+    on(&database, &["rebuild", "--timeline-states", "--yes"]).exits_with(0);
+    assert_eq!(database.psql(states), before);
+    on(&database, &["verify"]).exits_with(0);
+    database.psql("DROP TABLE phaseline.timeline_states");
+    let refused = on(&database, &["rebuild", "--timeline-states"]).exits_with(3);
+    assert!(refused.stderr.contains("phaseline upgrade"), "{}", refused.stderr);
 }

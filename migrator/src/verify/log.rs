@@ -8,6 +8,8 @@ use crate::progress::Progress;
 use phaseline_domain::{Budget, Money, PhaseId, ProjectId, TimelineEvent};
 use phaseline_projections::FoldedLog;
 use phaseline_projections::deleted::find_deleted;
+use phaseline_store::stream::TIMELINE;
+use phaseline_store::timeline_states::StatesAudit;
 use phaseline_store::{
     LogHead, Quarantine, RawEvent, StoreError, UnreadableEvent, chain::Inspector, read, schema, skip,
 };
@@ -83,6 +85,8 @@ pub(super) struct LogReading {
     pub unreadable: Quarantine,
     /// The id in the log's first event.
     pub log_id: Option<Uuid>,
+    /// The stored timeline states, compared with the fold.
+    pub states: StatesAudit,
 }
 
 impl LogReading {
@@ -115,8 +119,9 @@ pub(super) async fn read_log(
         events: 0,
         unreadable: Quarantine::default(),
         log_id: None,
+        states: StatesAudit::begin(connection).await?,
     };
-    let LogReading { folded, links, ledger, inspector, log_id, unreadable, .. } = &mut reading;
+    let LogReading { folded, links, ledger, inspector, log_id, unreadable, states, .. } = &mut reading;
     let events = read::scan(connection, None, |event| {
         inspector.see(event);
         if event.position == 1 {
@@ -124,6 +129,9 @@ pub(super) async fn read_log(
         }
         if let Some(happened) = folded.apply(event) {
             ledger.see(event.stream_id.into(), &happened);
+        }
+        if event.stream_type == TIMELINE {
+            states.see(event.position, folded.timelines.get(&event.stream_id.into()))?;
         }
         let skipped = folded.skips(event.position);
         if let Err(found) = links.see(event, skipped) {
@@ -194,6 +202,7 @@ pub(super) fn check_log(reading: &LogReading, checks: &mut Checks) {
         "Every event can be read, or is left out by a mark".to_owned(),
         unreadable,
     );
+    check_states(&reading.states, checks);
     match reading.folded.quarantined.len() {
         0 => {}
         timelines => checks.notes.push(format!(
@@ -202,6 +211,31 @@ pub(super) fn check_log(reading: &LogReading, checks: &mut Checks) {
         )),
     }
 }
+
+/// Checks that stored states are what the log says, if there are any.
+fn check_states(states: &StatesAudit, checks: &mut Checks) {
+    let wrong = states.wrong();
+    if wrong.is_empty() && states.equal() == 0 {
+        return;
+    }
+    let mut details: Vec<String> =
+        wrong.iter().take(Inspector::MAX_LISTED).map(ToString::to_string).collect();
+    if let Some(more) = wrong.len().checked_sub(Inspector::MAX_LISTED).filter(|more| *more > 0) {
+        details.push(format!("and {more} more"));
+    }
+    if !details.is_empty() {
+        details.push(REMAKE.to_owned());
+    }
+    checks.beyond(
+        "Checking stored timeline states...",
+        format!("{} stored timeline states are the fold of the log", states.equal()),
+        details,
+    );
+}
+
+/// The remedy of wrong states.
+const REMAKE: &str =
+    "reads of the past show them; to make all again from the log: phaseline rebuild --timeline-states";
 
 /// The event and the remedy.
 fn named(event: &UnreadableEvent) -> String {

@@ -27,6 +27,8 @@ BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_writer') THEN
         GRANT USAGE ON SCHEMA phaseline TO phaseline_writer;
         GRANT SELECT ON phaseline.events, phaseline.head, phaseline.idempotency_keys TO phaseline_writer;
+        GRANT SELECT, INSERT, DELETE ON phaseline.timeline_states TO phaseline_writer;
+        GRANT SELECT, INSERT, UPDATE ON phaseline.timeline_states_watermark TO phaseline_writer;
         GRANT EXECUTE ON FUNCTION phaseline.append(text[], uuid[], bigint[], integer[], text[], text[], uuid[],
             text[], integer[], text[], bytea[], text[], text[], text[], bytea[], date[], date[]) TO phaseline_writer;
         GRANT EXECUTE ON FUNCTION phaseline.forget_idempotency_keys(), phaseline.oldest_snapshot() TO phaseline_writer;
@@ -34,10 +36,12 @@ BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_reader') THEN
         GRANT USAGE ON SCHEMA phaseline TO phaseline_reader;
         GRANT SELECT ON phaseline.events, phaseline.head, phaseline.postgres_es_events TO phaseline_reader;
+        GRANT SELECT ON phaseline.timeline_states, phaseline.timeline_states_watermark TO phaseline_reader;
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_auditor') THEN
         GRANT USAGE ON SCHEMA phaseline TO phaseline_auditor;
         GRANT SELECT ON phaseline.events, phaseline.head, phaseline.postgres_es_events TO phaseline_auditor;
+        GRANT SELECT ON phaseline.timeline_states, phaseline.timeline_states_watermark TO phaseline_auditor;
         GRANT EXECUTE ON FUNCTION phaseline.chain_hash(bytea, bigint, timestamptz, bytea) TO phaseline_auditor;
     END IF;
 END $$;

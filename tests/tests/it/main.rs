@@ -44,5 +44,6 @@ mod server_crashes;
 mod since_18;
 mod takeover;
 mod tampering;
+mod timeline_states;
 mod verification;
 mod views;

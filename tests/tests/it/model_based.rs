@@ -12,6 +12,7 @@ mod step;
 mod step_generator;
 mod system_under_test;
 
+use phaseline_embedded::testing::TestDatabase;
 use phaseline_tests::legacy::{self, LegacyDatabase};
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -154,6 +155,23 @@ async fn sequence(seed: u64, verbose: bool, tally: &mut Tally) -> Result<(), Str
         let steps: String = numbered.collect();
         Err(format!("seed {seed}; run again with PHASELINE_SEED={seed}\n{steps}{difference}"))
     })
+}
+
+/// A database after a random sequence of so many steps, the same for the same seed. `between` is called after each step.
+pub(crate) async fn random_history(
+    seed: u64,
+    steps: u64,
+    mut between: impl AsyncFnMut(&TestDatabase, u64),
+) -> TestDatabase {
+    let mut generator = StepGenerator::new(seed);
+    let mut system = SystemUnderTest::load(&database_of(seed)).await;
+    for number in 0..steps {
+        if let Some(step) = generator.next(&system.model) {
+            system.take(&step).await.unwrap_or_else(|error| panic!("seed {seed}: {step:?}: {error}"));
+            between(&system.database, number).await;
+        }
+    }
+    system.database
 }
 
 /// One of two shares of the seeds, which run in parallel.

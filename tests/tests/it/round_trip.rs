@@ -128,7 +128,8 @@ async fn no_copy_of_the_old_tables_is_kept() {
     );
     assert_eq!(
         tables.trim(),
-        "phaseline._sqlx_migrations phaseline.events phaseline.head phaseline.idempotency_keys"
+        "phaseline._sqlx_migrations phaseline.events phaseline.head phaseline.idempotency_keys \
+         phaseline.timeline_states phaseline.timeline_states_watermark"
     );
 }
 

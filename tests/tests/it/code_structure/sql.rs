@@ -135,7 +135,8 @@ fn names_table(text: &str, tables: &[&str]) -> bool {
 
 #[test]
 fn only_store_names_the_columns_of_the_log() {
-    let log = ["phaseline.events", "phaseline.head", "phaseline.idempotency_keys"];
+    let log =
+        ["phaseline.events", "phaseline.head", "phaseline.idempotency_keys", "phaseline.timeline_states"];
     let names_log = |text: &str| names_table(text, &log);
     for folder in ["api/src", "cli/src", "embedded/src", "migrator/src", "projections/src"] {
         assert_eq!(files_where("rs", folder, names_log), NONE, "only store names the log's columns");

@@ -1,0 +1,55 @@
+//! All timelines as they were at a position of the log.
+//!
+//! A read starts from stored states ([`phaseline_store::timeline_states`]) and folds the events behind them, so that its time does not
+//! grow with the log. The result is that of [`crate::FoldedLog::read`], whatever states there are.
+
+use crate::fold::Quarantined;
+use phaseline_domain::ProjectId;
+pub use phaseline_store::timeline_states::{ProjectSelection, SelectedStates};
+use phaseline_store::{FoldedTimeline, StoreError, read, timeline_states};
+use sqlx::PgConnection;
+
+/// A timeline at a position.
+#[derive(Clone, Debug)]
+pub enum PastTimeline {
+    /// Its fold; of a closed timeline, one without a project.
+    Readable(FoldedTimeline),
+    /// An event at or before the position cannot be read.
+    Quarantined(Quarantined),
+}
+
+/// Calls `each` with every selected timeline that has an event at or before a position, in order of project id, closed ones
+/// included. All are read in one snapshot, and `position` is one that the log has.
+///
+/// # Errors
+/// [`StoreError::VersionGap`] if the log is damaged; what `each` returns; the database's own.
+pub async fn timelines_at(
+    connection: &mut PgConnection,
+    selection: &ProjectSelection,
+    position: i64,
+    each: impl FnMut(ProjectId, PastTimeline) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    timelines_at_from(connection, selection, position, SelectedStates::Valid, each).await
+}
+
+/// The same; `states` says whether the log alone is read. For whoever does not trust those who may write states.
+pub async fn timelines_at_from(
+    connection: &mut PgConnection,
+    selection: &ProjectSelection,
+    position: i64,
+    states: SelectedStates,
+    mut each: impl FnMut(ProjectId, PastTimeline) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut snapshot = read::snapshot(connection).await?;
+    timeline_states::each_at(&mut snapshot, selection, position, states, |found| {
+        let past = if found.quarantine.is_empty() {
+            PastTimeline::Readable(found.folded)
+        } else {
+            PastTimeline::Quarantined(Quarantined { folded: found.folded, quarantine: found.quarantine })
+        };
+        each(found.project, past)
+    })
+    .await?;
+    snapshot.rollback().await?;
+    Ok(())
+}
