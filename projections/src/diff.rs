@@ -206,21 +206,26 @@ impl TimelineDiff {
         let mut after = before.clone();
         later.iter().for_each(|event| after.record(event));
         let mut diff = Self::between(project, &before, &after);
+        diff.add_events(later);
+        diff
+    }
+
+    /// Adds the events between the moments.
+    pub(crate) fn add_events(&mut self, later: &[RecordedTimeline]) {
         let mut events: BTreeMap<PhaseId, Vec<ChangeEvent>> = BTreeMap::new();
         for event in later {
             let found = ChangeEvent::of(event);
             match event.event().and_then(phaseline_domain::TimelineEvent::phase_id) {
                 Some(phase) => events.entry(phase).or_default().push(found),
-                None => diff.events.push(found),
+                None => self.events.push(found),
             }
         }
-        for phase in &mut diff.phases {
+        for phase in &mut self.phases {
             phase.events = events.remove(&phase.phase_id).unwrap_or_default();
         }
         // Phases that came and went between the moments are on neither side.
-        diff.events.extend(events.into_values().flatten());
-        diff.events.sort_by_key(|event| event.position);
-        diff
+        self.events.extend(events.into_values().flatten());
+        self.events.sort_by_key(|event| event.position);
     }
 
     /// Whether nothing differs but versions.

@@ -21,6 +21,7 @@ pub(crate) const SQL: &str = concat!(
     include_str!("../sql/schema/assignments_of.sql"),
     include_str!("../sql/schema/assignment_days.sql"),
     include_str!("../sql/schema/planner_user.sql"),
+    include_str!("../sql/schema/named_projects.sql"),
     include_str!("../sql/schema/coverage.sql"),
     include_str!("../sql/schema/merged_events.sql"),
     include_str!("../sql/schema/deletion_of.sql"),

@@ -5,6 +5,7 @@
 
 mod assignment_days;
 mod deletions;
+mod named_projects;
 mod project_dates;
 mod project_rows;
 mod projects;
@@ -13,6 +14,8 @@ mod stored_rows;
 pub use assignment_days::AssignmentDays;
 pub use deletions::{DeletedPart, find_deleted_part};
 pub(crate) use deletions::{deleted_among, find_deletion};
+pub(crate) use named_projects::{NameQuery, NamedProject, are_names_readable, named_projects};
+pub use named_projects::{ProjectName, project_names};
 pub(crate) use project_dates::FEW;
 pub use project_dates::{ProjectDates, project_dates};
 pub(crate) use project_rows::{ProjectRows, dates_as_text, project_with_rows, projects_with_rows};

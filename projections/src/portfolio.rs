@@ -1,13 +1,36 @@
-//! All timelines as they were at a position of the log.
+//! All timelines as they were at a position of the log: as folds, as a [`list`] of projects, and what [`changed`] between two.
 //!
 //! A read starts from stored states ([`phaseline_store::timeline_states`]) and folds the events behind them, so that its time does not
 //! grow with the log. The result is that of [`crate::FoldedLog::read`], whatever states there are.
 
+mod changed;
+mod list;
+mod walk;
+
+pub use changed::{
+    ChangePage, ChangeTotals, Positions, ProjectChange, StatusCounts, changes_page, each_change,
+};
+pub use list::{PortfolioPage, PortfolioProject, PortfolioTotals, each_project, page};
+pub use walk::ListPlace;
+
 use crate::fold::Quarantined;
+use chrono::NaiveDate;
 use phaseline_domain::ProjectId;
-pub use phaseline_store::timeline_states::{ProjectSelection, SelectedStates};
+pub use phaseline_store::timeline_states::{ProjectSelection, SelectedStates, changed_between};
 use phaseline_store::{FoldedTimeline, StoreError, read, timeline_states};
 use sqlx::PgConnection;
+use std::collections::BTreeSet;
+
+/// Which projects are listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PortfolioFilter {
+    /// The only ones; none for all.
+    pub only: Option<BTreeSet<ProjectId>>,
+    /// Those with this text in name or cost centre, in any case, or as a prefix of their ids.
+    pub search: Option<String>,
+    /// Those that run on this day, with the phases that do.
+    pub on: Option<NaiveDate>,
+}
 
 /// A timeline at a position.
 #[derive(Clone, Debug)]

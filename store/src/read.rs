@@ -6,7 +6,9 @@ use crate::{Metadata, Pace, RawEvent, RecordedEvent, StoreError, StreamId};
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use phaseline_domain::ProjectId;
+use serde::Serialize;
 use sqlx::{Connection, Database, PgConnection, Postgres, Transaction, TransactionManager};
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use uuid::Uuid;
 
@@ -31,6 +33,18 @@ pub async fn snapshot(connection: &mut PgConnection) -> Result<Transaction<'_, P
         }
     }
     connection.begin_with(BEGIN_SNAPSHOT).await
+}
+
+/// Begins a transaction for a read of several queries: a snapshot or, inside a transaction that is none, such as that of a session
+/// behind a pooler, a savepoint. For reads up to a position: what the log has until there does not change.
+pub async fn snapshot_or_savepoint(
+    connection: &mut PgConnection,
+) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+    if <Postgres as Database>::TransactionManager::get_transaction_depth(connection) > 0 {
+        connection.begin().await
+    } else {
+        connection.begin_with(BEGIN_SNAPSHOT).await
+    }
 }
 
 /// Whether the table of events has all columns of this program's version.
@@ -255,6 +269,32 @@ pub async fn stream_from(
         pace.pause().await;
     }
     Ok(())
+}
+
+/// The ids and hashes of the events at these positions.
+pub async fn identities(
+    connection: &mut PgConnection,
+    positions: &[i64],
+) -> Result<HashMap<i64, EventIdentity>, StoreError> {
+    let rows: Vec<(i64, Uuid, Vec<u8>)> = sqlx::query_as(
+        "SELECT e.position, e.event_id, e.hash FROM phaseline.events e WHERE e.position = ANY ($1)",
+    )
+    .bind(positions)
+    .fetch_all(connection)
+    .await?;
+    let identity = |(position, event_id, hash): (i64, Uuid, Vec<u8>)| {
+        (position, EventIdentity { event_id, hash: hash::hex(&hash) })
+    };
+    Ok(rows.into_iter().map(identity).collect())
+}
+
+/// What names an event and all before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EventIdentity {
+    /// Its own id.
+    pub event_id: Uuid,
+    /// Its hash, in hexadecimal.
+    pub hash: String,
 }
 
 /// Events of one stream: those behind version `after`, and before version `before`.

@@ -178,6 +178,18 @@ pub async fn projects_between(
     Ok(ids.into_iter().map(ProjectId::from).collect())
 }
 
+/// The projects whose timelines have events up to a position, in order of id. It reads all these events: for an early one.
+pub async fn begun_until(connection: &mut PgConnection, position: i64) -> Result<Vec<ProjectId>, StoreError> {
+    let ids: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT DISTINCT stream_id FROM phaseline.events WHERE position <= $1 AND stream_type = $2 ORDER BY stream_id",
+    )
+    .bind(position)
+    .bind(TIMELINE)
+    .fetch_all(connection)
+    .await?;
+    Ok(ids.into_iter().map(ProjectId::from).collect())
+}
+
 /// The projects whose timelines have events behind a position, or events that were left out behind it.
 pub async fn changed_since(
     connection: &mut PgConnection,

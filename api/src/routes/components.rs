@@ -4,7 +4,7 @@ mod schemas;
 
 use super::diff::TimelineDiffBody;
 use super::history::{HistoryPage, Order};
-use super::past_timeline::PastTimeline;
+use super::past_timeline::PastTimelineBody;
 use super::phases::{ChangedPhase, ChangedPhases};
 use super::preview::PreviewResponse;
 use super::requests::NeighboursBody;
@@ -30,7 +30,7 @@ use utoipa::OpenApi;
     ChangedPhases,
     TimelineBody,
     TimelineAtMoment,
-    PastTimeline,
+    PastTimelineBody,
     TimelineDiffBody,
     RestoredTimeline,
     PreviewResponse,

@@ -36,7 +36,8 @@ impl From<ResolvedMoment> for LogMomentBody {
 
 /// A project's timeline as it was. Assignments are no events: the log does not know those of the past.
 #[derive(Serialize, ToSchema)]
-pub(super) struct PastTimeline {
+#[schema(as = PastTimeline)]
+pub(super) struct PastTimelineBody {
     /// The project.
     #[schema(value_type = Uuid)]
     project_id: ProjectId,
@@ -142,12 +143,12 @@ pub(super) async fn read(
     app: &AppState,
     project: ProjectId,
     requested: Moment,
-) -> Result<(PastTimeline, ResolvedMoment), RouteFailure> {
+) -> Result<(PastTimelineBody, ResolvedMoment), RouteFailure> {
     let moment = resolved(app, requested).await?;
     let history = history_until(app, project, moment.position).await?;
     let folded = FoldedTimeline::of(&history);
     let range = folded.timeline.range();
-    let body = PastTimeline {
+    let body = PastTimelineBody {
         project_id: project,
         moment: moment.into(),
         exists: folded.timeline.project().is_some(),
@@ -161,7 +162,7 @@ pub(super) async fn read(
     Ok((body, moment))
 }
 
-impl PastTimeline {
+impl PastTimelineBody {
     /// The version.
     pub(super) const fn version(&self) -> TimelineVersion {
         TimelineVersion { version: self.version, position: self.position }

@@ -5,7 +5,7 @@ use super::execute::{Executed, WriteCommand, no_project};
 use super::headers::TimelineVersion;
 use super::moment::{MOMENTS, add_moment_headers, requested_moment};
 use super::opening::{OpenWith, execute_or_open};
-use super::past_timeline::{self, PastTimeline};
+use super::past_timeline::{self, PastTimelineBody};
 use super::path_id::PathId;
 use super::project_view;
 use super::query::QueryResult;
@@ -76,7 +76,7 @@ pub(super) enum TimelineAtMoment {
     /// The current rows.
     Current(TimelineBody),
     /// As it was.
-    Past(PastTimeline),
+    Past(PastTimelineBody),
 }
 
 /// The moment of a timeline.

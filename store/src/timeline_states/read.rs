@@ -164,7 +164,7 @@ impl Blocks {
 
 /// The first projects with a greater id that have an event at or before a position. The query jumps from one stream to the next in the
 /// index, since the events between are many.
-async fn projects_behind(
+pub async fn projects_behind(
     connection: &mut PgConnection,
     after: Option<Uuid>,
     limit: usize,
@@ -242,4 +242,61 @@ pub(super) async fn fold_block(
     .await?;
     folds.retain(|fold| fold.folded.version > 0);
     Ok(folds)
+}
+
+/// The projects whose timelines have an event behind one position, up to another, in order of id.
+pub async fn changed_between(
+    connection: &mut PgConnection,
+    earlier: i64,
+    later: i64,
+) -> Result<Vec<ProjectId>, StoreError> {
+    // The best plan depends on how far the positions are apart.
+    let ids: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT DISTINCT e.stream_id FROM phaseline.events e
+          WHERE e.stream_type = $1 AND e.position > $2 AND e.position <= $3 ORDER BY e.stream_id",
+    )
+    .persistent(false)
+    .bind(TIMELINE)
+    .bind(earlier)
+    .bind(later)
+    .fetch_all(connection)
+    .await?;
+    Ok(ids.into_iter().map(ProjectId::from).collect())
+}
+
+/// A timeline whose next events are read.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamBegin {
+    /// The project.
+    pub project: ProjectId,
+    /// The version of the last event before them.
+    pub version: i64,
+    /// Whether the timeline was open at that version.
+    pub is_open: bool,
+}
+
+/// The events of some timelines behind their versions, up to a position; timelines without such events are left out. Hashes are
+/// not checked.
+pub async fn events_behind(
+    connection: &mut PgConnection,
+    begins: &[StreamBegin],
+    position: i64,
+) -> Result<HashMap<ProjectId, Vec<RecordedTimeline>>, StoreError> {
+    let marks = skip::marks(connection).await?;
+    let part =
+        |begin: &StreamBegin| StreamPart { id: begin.project.uuid(), after: begin.version, before: i64::MAX };
+    let parts: Vec<StreamPart> = begins.iter().map(part).collect();
+    let reader = |begin: &StreamBegin| (begin.project, StreamReader::new(begin.project, begin.is_open));
+    let mut readers: HashMap<ProjectId, StreamReader> = begins.iter().map(reader).collect();
+    let mut events: HashMap<ProjectId, Vec<RecordedTimeline>> = HashMap::new();
+    stream_parts(connection, TIMELINE, &parts, position, HashCheck::None, |recorded, _| {
+        let project = ProjectId::from(recorded.stream_id);
+        if let Some(reader) = readers.get_mut(&project) {
+            let content = reader.read(&recorded, marks.positions.contains(&recorded.position));
+            events.entry(project).or_default().push(RecordedTimeline { recorded, content });
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(events)
 }

@@ -1,0 +1,196 @@
+//! What changed of all timelines between two positions.
+
+use super::PortfolioFilter;
+use super::list::fold;
+use super::walk::{Candidate, ListPlace, ProjectWalk};
+use crate::TimelineDiff;
+use crate::diff::DiffStatus;
+use crate::effects::BudgetSums;
+use crate::planner_view::ProjectName;
+use phaseline_domain::ProjectId;
+use phaseline_store::timeline_states::{FoldedStream, StreamBegin, changed_between, events_behind};
+use phaseline_store::{FoldedTimeline, StoreError, read};
+use serde::Serialize;
+use sqlx::PgConnection;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+/// The first block of a difference that is read to its end.
+const WHOLE: usize = 500;
+
+/// A project whose timeline differs between two positions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProjectChange {
+    /// What the planner calls it now.
+    #[serde(flatten)]
+    pub name: ProjectName,
+    /// What changed.
+    #[serde(flatten)]
+    pub diff: TimelineDiff,
+    /// The positions of events that cannot be read: the difference is that of the others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<i64>,
+}
+
+/// A page of the changed projects.
+#[derive(Clone, Debug)]
+pub struct ChangePage {
+    /// The projects.
+    pub projects: Vec<ProjectChange>,
+    /// Where the next page begins; none if there is none.
+    pub next: Option<ListPlace>,
+}
+
+/// Sums over all changed projects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ChangeTotals {
+    /// What happened to timelines.
+    pub projects: StatusCounts,
+    /// What happened to their phases.
+    pub phases: StatusCounts,
+    /// How much the budgets grew.
+    pub budget: BudgetSums,
+}
+
+/// How many of them came, went and changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StatusCounts {
+    /// Those that are only there at the later moment.
+    pub added: u64,
+    /// Those that are only there at the earlier moment.
+    pub removed: u64,
+    /// Those that have other values.
+    pub changed: u64,
+}
+
+impl StatusCounts {
+    const fn add(&mut self, status: DiffStatus) {
+        match status {
+            DiffStatus::Added => self.added += 1,
+            DiffStatus::Removed => self.removed += 1,
+            DiffStatus::Changed => self.changed += 1,
+            DiffStatus::Unchanged => {}
+        }
+    }
+}
+
+impl ChangeTotals {
+    /// Adds a project.
+    pub fn add(&mut self, diff: &TimelineDiff) {
+        self.projects.add(diff.status);
+        diff.phases.iter().for_each(|phase| self.phases.add(phase.status));
+        self.budget.add([diff.budget.capital, diff.budget.expense, diff.budget.total]);
+    }
+}
+
+/// Two positions that the log has, the earlier one first.
+pub type Positions = [i64; 2];
+
+/// Reads at most `limit` changed projects from a place of the list on, with the events that changed them.
+///
+/// # Errors
+/// [`StoreError::VersionGap`] if the log is damaged; the database's own.
+pub async fn changes_page(
+    connection: &mut PgConnection,
+    positions: Positions,
+    filter: &PortfolioFilter,
+    from: ListPlace,
+    limit: usize,
+) -> Result<ChangePage, StoreError> {
+    let mut projects = Vec::new();
+    let (mut next, mut last) = (None, None);
+    // One more shows whether there is another page.
+    each_from(connection, positions, filter, from, limit + 1, |change, place| {
+        if projects.len() == limit {
+            next = last.take();
+            return Ok(ControlFlow::Break(()));
+        }
+        projects.push(change);
+        last = Some(place);
+        Ok(ControlFlow::Continue(()))
+    })
+    .await?;
+    add_events(connection, positions[1], &mut projects).await?;
+    Ok(ChangePage { projects, next })
+}
+
+/// Calls `each` with all changed projects, without the events that changed them.
+///
+/// # Errors
+/// As [`changes_page`], and those of `each`.
+pub async fn each_change(
+    connection: &mut PgConnection,
+    positions: Positions,
+    filter: &PortfolioFilter,
+    mut each: impl FnMut(ProjectChange) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    each_from(connection, positions, filter, ListPlace::default(), WHOLE, |change, _| {
+        each(change).map(ControlFlow::Continue)
+    })
+    .await
+}
+
+async fn each_from(
+    connection: &mut PgConnection,
+    positions: Positions,
+    filter: &PortfolioFilter,
+    from: ListPlace,
+    block: usize,
+    mut each: impl FnMut(ProjectChange, ListPlace) -> Result<ControlFlow<()>, StoreError>,
+) -> Result<(), StoreError> {
+    let mut transaction = read::snapshot_or_savepoint(connection).await?;
+    let [earlier, later] = positions;
+    let changed = changed_between(&mut transaction, earlier, later).await?;
+    let is_visible = |project: &ProjectId| filter.only.as_ref().is_none_or(|only| only.contains(project));
+    let only: BTreeSet<ProjectId> = changed.into_iter().filter(is_visible).collect();
+    let filter = PortfolioFilter { only: Some(only), ..filter.clone() };
+    let mut walk = ProjectWalk::begin(&mut transaction, later, &filter, from, block).await?;
+    'blocks: while let Some(candidates) = walk.next(&mut transaction).await? {
+        let mut before = fold(&mut transaction, earlier, &candidates).await?;
+        let mut after = fold(&mut transaction, later, &candidates).await?;
+        for candidate in candidates {
+            let sides = (before.remove(&candidate.id), after.remove(&candidate.id));
+            let Some(change) = change_of(&candidate, sides) else { continue };
+            if each(change, candidate.place)?.is_break() {
+                break 'blocks;
+            }
+        }
+    }
+    transaction.rollback().await?;
+    Ok(())
+}
+
+/// None if nothing but versions differs.
+fn change_of(
+    candidate: &Candidate,
+    (before, after): (Option<FoldedStream>, Option<FoldedStream>),
+) -> Option<ProjectChange> {
+    let after = after?;
+    let nothing = FoldedTimeline::default();
+    let earlier = before.as_ref().map_or(&nothing, |before| &before.folded);
+    let diff = TimelineDiff::between(candidate.id, earlier, &after.folded);
+    if diff.is_empty() {
+        return None;
+    }
+    let unreadable = after.quarantine.events.iter().map(|event| event.position).collect();
+    Some(ProjectChange { name: candidate.name.clone(), diff, unreadable })
+}
+
+async fn add_events(
+    connection: &mut PgConnection,
+    later: i64,
+    changes: &mut [ProjectChange],
+) -> Result<(), StoreError> {
+    let begin = |change: &ProjectChange| StreamBegin {
+        project: change.diff.project_id,
+        version: change.diff.before.version,
+        is_open: change.diff.before.exists,
+    };
+    let begins: Vec<StreamBegin> = changes.iter().map(begin).collect();
+    let mut events = events_behind(connection, &begins, later).await?;
+    for change in changes {
+        let later = events.remove(&change.diff.project_id).unwrap_or_default();
+        change.diff.add_events(&later);
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! The projects of a portfolio in the order of a list: by name, then those that the planner does not have any more, by id.
+
+use super::PortfolioFilter;
+use crate::planner_view::{NameQuery, ProjectName, are_names_readable, named_projects};
+use phaseline_domain::ProjectId;
+use phaseline_store::{StoreError, stream, timeline_states};
+use sqlx::PgConnection;
+use std::collections::{BTreeSet, HashSet};
+use uuid::Uuid;
+
+/// Up to this position the log is read for the projects that it has: most of the planner's have no event yet.
+const EARLY: i64 = 20_000;
+/// The most projects of a block: their timelines are in memory at once.
+const LARGEST: usize = 2_000;
+
+/// A place in the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListPlace {
+    /// Behind this name and id of the projects by name; none for their beginning.
+    Named(Option<(String, ProjectId)>),
+    /// Behind this one of the others; none for their beginning.
+    Unnamed(Option<ProjectId>),
+}
+
+impl Default for ListPlace {
+    fn default() -> Self {
+        Self::Named(None)
+    }
+}
+
+/// A project of the list.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub(super) id: ProjectId,
+    pub(super) name: ProjectName,
+    /// The place behind it.
+    pub(super) place: ListPlace,
+}
+
+/// The list, block by block.
+#[derive(Debug)]
+pub(super) struct ProjectWalk<'a> {
+    position: i64,
+    search: Option<&'a str>,
+    /// The only projects that the list may have, in order of id; none for all.
+    among: Option<Vec<Uuid>>,
+    /// Where the next block begins; none at the end.
+    next: Option<ListPlace>,
+    block: usize,
+    has_names: bool,
+}
+
+impl<'a> ProjectWalk<'a> {
+    /// Begins at a place; the first block has `block` projects, and later ones more.
+    pub(super) async fn begin(
+        connection: &mut PgConnection,
+        position: i64,
+        filter: &'a PortfolioFilter,
+        from: ListPlace,
+        block: usize,
+    ) -> Result<Self, StoreError> {
+        let mut among = filter.only.clone();
+        if position <= EARLY {
+            let begun: BTreeSet<ProjectId> =
+                stream::begun_until(connection, position).await?.into_iter().collect();
+            among = Some(match among {
+                None => begun,
+                Some(among) => among.intersection(&begun).copied().collect(),
+            });
+        }
+        let is_empty = among.as_ref().is_some_and(BTreeSet::is_empty);
+        Ok(Self {
+            position,
+            search: filter.search.as_deref(),
+            among: among.map(|among| among.iter().map(|project| project.uuid()).collect()),
+            next: Some(from).filter(|_| !is_empty),
+            block: block.clamp(1, LARGEST),
+            has_names: are_names_readable(connection).await?,
+        })
+    }
+
+    /// The next block, which may be empty; none at the end.
+    pub(super) async fn next(
+        &mut self,
+        connection: &mut PgConnection,
+    ) -> Result<Option<Vec<Candidate>>, StoreError> {
+        let Some(place) = self.next.take() else { return Ok(None) };
+        let block = match place {
+            ListPlace::Unnamed(after) => self.unnamed(connection, after).await?,
+            ListPlace::Named(_) if !self.has_names => self.unnamed(connection, None).await?,
+            ListPlace::Named(after) => self.named(connection, after).await?,
+        };
+        self.block = (self.block * 4).min(LARGEST);
+        Ok(Some(block))
+    }
+
+    async fn named(
+        &mut self,
+        connection: &mut PgConnection,
+        after: Option<(String, ProjectId)>,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        let query = NameQuery {
+            ids: self.among.as_deref(),
+            search: self.search,
+            after: after.as_ref().map(|(name, id)| (name.as_str(), id.uuid())),
+            limit: Some(self.block),
+        };
+        let found = named_projects(connection, query).await?;
+        let is_last = found.len() < self.block;
+        let candidate = |project: crate::planner_view::NamedProject| {
+            let id = ProjectId::from(project.id);
+            let place = ListPlace::Named(Some((project.sort_name.clone(), id)));
+            Candidate { id, place, name: project.into() }
+        };
+        let block: Vec<Candidate> = found.into_iter().map(candidate).collect();
+        let behind = block.last().filter(|_| !is_last).map(|last| last.place.clone());
+        self.next = Some(behind.unwrap_or(ListPlace::Unnamed(None)));
+        Ok(block)
+    }
+
+    /// Of the next projects of the log those that the planner does not have.
+    async fn unnamed(
+        &mut self,
+        connection: &mut PgConnection,
+        after: Option<ProjectId>,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        let after = after.map(|after| after.uuid());
+        let ids: Vec<Uuid> = match &self.among {
+            Some(among) => {
+                let behind = among.iter().filter(|id| after.is_none_or(|after| **id > after));
+                behind.take(self.block).copied().collect()
+            }
+            None => timeline_states::projects_behind(connection, after, self.block, self.position).await?,
+        };
+        let last = ids.last().filter(|_| ids.len() == self.block);
+        self.next = last.map(|last| ListPlace::Unnamed(Some((*last).into())));
+        let named: HashSet<Uuid> = if self.has_names && !ids.is_empty() {
+            let query = NameQuery { ids: Some(&ids), ..NameQuery::default() };
+            named_projects(connection, query).await?.into_iter().map(|project| project.id).collect()
+        } else {
+            HashSet::new()
+        };
+        let prefix = self.search.map(str::to_lowercase);
+        let is_wanted = |id: &Uuid| {
+            !named.contains(id) && prefix.as_deref().is_none_or(|prefix| id.to_string().starts_with(prefix))
+        };
+        let candidate = |id: Uuid| Candidate {
+            id: id.into(),
+            name: ProjectName::default(),
+            place: ListPlace::Unnamed(Some(id.into())),
+        };
+        Ok(ids.into_iter().filter(is_wanted).map(candidate).collect())
+    }
+}
