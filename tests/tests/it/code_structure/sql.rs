@@ -214,6 +214,7 @@ fn only_the_planners_readers_call_the_reading_functions() {
             "projections/src/planner_users.rs",
             "projections/src/planner_view.rs",
             "projections/src/planner_view/deletions.rs",
+            "projections/src/planner_view/named_projects.rs",
             "projections/src/planner_view/project_rows.rs",
         ]
     );
