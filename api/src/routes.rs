@@ -1,7 +1,8 @@
 //! The routes of timelines and phases.
 //!
 //! - `phases` changes one phase or the order, `timeline` the project's dates; `restore` brings an earlier timeline back; `preview`
-//!   returns the effects of a command, `history` the past ones, `past_timeline` a timeline as it was, `diff` what changed since;
+//!   returns the effects of a command, `history` the past ones, `past_timeline` a timeline as it was, `diff` what changed since, `portfolio` both of all
+//!   timelines;
 //!   `moment` reads the moments of their queries. `legacy_compat` has the routes of the planner's own service, in its own form.
 //! - A request: `path_id` parses the id in the path, `write_request` extracts body, preconditions and key, `validate` reads a body
 //!   and collects all that is wrong with it; `requests` has the bodies, `money` their amounts. `query` refuses unknown parameters.
@@ -22,6 +23,7 @@ mod opening;
 mod past_timeline;
 mod path_id;
 mod phases;
+mod portfolio;
 mod preview;
 mod project_view;
 mod query;
@@ -52,4 +54,5 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .merge(preview::router())
         .merge(history::router())
         .merge(diff::router())
+        .merge(portfolio::router())
 }

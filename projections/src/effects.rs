@@ -42,7 +42,7 @@ pub(crate) fn phase_pairs<'a>(before: &'a Timeline, after: &'a Timeline) -> Vec<
 }
 
 /// Sums of budgets, as `numeric` adds them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BudgetSums {
     /// Capital parts.
     pub capital: Decimal,
@@ -50,6 +50,14 @@ pub struct BudgetSums {
     pub expense: Decimal,
     /// Totals.
     pub total: Decimal,
+}
+
+/// No budget: amounts have two decimals, as in the tables.
+impl Default for BudgetSums {
+    fn default() -> Self {
+        let none = Decimal::new(0, 2);
+        Self { capital: none, expense: none, total: none }
+    }
 }
 
 impl BudgetSums {

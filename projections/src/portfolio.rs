@@ -30,6 +30,8 @@ pub struct PortfolioFilter {
     pub search: Option<String>,
     /// Those that run on this day, with the phases that do.
     pub on: Option<NaiveDate>,
+    /// Whether names are left out, and the order is that of ids.
+    pub without_names: bool,
 }
 
 /// A timeline at a position.

@@ -6,6 +6,7 @@ use super::diff::TimelineDiffBody;
 use super::history::{HistoryPage, Order};
 use super::past_timeline::PastTimelineBody;
 use super::phases::{ChangedPhase, ChangedPhases};
+use super::portfolio::{TimelineList, TimelineListDiff};
 use super::preview::PreviewResponse;
 use super::requests::NeighboursBody;
 use super::responses::PhaseResponse;
@@ -32,6 +33,8 @@ use utoipa::OpenApi;
     TimelineAtMoment,
     PastTimelineBody,
     TimelineDiffBody,
+    TimelineList,
+    TimelineListDiff,
     RestoredTimeline,
     PreviewResponse,
     HistoryPage,

@@ -2,20 +2,19 @@
 
 use super::error::ProblemError;
 use super::headers::TimelineVersion;
-use super::moment::{end, resolved};
+use super::moment::{end, resolved, tip};
 use super::past_timeline::{BudgetSumsBody, LogMomentBody, history_until};
 use super::path_id::PathId;
 use super::query::QueryResult;
 use super::success::Current;
 use crate::auth::{Caller, Denied, TokenScope};
 use crate::openapi::PastReadErrors;
-use crate::problem::{Problem, bad_request, of_read};
+use crate::problem::{Problem, bad_request};
 use crate::state::AppState;
 use axum::extract::{Query, State};
 use phaseline_domain::ProjectId;
 use phaseline_projections::TimelineDiff;
 use phaseline_store::moment::{Moment, ResolvedMoment};
-use phaseline_store::schema;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -173,18 +172,11 @@ pub(super) struct ChangeEventBody {
     reason: Option<String>,
 }
 
-/// The end of the log now, which is a position and therefore final.
-async fn tip(app: &AppState) -> Result<ResolvedMoment, Box<Problem>> {
-    let mut session = app.sessions.begin().await.map_err(of_read)?;
-    let tip = schema::tip(&mut session).await;
-    let tip = session.end(tip).map_err(|error| Problem::of_store(&error))?;
-    Ok(ResolvedMoment { position: tip.position, recorded_at: tip.recorded_at })
-}
-
-/// The moments of a query, in order.
-pub(super) async fn moments(app: &AppState, query: QueryResult) -> Result<[ResolvedMoment; 2], Box<Problem>> {
-    let Query(query) = query.map_err(Problem::from)?;
-    let (from, to) = (end(&query, "from")?, end(&query, "to")?);
+/// The given moments, in order; without them the beginning and the end of the log.
+pub(super) async fn moments(
+    app: &AppState,
+    [from, to]: [Option<Moment>; 2],
+) -> Result<[ResolvedMoment; 2], Box<Problem>> {
     let from = resolved(app, from.unwrap_or(Moment::Position(0))).await?;
     let to = match to {
         Some(to) => resolved(app, to).await?,
@@ -214,7 +206,8 @@ async fn of_project(
 ) -> Result<Current<TimelineDiffBody>, ProblemError> {
     let caller = caller?.with_scope(TokenScope::HistoryRead)?;
     let project: ProjectId = project.project_for(&caller)?;
-    let [from, to] = moments(&app, query).await?;
+    let Query(query) = query.map_err(Problem::from)?;
+    let [from, to] = moments(&app, [end(&query, "from")?, end(&query, "to")?]).await?;
     let history = history_until(&app, project, to.position).await?;
     let diff = TimelineDiff::of_history(project, &history, from.position);
     let version = TimelineVersion { version: diff.after.version, position: diff.after.position };

@@ -254,14 +254,14 @@ async fn read_page(
 }
 
 /// The log's id, which cursors carry; nil for an installation without a head, whose histories are empty.
-async fn log_id(app: &AppState) -> Result<Uuid, RouteFailure> {
+pub(super) async fn log_id(app: &AppState) -> Result<Uuid, Box<Problem>> {
     let mut session = app.sessions.begin().await.map_err(of_read)?;
     let id = schema::log_id(&mut session).await;
     match session.end(id) {
         Ok(id) => Ok(id),
         Err(StoreError::NotInstalled) => Ok(Uuid::nil()),
-        Err(StoreError::Database(error)) => Err(of_read(error).into()),
-        Err(error) => Err(Problem::from(error).into()),
+        Err(StoreError::Database(error)) => Err(of_read(error)),
+        Err(error) => Err(Box::new(Problem::from(error))),
     }
 }
 

@@ -3,11 +3,12 @@
 use crate::problem::{Problem, bad_request, of_read, unavailable};
 use crate::state::AppState;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, LINK};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, LINK, VARY};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use chrono::{DateTime, SecondsFormat};
 use phaseline_store::moment::{Moment, MomentError, ResolvedMoment, resolve};
+use phaseline_store::schema;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -69,6 +70,14 @@ pub(super) async fn resolved(app: &AppState, moment: Moment) -> Result<ResolvedM
     session.end(found).map_err(|error| Box::new(Problem::from(error)))
 }
 
+/// The end of the log now, which is a position and therefore final.
+pub(super) async fn tip(app: &AppState) -> Result<ResolvedMoment, Box<Problem>> {
+    let mut session = app.sessions.begin().await.map_err(of_read)?;
+    let tip = schema::tip(&mut session).await;
+    let tip = session.end(tip).map_err(|error| Problem::of_store(&error))?;
+    Ok(ResolvedMoment { position: tip.position, recorded_at: tip.recorded_at })
+}
+
 impl From<MomentError> for Problem {
     fn from(error: MomentError) -> Self {
         let text = error.to_string();
@@ -87,13 +96,32 @@ impl From<MomentError> for Problem {
     }
 }
 
-/// Adds the headers of a response about the past: the position that the requested moment means, its time, the path of the same
-/// by position, and whether the response may be cached: what was requested by position never changes.
-pub(super) fn add_moment_headers(
+/// Whether a response about the past may be cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Caching {
+    /// It never changes.
+    Immutable,
+    /// It may be stored, and is asked for again.
+    Revalidated,
+}
+
+impl Caching {
+    /// What was requested by position never changes.
+    pub(super) const fn of(requested: Moment) -> Self {
+        match requested {
+            Moment::Position(_) => Self::Immutable,
+            Moment::Time(_) => Self::Revalidated,
+        }
+    }
+}
+
+/// Adds the headers of a response about the past: the position that the requested moment means, its time, the path of the same by
+/// position, and whether the response may be cached, for one token.
+pub(super) fn add_moment(
     response: &mut Response,
-    requested: Moment,
     resolved: ResolvedMoment,
-    path: &str,
+    canonical: &str,
+    caching: Caching,
 ) {
     let headers = response.headers_mut();
     headers.insert(AT, HeaderValue::from(resolved.position));
@@ -101,13 +129,13 @@ pub(super) fn add_moment_headers(
     if let Some(time) = time.and_then(|time| HeaderValue::from_str(&time).ok()) {
         headers.insert(AS_OF, time);
     }
-    let canonical = format!("<{path}?at={}>; rel=\"canonical\"", resolved.position);
-    if let Ok(canonical) = HeaderValue::from_str(&canonical) {
+    if let Ok(canonical) = HeaderValue::from_str(&format!("<{canonical}>; rel=\"canonical\"")) {
         headers.insert(LINK, canonical);
     }
-    let caching = match requested {
-        Moment::Position(_) => "private, max-age=31536000, immutable",
-        Moment::Time(_) => "private, no-cache",
+    let caching = match caching {
+        Caching::Immutable => "private, max-age=31536000, immutable",
+        Caching::Revalidated => "private, no-cache",
     };
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.append(VARY, HeaderValue::from(AUTHORIZATION));
 }

@@ -100,6 +100,17 @@ kinds! {
         HeaderDoc("Link", Type::String, "The next page, if there is one: `<...>; rel=\"next\"`."),
         VERSION, POSITION, QUARANTINE
     ];
+    /// One page of a list of timelines.
+    Listed = ListedKind OK "One page, or the whole list." [
+        HeaderDoc(
+            "Link", Type::String,
+            "The same page by position: `<...>; rel=\"canonical\"`. The next page, if there is one: `<...>; rel=\"next\"`."
+        ),
+        HeaderDoc("ETag", Type::String, "The content's tag, for `If-None-Match`."),
+        HeaderDoc("Phaseline-At", Type::Integer, "The position of the log that the response is about."),
+        HeaderDoc("Phaseline-As-Of", Type::String, "The time of that position; absent before the first event."),
+        HeaderDoc("Cache-Control", Type::String, "Whether the response may be cached.")
+    ];
     /// The result of a preview.
     Previewed = PreviewedKind OK "The effects of the command." [
         HeaderDoc("ETag", Type::String, "The version that the command was tried on."), POSITION
@@ -195,6 +206,13 @@ impl<C: ResponseContent + ?Sized> Paged<C> {
     pub(crate) fn quarantined(mut self, quarantine: &phaseline_store::Quarantine) -> Self {
         mark_quarantine(&mut self.response, quarantine);
         self
+    }
+}
+
+impl<C: ResponseContent + ?Sized> Listed<C> {
+    /// A response with the serialised content.
+    pub(crate) const fn of_response(response: Response) -> Self {
+        Self { response, kind: PhantomData, content: PhantomData }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::error::ProblemError;
 use super::execute::{Executed, WriteCommand, no_project};
 use super::headers::TimelineVersion;
-use super::moment::{MOMENTS, add_moment_headers, requested_moment};
+use super::moment::{Caching, MOMENTS, add_moment, requested_moment};
 use super::opening::{OpenWith, execute_or_open};
 use super::past_timeline::{self, PastTimelineBody};
 use super::path_id::PathId;
@@ -117,8 +117,9 @@ async fn get(
         let (past, moment) = past_timeline::read(&app, project, requested).await?;
         let (entries, version) = (past.entries(), past.version());
         let response = Current::new(TimelineAtMoment::Past(past), entries, version).await?;
-        let path = format!("/api/v1/projects/{project}/timeline");
-        return Ok(response.changed(|response| add_moment_headers(response, requested, moment, &path)));
+        let path = format!("/api/v1/projects/{project}/timeline?at={}", moment.position);
+        let caching = Caching::of(requested);
+        return Ok(response.changed(|response| add_moment(response, moment, &path, caching)));
     }
     let found = project_view::current_project(&app, project).await?.ok_or_else(|| no_project(project))?;
     let TimelineVersion { version, position } = project_view::version_of(&found);

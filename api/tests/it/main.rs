@@ -32,6 +32,7 @@ mod openapi;
 mod phases;
 mod planner_schema;
 mod pooler;
+mod portfolio;
 mod problem;
 mod project_dates;
 mod quarantine;

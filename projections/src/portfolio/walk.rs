@@ -75,7 +75,7 @@ impl<'a> ProjectWalk<'a> {
             among: among.map(|among| among.iter().map(|project| project.uuid()).collect()),
             next: Some(from).filter(|_| !is_empty),
             block: block.clamp(1, LARGEST),
-            has_names: are_names_readable(connection).await?,
+            has_names: !filter.without_names && are_names_readable(connection).await?,
         })
     }
 
