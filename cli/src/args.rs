@@ -32,7 +32,7 @@ Exit codes:
 
 JSON: with --json each command prints exactly one object on stdout, versioned by its \"format\":
   phaseline.plan/1, phaseline.migrate/1, phaseline.verify/1, phaseline.rollback/1, phaseline.status/1, \
-phaseline.projects/1, phaseline.history/1, phaseline.diff/1, phaseline.log/1, phaseline.exported/1, phaseline.timeline/1, phaseline.command/1, phaseline.command.preview/1, \
+phaseline.projects/1, phaseline.portfolio/1, phaseline.history/1, phaseline.diff/1, phaseline.portfolio.diff/1, phaseline.log/1, phaseline.exported/1, phaseline.timeline/1, phaseline.command/1, phaseline.command.preview/1, \
 phaseline.adopt/1, phaseline.drift/1, phaseline.rebuild/1, phaseline.quarantine/1, phaseline.quarantine.skip/1, \
 phaseline.quarantine.preview/1, phaseline.sample/1, phaseline.sample.preview/1, \
 phaseline.demo/1, phaseline.rehearse/1, phaseline.rehearse.preview/1, phaseline.dropped/1, \
@@ -42,6 +42,8 @@ phaseline.serve/1, phaseline.token/1, phaseline.config/1, and phaseline.error/1 
 JSON lines: --output jsonl prints one object a line, for jq and grep over large results.
   First the rows of projects, history, diff, log, timeline show, plan, verify, drift, rebuild, quarantine, adopt, rollback and status, then \
 the object without them, with \"kind\":\"end\" and the number of \"rows\". Without an end the result is incomplete.
+
+CSV: --output csv prints the rows of projects, diff and log as a table, with a line of names first; messages go to stderr.
 
 Environment:
   DATABASE_URL         used without --database-url

@@ -49,6 +49,14 @@ pub(crate) fn position(text: &str) -> Result<i64, String> {
         .ok_or_else(|| "not a position of the log: expected a whole number from 1, such as 4711".to_owned())
 }
 
+/// A position whose state is shown; 0 is before the first event.
+pub(crate) fn shown_position(text: &str) -> Result<i64, String> {
+    text.parse().ok().filter(|position| *position >= 0).ok_or_else(|| {
+        "not a position of the log: expected a whole number, such as 4711 (0: before the first event)"
+            .to_owned()
+    })
+}
+
 /// A head of the log.
 pub(crate) fn head(text: &str) -> Result<LogHead, String> {
     text.parse().map_err(|error: MalformedHead| error.to_string())

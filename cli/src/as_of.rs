@@ -15,7 +15,7 @@ pub(crate) struct AsOfArgs {
     #[arg(long, value_name = "TIME", value_parser = argument::moment)]
     as_of: Option<GivenTime>,
     /// The state after the command that wrote the event at this position of the log
-    #[arg(long, value_name = "POSITION", conflicts_with = "as_of", value_parser = argument::position)]
+    #[arg(long, value_name = "POSITION", conflicts_with = "as_of", value_parser = argument::shown_position)]
     at: Option<i64>,
     /// The time zone of --as-of, such as Europe/Berlin or +02:00
     #[arg(long, value_name = "ZONE", requires = "as_of")]
@@ -23,6 +23,11 @@ pub(crate) struct AsOfArgs {
 }
 
 impl AsOfArgs {
+    /// Whether a moment is given.
+    pub(crate) const fn is_given(&self) -> bool {
+        self.as_of.is_some() || self.at.is_some()
+    }
+
     /// The moment, if one is given.
     pub(crate) async fn resolved(
         &self,

@@ -3,6 +3,7 @@
 
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
+use crate::output::OutputFormat;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
@@ -41,6 +42,12 @@ pub(crate) fn refuse_ineffective(cli: &Cli, matches: &ArgMatches) -> Result<(), 
         if !Effect::of(&cli.command).takes_actor {
             return Err(ineffective("--actor", "records nothing in the name of an actor"));
         }
+    }
+    let has_table = matches!(cli.command, Command::Projects(_) | Command::Diff(_) | Command::Log(_));
+    if cli.global.form() == OutputFormat::Csv && !has_table {
+        let message = format!("--output csv is for projects, diff and log; `phaseline {name}` has no table");
+        let remedy = "Use --output json or jsonl; export has its own --format csv.";
+        return Err(Failure::usage(message).remedy(remedy));
     }
     match &cli.command {
         Command::Drift(args) if args.has_idle_reason() => {

@@ -56,6 +56,13 @@ impl<'a, T: Into<Self>> From<Option<T>> for TableValue<'a> {
     }
 }
 
+impl TableWriter<Vec<u8>> {
+    /// Takes what was written since the last time.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.writer)
+    }
+}
+
 /// Writes rows.
 #[derive(Debug)]
 pub(crate) struct TableWriter<W> {

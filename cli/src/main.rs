@@ -99,7 +99,7 @@ fn wrong_command_line(error: &clap::Error) -> Exit {
     }
     let form = wanted_form();
     let output = Output::new(form, false, false);
-    if form == OutputFormat::Text {
+    if matches!(form, OutputFormat::Text | OutputFormat::Csv) {
         let text = error.render().ansi().to_string();
         let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
         output.beside(if is_help { text } else { redact::passwords(&text) });

@@ -45,7 +45,7 @@ pub(crate) struct GlobalArgs {
                 [default: $XDG_DATA_HOME/phaseline, for root /var/lib/phaseline]"
     )]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Output format on stdout: text, one JSON object, or one JSON object per line (default: text)
+    /// Output format on stdout: text, one JSON object, one JSON object per line, or a table as CSV (default: text)
     #[arg(long, global = true, value_name = "FORM", value_enum)]
     output: Option<OutputFormat>,
     /// The same as --output json

@@ -4,6 +4,7 @@
 //! `phaseline.error/1`. With `--output jsonl` it has one object a line, see [`rows`]. Colours are for terminals and honour
 //! `NO_COLOR` and `CLICOLOR`.
 
+mod csv;
 mod rows;
 
 use crate::exit::Exit;
@@ -18,6 +19,7 @@ use clap::ValueEnum;
 pub(crate) use rows::{Rows, Streamed};
 use serde::Serialize;
 use serde_json::Value;
+use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -32,6 +34,8 @@ pub(crate) enum OutputFormat {
     Json,
     /// One JSON object per line: the rows first, then the rest with their number
     Jsonl,
+    /// Values separated by commas, with a line of names first: of projects, diff and log
+    Csv,
 }
 
 /// Output format and verbosity.
@@ -118,9 +122,9 @@ impl Output {
         self.names.lock().map(|names| Arc::clone(&names)).unwrap_or_default()
     }
 
-    /// Whether a program reads the result.
+    /// Whether results and failures are JSON.
     const fn json(&self) -> bool {
-        !matches!(self.form, OutputFormat::Text)
+        matches!(self.form, OutputFormat::Json | OutputFormat::Jsonl)
     }
 
     /// Whether progress and remarks are suppressed.
@@ -163,9 +167,9 @@ impl Output {
         }
     }
 
-    /// Prints text beside the result on stdout; nothing with `--json`.
+    /// Prints text beside the result on stdout; nothing if a program reads the result.
     pub(crate) fn text(&self, text: impl Into<Page>) {
-        if !self.json() {
+        if self.form == OutputFormat::Text {
             self.stdout(&self.shown(text, StandardStream::Out));
         }
     }
@@ -272,9 +276,9 @@ impl Output {
         }
     }
 
-    fn unwritable(&self, error: &serde_json::Error) {
+    fn unwritable(&self, error: &impl Display) {
         self.broken.store(true, Ordering::Relaxed);
-        self.stderr(&format!("{BAD}error{BAD:#}: the result cannot be written as JSON: {error}"));
+        self.stderr(&format!("{BAD}error{BAD:#}: the result cannot be written: {error}"));
     }
 
     fn stdout(&self, text: &str) {

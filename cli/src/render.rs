@@ -12,6 +12,7 @@ pub(crate) mod layout;
 pub(crate) mod log;
 pub(crate) mod migrate;
 pub(crate) mod plan;
+pub(crate) mod portfolio;
 pub(crate) mod projects;
 pub(crate) mod quarantine;
 pub(crate) mod rebuild;

@@ -25,6 +25,16 @@ pub enum DiffStatus {
 }
 
 impl DiffStatus {
+    /// Its word in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+        }
+    }
+
     const fn of(before: bool, after: bool, differs: bool) -> Self {
         match (before, after) {
             (false, true) => Self::Added,

@@ -8,7 +8,7 @@ mod list;
 mod walk;
 
 pub use changed::{
-    ChangePage, ChangeTotals, Positions, ProjectChange, StatusCounts, changes_page, each_change,
+    ChangeDetail, ChangePage, ChangeTotals, Positions, ProjectChange, StatusCounts, changes_page, each_change,
 };
 pub use list::{PortfolioPage, PortfolioProject, PortfolioTotals, each_project, page};
 pub use walk::ListPlace;

@@ -18,7 +18,7 @@ use axum::http::HeaderMap;
 pub(super) use bodies::{TimelineList, TimelineListDiff};
 use list_query::{DiffListQuery, ListQuery, PageQuery};
 use listed::ListAnswer;
-use phaseline_projections::portfolio::{self, ChangeTotals, PortfolioTotals};
+use phaseline_projections::portfolio::{self, ChangeDetail, ChangeTotals, PortfolioTotals};
 use phaseline_store::moment::Moment;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -129,7 +129,7 @@ async fn diff(
                 totals.add(&change.diff);
                 Ok(())
             };
-            portfolio::each_change(&mut session, positions, &page.filter, each).await?;
+            portfolio::each_change(&mut session, positions, &page.filter, ChangeDetail::Fields, each).await?;
         }
         Ok((found, totals))
     };

@@ -1,7 +1,10 @@
 //! `phaseline diff`: what changed between two moments.
 
+mod portfolio;
+
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::export_table::TableValue;
 use crate::failure::Failure;
 use crate::given_moment::{GivenMoment, given_moment, refuse_idle_zone};
 use crate::log_reads::{need_log, without_timeline};
@@ -10,17 +13,21 @@ use crate::project::ProjectArg;
 use crate::render;
 use crate::target::Target;
 use clap::Args;
-use phaseline_projections::TimelineDiff;
+use phaseline_projections::diff::{DiffStatus, PhaseDiff};
+use phaseline_projections::{FieldChange, TimelineDiff};
 use phaseline_store::{ResolvedMoment, stream};
 use serde::Serialize;
 
-/// Show what changed of a project's timeline between two moments: phases, days, money, and who did it
+/// Show what changed of all timelines, or of one project's, between two moments: phases, days, money, and who did it
 ///
 /// A moment is a position of the log, a time, or `now`. A position inside a command means its end. Removed phases and the timelines of
-/// deleted projects are on the earlier side.
+/// deleted projects are on the earlier side. Without --project the changed projects are listed, with sums over all; --json and
+/// --output jsonl have their phases and events as well.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
+  phaseline diff 4711
+  phaseline diff 2026-01-31 now --zone Europe/Berlin --output csv
   phaseline diff 4711 now --project 'Alpha'
   phaseline diff 2026-01-31T23:59:59Z now --project 'Alpha'
   phaseline diff 2026-01-31 2026-02-28 --zone Europe/Berlin --project 6f9619ff-8b86-d011-b42d-00c04fc964ff
@@ -32,9 +39,9 @@ pub(crate) struct DiffArgs {
     /// The later moment; also `now`
     #[arg(value_name = "TO", default_value = "now", value_parser = given_moment)]
     to: GivenMoment,
-    /// The project: its id, an id prefix (4 characters or more), its name or its cost centre
+    /// Only this project: its id, an id prefix (4 characters or more), its name or its cost centre
     #[arg(long, value_name = "PROJECT")]
-    project: ProjectArg,
+    project: Option<ProjectArg>,
     /// The time zone of days and local times, such as Europe/Berlin or +02:00
     #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
@@ -52,12 +59,56 @@ struct DiffReport {
     diff: TimelineDiff,
 }
 
+/// The columns of a table: a row for each field that differs.
+const COLUMNS: [&str; 10] = [
+    "project_id",
+    "project_name",
+    "phase_id",
+    "phase_name",
+    "status",
+    "field",
+    "before",
+    "after",
+    "version",
+    "position",
+];
+
+type Row<'a> = [TableValue<'a>; COLUMNS.len()];
+
+/// A difference as rows of the table. The status is that of the phase or, without a phase, of the timeline; version and position are the
+/// timeline's at the later moment.
+fn rows<'a>(diff: &'a TimelineDiff, name: Option<&'a str>) -> Vec<Row<'a>> {
+    let row =
+        |phase: Option<&'a PhaseDiff>, status: DiffStatus, change: Option<&'a FieldChange>| -> Row<'a> {
+            [
+                diff.project_id.to_string().into(),
+                name.into(),
+                phase.map(|phase| phase.phase_id.to_string()).into(),
+                phase.map(|phase| phase.name.as_str()).into(),
+                status.word().into(),
+                change.map(|change| change.field.to_string().replace(' ', "_")).into(),
+                change.and_then(|change| change.before.as_deref()).into(),
+                change.and_then(|change| change.after.as_deref()).into(),
+                diff.after.version.into(),
+                diff.after.position.into(),
+            ]
+        };
+    let mut rows: Vec<Row<'a>> =
+        diff.changes.iter().map(|change| row(None, diff.status, Some(change))).collect();
+    for phase in &diff.phases {
+        rows.extend(phase.changes.iter().map(|change| row(Some(phase), phase.status, Some(change))));
+    }
+    rows
+}
+
 pub(crate) async fn run(context: &Context, args: &DiffArgs) -> Result<Exit, Failure> {
     let target = Target::resolve(context).await?;
     let mut connection = target.read("diff").await?;
     need_log(&mut connection).await?;
-    let project = args.project.resolve(&mut connection).await?;
-    context.name_ids(&mut connection, &project).await;
+    let project = match &args.project {
+        Some(project) => Some(project.resolve(&mut connection).await?),
+        None => None,
+    };
     let zone = args.zone.as_deref();
     refuse_idle_zone(zone, [args.from.time(), args.to.time()], "FROM or TO")?;
     let from = args.from.resolved(&mut connection, "diff", zone).await?;
@@ -68,12 +119,20 @@ pub(crate) async fn run(context: &Context, args: &DiffArgs) -> Result<Exit, Fail
             from.position, to.position
         )));
     }
+    let Some(project) = project else { return portfolio::run(context, &mut connection, from, to).await };
+    context.name_ids(&mut connection, &project).await;
     let history = stream::history(&mut connection, project, Some(to.position)).await?;
     if history.is_empty() && stream::projects_between(&mut connection, [project.uuid(); 2]).await?.is_empty()
     {
         return Err(without_timeline(&mut connection, project).await?);
     }
     let diff = TimelineDiff::of_history(project, &history, from.position);
+    if let Some(mut table) = context.output.csv(&COLUMNS) {
+        let names = context.output.names().projects();
+        let name = names.get(&project.uuid()).map(String::as_str);
+        rows(&diff, name).iter().for_each(|row| table.row(row));
+        return Ok(Exit::Done);
+    }
     let report = DiffReport { format: "phaseline.diff/1", from, to, diff };
     context.output.result_with_rows(&report, &[ROWS], || render::diff::page(from, to, &report.diff));
     Ok(Exit::Done)

@@ -54,7 +54,8 @@ fn nothing(diff: &TimelineDiff) -> String {
     }
 }
 
-fn place(at: ResolvedMoment) -> String {
+/// A moment, after "from", "to" or "at".
+pub(super) fn place(at: ResolvedMoment) -> String {
     match at.recorded_at {
         Some(time) => format!("position {}, {}", at.position, moment(time)),
         None => "before the first event".to_owned(),

@@ -86,7 +86,7 @@ fn a_past_timeline_is_shown_unchanged() {
         show(&["--as-of", time, "--zone", zone]).exits_with(2);
     }
     on(&database, &["timeline", "show", &project, "--at", "999999"]).exits_with(3);
-    on(&database, &["timeline", "show", &project, "--at", "0"]).exits_with(2);
+    on(&database, &["timeline", "show", &project, "--at", "0"]).exits_with(3);
 }
 
 #[test]

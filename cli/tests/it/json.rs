@@ -121,6 +121,9 @@ fn the_document_lists_the_fields_of_every_format() {
         on(&database, &["verify", "--json"]).object("phaseline.verify/1"),
         on(&database, &["status", "--json"]).object("phaseline.status/1"),
         on(&database, &["projects", "--json"]).object("phaseline.projects/1"),
+        on(&database, &["projects", "--at", "9", "--json"]).object("phaseline.portfolio/1"),
+        on(&database, &["diff", "0", "--json"]).object("phaseline.portfolio.diff/1"),
+        on(&database, &["diff", "0", "--project", &project, "--json"]).object("phaseline.diff/1"),
         on(&database, &["history", &project, "--json"]).object("phaseline.history/1"),
         on(&database, &["log", "--json"]).object("phaseline.log/1"),
         on(&database, &["export", "--json", "--out", exports.path().join("out").to_str().unwrap()])

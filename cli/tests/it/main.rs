@@ -42,6 +42,7 @@ mod place;
 mod planner_form;
 mod planner_schema;
 mod pooler;
+mod portfolio;
 mod program;
 mod projects;
 mod quarantine;

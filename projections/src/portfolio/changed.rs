@@ -14,6 +14,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use uuid::Uuid;
 
 /// The first block of a difference that is read to its end.
 const WHOLE: usize = 500;
@@ -27,6 +28,10 @@ pub struct ProjectChange {
     /// What changed.
     #[serde(flatten)]
     pub diff: TimelineDiff,
+    /// The id of the timeline's last event at the later moment, if it was read with the events.
+    pub event_id: Option<Uuid>,
+    /// The hash of that event, in hexadecimal.
+    pub hash: Option<String>,
     /// The positions of events that cannot be read: the difference is that of the others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<i64>,
@@ -64,7 +69,8 @@ pub struct StatusCounts {
 }
 
 impl StatusCounts {
-    const fn add(&mut self, status: DiffStatus) {
+    /// Counts one.
+    pub const fn add(&mut self, status: DiffStatus) {
         match status {
             DiffStatus::Added => self.added += 1,
             DiffStatus::Removed => self.removed += 1,
@@ -100,7 +106,8 @@ pub async fn changes_page(
     let mut projects = Vec::new();
     let (mut next, mut last) = (None, None);
     // One more shows whether there is another page.
-    each_from(connection, positions, filter, from, limit + 1, |change, place| {
+    let request = ChangeRequest { positions, filter, from, block: limit + 1, detail: ChangeDetail::Events };
+    each_from(connection, request, |change, place| {
         if projects.len() == limit {
             next = last.take();
             return Ok(ControlFlow::Break(()));
@@ -110,11 +117,19 @@ pub async fn changes_page(
         Ok(ControlFlow::Continue(()))
     })
     .await?;
-    add_events(connection, positions[1], &mut projects).await?;
     Ok(ChangePage { projects, next })
 }
 
-/// Calls `each` with all changed projects, without the events that changed them.
+/// Whether the events that changed a project are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeDetail {
+    /// They are.
+    Events,
+    /// They are not, nor the identity of the last one: for sums.
+    Fields,
+}
+
+/// Calls `each` with all changed projects.
 ///
 /// # Errors
 /// As [`changes_page`], and those of `each`.
@@ -122,24 +137,30 @@ pub async fn each_change(
     connection: &mut PgConnection,
     positions: Positions,
     filter: &PortfolioFilter,
+    detail: ChangeDetail,
     mut each: impl FnMut(ProjectChange) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    each_from(connection, positions, filter, ListPlace::default(), WHOLE, |change, _| {
-        each(change).map(ControlFlow::Continue)
-    })
-    .await
+    let request = ChangeRequest { positions, filter, from: ListPlace::default(), block: WHOLE, detail };
+    each_from(connection, request, |change, _| each(change).map(ControlFlow::Continue)).await
+}
+
+/// What [`each_from`] reads.
+struct ChangeRequest<'a> {
+    positions: Positions,
+    filter: &'a PortfolioFilter,
+    from: ListPlace,
+    /// The projects of the first block.
+    block: usize,
+    detail: ChangeDetail,
 }
 
 async fn each_from(
     connection: &mut PgConnection,
-    positions: Positions,
-    filter: &PortfolioFilter,
-    from: ListPlace,
-    block: usize,
+    request: ChangeRequest<'_>,
     mut each: impl FnMut(ProjectChange, ListPlace) -> Result<ControlFlow<()>, StoreError>,
 ) -> Result<(), StoreError> {
+    let ChangeRequest { positions: [earlier, later], filter, from, block, detail } = request;
     let mut transaction = read::snapshot_or_savepoint(connection).await?;
-    let [earlier, later] = positions;
     let changed = changed_between(&mut transaction, earlier, later).await?;
     let is_visible = |project: &ProjectId| filter.only.as_ref().is_none_or(|only| only.contains(project));
     let only: BTreeSet<ProjectId> = changed.into_iter().filter(is_visible).collect();
@@ -148,10 +169,20 @@ async fn each_from(
     'blocks: while let Some(candidates) = walk.next(&mut transaction).await? {
         let mut before = fold(&mut transaction, earlier, &candidates).await?;
         let mut after = fold(&mut transaction, later, &candidates).await?;
+        let mut changes = Vec::with_capacity(candidates.len());
+        let mut places = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             let sides = (before.remove(&candidate.id), after.remove(&candidate.id));
-            let Some(change) = change_of(&candidate, sides) else { continue };
-            if each(change, candidate.place)?.is_break() {
+            if let Some(change) = change_of(&candidate, sides) {
+                changes.push(change);
+                places.push(candidate.place);
+            }
+        }
+        if detail == ChangeDetail::Events {
+            add_events(&mut transaction, later, &mut changes).await?;
+        }
+        for (change, place) in changes.into_iter().zip(places) {
+            if each(change, place)?.is_break() {
                 break 'blocks;
             }
         }
@@ -173,7 +204,7 @@ fn change_of(
         return None;
     }
     let unreadable = after.quarantine.events.iter().map(|event| event.position).collect();
-    Some(ProjectChange { name: candidate.name.clone(), diff, unreadable })
+    Some(ProjectChange { name: candidate.name.clone(), diff, event_id: None, hash: None, unreadable })
 }
 
 async fn add_events(
@@ -188,9 +219,15 @@ async fn add_events(
     };
     let begins: Vec<StreamBegin> = changes.iter().map(begin).collect();
     let mut events = events_behind(connection, &begins, later).await?;
+    let positions: Vec<i64> = changes.iter().map(|change| change.diff.after.position).collect();
+    let mut identities = read::identities(connection, &positions).await?;
     for change in changes {
         let later = events.remove(&change.diff.project_id).unwrap_or_default();
         change.diff.add_events(&later);
+        if let Some(identity) = identities.remove(&change.diff.after.position) {
+            change.event_id = Some(identity.event_id);
+            change.hash = Some(identity.hash);
+        }
     }
     Ok(())
 }

@@ -105,6 +105,12 @@ struct ListedDiffBody {
     /// Its cost centre now; null as well if it has none.
     #[schema(required)]
     cost_center: Option<String>,
+    /// The id of the timeline's last event at the later moment.
+    #[schema(required)]
+    event_id: Option<Uuid>,
+    /// The hash of that event, in hexadecimal.
+    #[schema(required)]
+    hash: Option<String>,
     /// The positions of events that cannot be read, if there are any: the difference is that of the others.
     #[schema(nullable = false)]
     unreadable: Option<Vec<i64>>,
