@@ -4,9 +4,8 @@
 use crate::exit::Exit;
 use crate::output::{Output, OutputFormat, Streamed};
 use crate::render::log as render;
-use crate::report::log::LogSelection;
 use phaseline_domain::ProjectId;
-use phaseline_projections::log_entries::DescribedEvent;
+use phaseline_projections::log_entries::{ActorFilter, DescribedEvent, LogSelection};
 use phaseline_store::AlteredEvents;
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -113,7 +112,7 @@ impl<'a> EventPrinter<'a> {
             from_position: *positions.start(),
             to_position: *positions.end(),
             project_id: *project,
-            actor: actor.as_deref(),
+            actor: actor.as_ref().map(ActorFilter::as_str),
             event_type: event_type.as_deref(),
             altered_positions: &self.altered,
         };

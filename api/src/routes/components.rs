@@ -4,6 +4,7 @@ mod schemas;
 
 use super::diff::TimelineDiffBody;
 use super::history::{HistoryPage, Order};
+use super::log::LogPageBody;
 use super::past_timeline::PastTimelineBody;
 use super::phases::{ChangedPhase, ChangedPhases};
 use super::preview::PreviewResponse;
@@ -35,6 +36,7 @@ use utoipa::OpenApi;
     RestoredTimeline,
     PreviewResponse,
     HistoryPage,
+    LogPageBody,
     Order,
     NeighboursBody,
 )))]

@@ -100,6 +100,10 @@ kinds! {
         HeaderDoc("Link", Type::String, "The next page, if there is one: `<...>; rel=\"next\"`."),
         VERSION, POSITION, QUARANTINE
     ];
+    /// One page of the log.
+    Listed = ListedKind OK "One page." [
+        HeaderDoc("Link", Type::String, "The next page, if there is one: `<...>; rel=\"next\"`.")
+    ];
     /// The result of a preview.
     Previewed = PreviewedKind OK "The effects of the command." [
         HeaderDoc("ETag", Type::String, "The version that the command was tried on."), POSITION
@@ -194,6 +198,24 @@ impl<C: ResponseContent + ?Sized> Paged<C> {
     #[must_use]
     pub(crate) fn quarantined(mut self, quarantine: &phaseline_store::Quarantine) -> Self {
         mark_quarantine(&mut self.response, quarantine);
+        self
+    }
+}
+
+impl<C: ResponseContent + ?Sized> Listed<C> {
+    /// A response about no single timeline. A large one is serialised on a thread for blocking work.
+    pub(crate) async fn unversioned(body: C::Value, entries: usize) -> Result<Self, Box<Problem>> {
+        let serialise = move || (ListedKind::STATUS, Json(body)).into_response();
+        let response = aside_if(entries >= MANY, serialise).await?;
+        Ok(Self { response, kind: PhantomData, content: PhantomData })
+    }
+
+    /// Adds the path of the next page.
+    #[must_use]
+    pub(crate) fn next(mut self, path: Option<String>) -> Self {
+        if let Some(path) = path {
+            self.insert(LINK, &format!("<{path}>; rel=\"next\""));
+        }
         self
     }
 }
