@@ -184,9 +184,8 @@ pub async fn scan_projects<E>(
 where
     E: From<StoreError> + From<sqlx::Error> + From<CopyError>,
 {
-    let listed = |pattern: &dyn Fn(&ProjectId) -> String| {
-        projects.iter().map(pattern).collect::<Vec<_>>().join(",")
-    };
+    let listed =
+        |pattern: &dyn Fn(&ProjectId) -> String| projects.iter().map(pattern).collect::<Vec<_>>().join(",");
     let ids = listed(&ToString::to_string);
     let named = listed(&|project| format!("%{project}%"));
     let query = with_login(&format!(

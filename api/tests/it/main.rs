@@ -26,6 +26,7 @@ mod legacy_contract;
 mod legacy_defects;
 mod legacy_validation;
 mod limits;
+mod log;
 mod middleware;
 mod moments;
 mod openapi;

@@ -52,7 +52,7 @@ async fn every_route_describes_its_scope_and_its_errors() {
             }
         }
     }
-    assert_eq!(seen, 16);
+    assert_eq!(seen, 17);
 }
 
 #[tokio::test]

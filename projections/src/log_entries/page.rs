@@ -23,7 +23,10 @@ pub struct LogPage {
 ///
 /// # Errors
 /// A position or a version is missing; the database's own.
-pub async fn log_page(connection: &mut PgConnection, selection: &LogSelection) -> Result<LogPage, StoreError> {
+pub async fn log_page(
+    connection: &mut PgConnection,
+    selection: &LogSelection,
+) -> Result<LogPage, StoreError> {
     let (first, last) = (*selection.positions.start(), *selection.positions.end());
     let limit = selection.limit.unwrap_or(usize::MAX);
     let end = match selection.few_projects() {

@@ -75,9 +75,7 @@ impl DescriptionPlan {
             Ok(())
         };
         match projects.filter(|_| by_stream) {
-            Some(projects) => {
-                read::scan_projects(connection, &projects, *positions.end(), describe).await
-            }
+            Some(projects) => read::scan_projects(connection, &projects, *positions.end(), describe).await,
             None => read::scan_between(connection, positions, describe).await,
         }
     }

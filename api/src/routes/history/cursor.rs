@@ -44,7 +44,9 @@ impl Order {
 pub(in crate::routes) fn page_limit(query: &HashMap<String, String>) -> Result<usize, Box<Problem>> {
     let Some(text) = query.get("limit") else { return Ok(LIMIT) };
     let limit = text.parse::<usize>().ok().filter(|limit| (1..=MOST).contains(limit));
-    limit.ok_or_else(|| Box::new(bad_request(format!("limit must be a number from 1 to {MOST}, not {text:?}"))))
+    limit.ok_or_else(|| {
+        Box::new(bad_request(format!("limit must be a number from 1 to {MOST}, not {text:?}")))
+    })
 }
 
 /// The requested page.

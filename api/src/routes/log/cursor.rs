@@ -34,7 +34,8 @@ impl LogCursor {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let parts: Vec<&str> = text.split('.').collect();
         let [of_log, of_selection, first, last, after] = parts[..] else { return None };
-        let cursor = Self { first: first.parse().ok()?, last: last.parse().ok()?, after: after.parse().ok()? };
+        let cursor =
+            Self { first: first.parse().ok()?, last: last.parse().ok()?, after: after.parse().ok()? };
         let Self { first, last, after } = cursor;
         let is_within = first >= 1 && after >= first && last >= after && last <= tip;
         let is_ours = of_log == log.simple().to_string() && of_selection == selection;

@@ -83,8 +83,7 @@ impl LogRequest {
             let LogCursor { first, last, after } = cursor;
             return Ok(PagePlace { first, last, after, log, selection });
         }
-        let [first, last] =
-            self.range(connection).await.map_err(|error| Box::new(Problem::from(error)))?;
+        let [first, last] = self.range(connection).await.map_err(|error| Box::new(Problem::from(error)))?;
         if first > last + 1 {
             return Err(Box::new(reversed()));
         }
