@@ -25,6 +25,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+/// The most positions that a page looks through for the wanted events: so the duration of a request has a bound.
+const MOST_LOOKED_THROUGH: i64 = 131_072;
+
 /// The routes.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(read))
@@ -137,12 +140,12 @@ async fn read(
     }
     // Describing a page reads the timelines of its events from their beginnings.
     let reading = app.readers.acquire().await.map_err(|_| internal())?;
-    let FoundPage { positions, events, next_cursor, mut names } =
+    let FoundPage { positions, events, next_cursor, names } =
         find_page(&app, &request, caller.projects).await?;
     drop(reading);
     let next = next_cursor.as_deref().map(|cursor| request.next_path("/api/v1/log", cursor));
     let named = |event: DescribedEvent| {
-        let project_name = event.project_id.and_then(|project| names.get_mut(&project)?.name.clone());
+        let project_name = event.project_id.and_then(|project| names.get(&project)?.name.clone());
         LogEntryBody { project_name, event }
     };
     let entries: Vec<LogEntryBody> = events.into_iter().map(named).collect();
@@ -162,7 +165,9 @@ async fn find_page(
     let read = async {
         let place = request.place(&mut session).await?;
         let selection = request.selection(&place, visible);
-        let page = log_page(&mut session, &selection).await.map_err(|error| Problem::of_store(&error))?;
+        let page = log_page(&mut session, &selection, MOST_LOOKED_THROUGH)
+            .await
+            .map_err(|error| Problem::of_store(&error))?;
         let mut events = page.events;
         let projects: BTreeSet<ProjectId> = events.iter().filter_map(|event| event.project_id).collect();
         let projects: Vec<ProjectId> = projects.into_iter().collect();

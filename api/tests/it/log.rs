@@ -8,7 +8,7 @@ use crate::quarantine::skip_all;
 use crate::service::{in_seconds, token};
 use phaseline_domain::ProjectId;
 use phaseline_projections::FoldedLog;
-use phaseline_projections::log_entries::event_types;
+use phaseline_projections::log_entries::{LogSelection, event_types, log_page};
 use phaseline_projections::repair::repair;
 use phaseline_store::Metadata;
 use phaseline_tests::unreadable_events::{UnreadableKind, insert_unreadable};
@@ -198,6 +198,35 @@ async fn filters_select_by_actor_type_and_project() {
     for nothing in ["actor=bo", "type=RollbackCompleted", &format!("project={}", uuid::Uuid::new_v4())] {
         assert!(all(&fixture, nothing).await.is_empty(), "{nothing}");
     }
+}
+
+/// Where wanted events are rare, pages are empty in between, and all are found.
+#[tokio::test]
+async fn a_page_looks_through_a_bounded_part_of_the_log() {
+    let Eventful { fixture, .. } = Eventful::start().await;
+    let mut admin = fixture.admin().await;
+    let wanted = positions(&all(&fixture, "type=PhaseRenamed").await);
+    let tip = fixture.events().await;
+    let (mut found, mut first, mut empty) = (Vec::new(), 1, 0);
+    loop {
+        let selection = LogSelection {
+            positions: first..=tip,
+            project: None,
+            visible: None,
+            actor: None,
+            event_type: Some("PhaseRenamed".to_owned()),
+            limit: Some(1),
+            newest_first: false,
+        };
+        let page = log_page(&mut admin, &selection, 7).await.unwrap();
+        found.extend(page.events.iter().map(|event| event.entry.position));
+        empty += usize::from(page.events.is_empty());
+        let Some(last) = page.last else { break };
+        assert!((first..first + 7).contains(&last), "{first}: {last}");
+        first = last + 1;
+    }
+    assert_eq!(found, wanted);
+    assert!(empty > 3, "{empty}");
 }
 
 #[tokio::test]

@@ -35,6 +35,7 @@ mod planner_schema;
 mod pooler;
 mod problem;
 mod project_dates;
+mod proxy_rules;
 mod quarantine;
 mod query;
 mod readiness;

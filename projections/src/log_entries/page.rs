@@ -6,9 +6,6 @@ use super::selection::LogSelection;
 use phaseline_store::StoreError;
 use sqlx::PgConnection;
 
-/// The most positions that a page looks through for wanted events.
-pub const MOST_LOOKED_THROUGH: i64 = 131_072;
-
 /// A part of the wanted events, oldest first.
 #[derive(Clone, Debug)]
 pub struct LogPage {
@@ -18,20 +15,21 @@ pub struct LogPage {
     pub last: Option<i64>,
 }
 
-/// Reads the first wanted events, as many as the selection's limit. One project's are found by its streams, others by looking through at
-/// most [`MOST_LOOKED_THROUGH`] positions.
+/// Reads the first wanted events, as many as the selection's limit. Those of few projects are found by their streams, others by looking
+/// through at most `most` positions.
 ///
 /// # Errors
 /// A position or a version is missing; the database's own.
 pub async fn log_page(
     connection: &mut PgConnection,
     selection: &LogSelection,
+    most: i64,
 ) -> Result<LogPage, StoreError> {
     let (first, last) = (*selection.positions.start(), *selection.positions.end());
     let limit = selection.limit.unwrap_or(usize::MAX);
     let end = match selection.few_projects() {
         Some(_) => last,
-        None => last.min(first.saturating_add(MOST_LOOKED_THROUGH - 1)),
+        None => last.min(first.saturating_add(most - 1)),
     };
     let part = LogSelection {
         positions: first..=end,
