@@ -5,8 +5,8 @@ mod failures;
 mod write_headers;
 
 pub(crate) use failures::{
-    PastListErrors, PastReadErrors, PlannerReadErrors, PlannerReadWithBodyErrors, PlannerWriteErrors,
-    ReadErrors, ReadWithBodyErrors, UnknownParameter, WriteErrors,
+    NotModified, PastListErrors, PastReadErrors, PlannerReadErrors, PlannerReadWithBodyErrors,
+    PlannerWriteErrors, ReadErrors, ReadWithBodyErrors, UnknownParameter, WriteErrors,
 };
 pub(crate) use write_headers::WriteHeaders;
 

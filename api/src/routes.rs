@@ -1,15 +1,16 @@
 //! The routes of timelines and phases.
 //!
 //! - `phases` changes one phase or the order, `timeline` the project's dates; `restore` brings an earlier timeline back; `preview`
-//!   returns the effects of a command, `history` the past ones, `past_timeline` a timeline as it was, `diff` what changed since, `portfolio` both of all
-//!   timelines;
-//!   `moment` reads the moments of their queries. `legacy_compat` has the routes of the planner's own service, in its own form.
+//!   returns the effects of a command, `history` the past ones, `past_timeline` a timeline as it was, `diff` what changed since;
+//!   `portfolio` has both for all timelines, `log` the events of all streams. `moment` reads the moments of their queries, `actor_names`
+//!   adds the names of the planner's users. `legacy_compat` has the routes of the planner's own service, in its own form.
 //! - A request: `path_id` parses the id in the path, `write_request` extracts body, preconditions and key, `validate` reads a body
 //!   and collects all that is wrong with it; `requests` has the bodies, `money` their amounts. `query` refuses unknown parameters.
 //! - `project_view` reads a project; `execute` passes a command to the store, `opening` opens the timeline before it.
 //! - A response: `success` adds the headers with a timeline's version, `responses` has the bodies of phases and assignments;
 //!   `error` is every failed response, in both forms. `components` lists the schemas for the description.
 
+mod actor_names;
 mod components;
 mod diff;
 mod error;
@@ -17,6 +18,7 @@ mod execute;
 mod headers;
 mod history;
 mod legacy_compat;
+mod log;
 mod moment;
 mod money;
 mod opening;
@@ -55,4 +57,5 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .merge(history::router())
         .merge(diff::router())
         .merge(portfolio::router())
+        .merge(log::router())
 }

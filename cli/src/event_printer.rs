@@ -2,14 +2,16 @@
 //! of all events, and the newest events first, are kept until the end.
 
 use crate::exit::Exit;
-use crate::output::{Output, OutputFormat, Streamed};
+use crate::export_table::TableValue;
+use crate::output::{CsvRows, Output, OutputFormat, Streamed};
 use crate::render::log as render;
-use crate::report::log::LogSelection;
+use chrono::SecondsFormat;
 use phaseline_domain::ProjectId;
-use phaseline_projections::log_entries::DescribedEvent;
+use phaseline_projections::log_entries::{ActorFilter, DescribedEvent, LogSelection};
 use phaseline_store::AlteredEvents;
 use serde::Serialize;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use uuid::Uuid;
 
 const FORMAT: &str = "phaseline.log/1";
 
@@ -39,10 +41,61 @@ struct WholeLog<'a> {
     events: Vec<DescribedEvent>,
 }
 
+/// The columns of a table.
+const COLUMNS: [&str; 18] = [
+    "position",
+    "recorded_at",
+    "stream_type",
+    "stream_id",
+    "version",
+    "event_type",
+    "project_id",
+    "project_name",
+    "phase_id",
+    "phase_name",
+    "words",
+    "actor",
+    "actor_name",
+    "login",
+    "reason",
+    "source",
+    "event_id",
+    "hash",
+];
+
+/// An event as a row of the table.
+fn row<'a>(event: &'a DescribedEvent, names: &'a HashMap<Uuid, String>) -> [TableValue<'a>; COLUMNS.len()] {
+    let entry = &event.entry;
+    let metadata = &entry.metadata;
+    let name = event.project_id.and_then(|project| names.get(&project.uuid()));
+    [
+        entry.position.into(),
+        entry.recorded_at.to_rfc3339_opts(SecondsFormat::Micros, true).into(),
+        event.stream_type.as_str().into(),
+        event.stream_id.to_string().into(),
+        entry.version.into(),
+        entry.event_type.as_str().into(),
+        event.project_id.map(|id| id.to_string()).into(),
+        name.map(String::as_str).into(),
+        entry.phase_id.map(|id| id.to_string()).into(),
+        entry.phase_name.as_deref().into(),
+        entry.words.as_str().into(),
+        metadata.actor.as_deref().into(),
+        metadata.actor_name.as_deref().into(),
+        entry.login.as_deref().into(),
+        metadata.reason.as_deref().into(),
+        metadata.source.as_deref().into(),
+        event.event_id.to_string().into(),
+        event.hash.as_str().into(),
+    ]
+}
+
 /// Where an event goes.
 enum EventSink<'a> {
     /// On stdout, for people.
     Text,
+    /// On stdout, as a table, with these names of projects.
+    Table(Option<CsvRows<'a>>, HashMap<Uuid, String>),
     /// On stdout, one object a line.
     Lines(Streamed<'a>),
     /// Into the one object at the end.
@@ -67,6 +120,7 @@ impl<'a> EventPrinter<'a> {
     pub(crate) fn begin(output: &'a Output, selection: &'a LogSelection) -> Self {
         let sink = match (output.stream("phaseline.log.event/1"), output.form()) {
             (Some(lines), _) => EventSink::Lines(lines),
+            (None, OutputFormat::Csv) => EventSink::Table(output.csv(&COLUMNS), output.names().projects()),
             (None, OutputFormat::Text) => EventSink::Text,
             (None, _) => EventSink::Object(Vec::new()),
         };
@@ -97,6 +151,10 @@ impl<'a> EventPrinter<'a> {
         match &mut self.sink {
             EventSink::Text => self.output.text(render::event(&event)),
             EventSink::Lines(lines) => lines.row(&event),
+            EventSink::Table(table, names) => {
+                let row = row(&event, names);
+                table.iter_mut().for_each(|table| table.row(&row));
+            }
             EventSink::Object(events) => events.push(event),
         }
     }
@@ -113,13 +171,14 @@ impl<'a> EventPrinter<'a> {
             from_position: *positions.start(),
             to_position: *positions.end(),
             project_id: *project,
-            actor: actor.as_deref(),
+            actor: actor.as_ref().map(ActorFilter::as_str),
             event_type: event_type.as_deref(),
             altered_positions: &self.altered,
         };
         match self.sink {
             EventSink::Text => self.output.text(render::end(self.printed, &self.altered)),
             EventSink::Lines(lines) => lines.end(&end),
+            EventSink::Table(..) => {}
             EventSink::Object(events) => {
                 self.output.result(&WholeLog { end, events }, || "");
             }

@@ -16,6 +16,7 @@ use crate::render::{Page, clean, clean_lines};
 use crate::style::{BAD, BOLD, DIM, NOTE};
 use crate::width::{self, StandardStream};
 use clap::ValueEnum;
+pub(crate) use csv::CsvRows;
 pub(crate) use rows::{Rows, Streamed};
 use serde::Serialize;
 use serde_json::Value;

@@ -3,7 +3,6 @@
 pub(crate) mod adopt;
 pub(crate) mod drift;
 pub(crate) mod export;
-pub(crate) mod log;
 pub(crate) mod portfolio;
 pub(crate) mod projects;
 pub(crate) mod quarantine;

@@ -238,6 +238,16 @@ impl TimelineDiff {
         self.events.sort_by_key(|event| event.position);
     }
 
+    /// All events between the moments.
+    pub fn all_events(&self) -> impl Iterator<Item = &ChangeEvent> {
+        self.events.iter().chain(self.phases.iter().flat_map(|phase| &phase.events))
+    }
+
+    /// The same, to be changed.
+    pub fn all_events_mut(&mut self) -> impl Iterator<Item = &mut ChangeEvent> {
+        self.events.iter_mut().chain(self.phases.iter_mut().flat_map(|phase| &mut phase.events))
+    }
+
     /// Whether nothing differs but versions.
     pub const fn is_empty(&self) -> bool {
         matches!(self.status, DiffStatus::Unchanged)

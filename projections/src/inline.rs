@@ -22,6 +22,7 @@ pub(crate) const SQL: &str = concat!(
     include_str!("../sql/schema/assignment_days.sql"),
     include_str!("../sql/schema/planner_user.sql"),
     include_str!("../sql/schema/named_projects.sql"),
+    include_str!("../sql/schema/user_names.sql"),
     include_str!("../sql/schema/coverage.sql"),
     include_str!("../sql/schema/merged_events.sql"),
     include_str!("../sql/schema/deletion_of.sql"),

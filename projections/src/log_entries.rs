@@ -1,6 +1,15 @@
 //! Events of all streams in words, in order of position: who did what, on which project or run, and when.
 
+mod event_types;
 mod other_streams;
+mod page;
+mod plan;
+mod selection;
+
+pub use event_types::event_types;
+pub use page::{LogPage, log_page};
+pub use plan::DescriptionPlan;
+pub use selection::{ActorFilter, LogSelection};
 
 use crate::HistoryEntry;
 use crate::history::{EventDescriber, entry_of};

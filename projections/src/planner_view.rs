@@ -14,7 +14,7 @@ mod stored_rows;
 pub use assignment_days::AssignmentDays;
 pub use deletions::{DeletedPart, find_deleted_part};
 pub(crate) use deletions::{deleted_among, find_deletion};
-pub(crate) use named_projects::{NameQuery, NamedProject, are_names_readable, named_projects};
+pub(crate) use named_projects::{NameQuery, NamedProject, are_names_readable, may_call, named_projects};
 pub use named_projects::{ProjectName, project_names};
 pub(crate) use project_dates::FEW;
 pub use project_dates::{ProjectDates, project_dates};

@@ -103,6 +103,18 @@ pub async fn resolve(connection: &mut PgConnection, moment: Moment) -> Result<Re
     Ok(ResolvedMoment { position, recorded_at })
 }
 
+/// The first position of the command that wrote the event at a position; 1 for 0, which is before the first event.
+///
+/// # Errors
+/// [`MomentError::NoSuchPosition`]: the log does not reach so far.
+pub async fn begin_of_command(connection: &mut PgConnection, position: i64) -> Result<i64, MomentError> {
+    let tip = schema::tip(connection).await?.position;
+    if position > tip || position < 0 {
+        return Err(MomentError::NoSuchPosition { position, tip });
+    }
+    Ok(before_unfinished(connection, position.max(1) - 1).await? + 1)
+}
+
 /// The moment that a local time in a time zone means, by the server's table of zones; none if it does not know the zone. Of a time that
 /// a change of clocks skips or repeats PostgreSQL chooses one.
 pub async fn time_in_zone(

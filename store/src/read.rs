@@ -166,18 +166,35 @@ pub async fn scan_project<E>(
     connection: &mut PgConnection,
     project: ProjectId,
     up_to: i64,
+    each: impl FnMut(&ChainedEvent<'_>) -> Result<(), E>,
+) -> Result<(), E>
+where
+    E: From<StoreError> + From<sqlx::Error> + From<CopyError>,
+{
+    scan_projects(connection, &[project], up_to, each).await
+}
+
+/// The same about several projects, in order of position.
+pub async fn scan_projects<E>(
+    connection: &mut PgConnection,
+    projects: &[ProjectId],
+    up_to: i64,
     mut each: impl FnMut(&ChainedEvent<'_>) -> Result<(), E>,
 ) -> Result<(), E>
 where
     E: From<StoreError> + From<sqlx::Error> + From<CopyError>,
 {
+    let listed =
+        |pattern: &dyn Fn(&ProjectId) -> String| projects.iter().map(pattern).collect::<Vec<_>>().join(",");
+    let ids = listed(&ToString::to_string);
+    let named = listed(&|project| format!("%{project}%"));
     let query = with_login(&format!(
         "SELECT {COLUMNS},
                 (SELECT p.hash FROM phaseline.events p WHERE p.position = e.position - 1) AS previous
            FROM phaseline.events e
           WHERE position <= {up_to}
-            AND (stream_type IN ('Timeline', 'LegacyLinks', 'SkippedEvents') AND stream_id = '{project}'
-                 OR stream_type = 'DriftRepair' AND strpos(payload::text, '{project}') > 0)
+            AND (stream_type IN ('Timeline', 'LegacyLinks', 'SkippedEvents') AND stream_id = ANY ('{{{ids}}}'::uuid[])
+                 OR stream_type = 'DriftRepair' AND payload::text LIKE ANY ('{{{named}}}'::text[]))
           ORDER BY position"
     ));
     copy::read(connection, &query, |row| {

@@ -15,6 +15,8 @@ use utoipa::openapi::{RefOr, Response};
 pub(crate) struct ReadErrors;
 /// Errors of routes that read the past.
 pub(crate) struct PastReadErrors;
+/// The response to a client that has the content.
+pub(crate) struct NotModified;
 /// Errors of routes that list the past.
 pub(crate) struct PastListErrors;
 /// Errors of routes that read with a body.
@@ -61,12 +63,17 @@ impl IntoResponses for PastReadErrors {
     }
 }
 
+impl IntoResponses for NotModified {
+    fn responses() -> Responses {
+        let known = Response::new("`If-None-Match` has the content's tag: nothing is sent again.");
+        Responses::from([("304".to_owned(), RefOr::T(known))])
+    }
+}
+
 impl IntoResponses for PastListErrors {
     fn responses() -> Responses {
         let mut all = ReadErrors::responses();
         all.remove("404");
-        let known = Response::new("`If-None-Match` has the content's tag: nothing is sent again.");
-        all.insert("304".to_owned(), RefOr::T(known));
         all.extend([refusal(422, "The moment is in the future.", ErrorForm::Problem, &[])]);
         all
     }

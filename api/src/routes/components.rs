@@ -4,6 +4,7 @@ mod schemas;
 
 use super::diff::TimelineDiffBody;
 use super::history::{HistoryPage, Order};
+use super::log::LogPageBody;
 use super::past_timeline::PastTimelineBody;
 use super::phases::{ChangedPhase, ChangedPhases};
 use super::portfolio::{TimelineList, TimelineListDiff};
@@ -38,6 +39,7 @@ use utoipa::OpenApi;
     RestoredTimeline,
     PreviewResponse,
     HistoryPage,
+    LogPageBody,
     Order,
     NeighboursBody,
 )))]

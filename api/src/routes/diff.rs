@@ -1,5 +1,6 @@
 //! What changed between two moments.
 
+use super::actor_names;
 use super::error::ProblemError;
 use super::headers::TimelineVersion;
 use super::moment::{end, resolved, tip};
@@ -161,7 +162,7 @@ pub(super) struct ChangeEventBody {
     /// Who did it, as the writer claims.
     #[schema(required)]
     actor: Option<String>,
-    /// The actor's name at that time, if it was known.
+    /// The actor's name: that time's if it was known, else the present one of a user of the planner.
     #[schema(required)]
     actor_name: Option<String>,
     /// The database login that wrote it.
@@ -209,7 +210,8 @@ async fn of_project(
     let Query(query) = query.map_err(Problem::from)?;
     let [from, to] = moments(&app, [end(&query, "from")?, end(&query, "to")?]).await?;
     let history = history_until(&app, project, to.position).await?;
-    let diff = TimelineDiff::of_history(project, &history, from.position);
+    let mut diff = TimelineDiff::of_history(project, &history, from.position);
+    actor_names::add_to_diff(&app, &mut diff).await?;
     let version = TimelineVersion { version: diff.after.version, position: diff.after.position };
     let entries = diff.phases.len();
     let body = TimelineDiffBody { from: from.into(), to: to.into(), diff };

@@ -2,6 +2,7 @@
 
 mod cursor;
 
+use super::actor_names;
 use super::error::{ProblemError, RouteFailure};
 use super::execute::no_project;
 use super::headers::TimelineVersion;
@@ -15,7 +16,7 @@ use crate::problem::{Problem, internal, of_read};
 use crate::state::AppState;
 use axum::extract::{Query, State};
 use cursor::HistoryPageQuery;
-pub(super) use cursor::Order;
+pub(super) use cursor::{Order, page_limit};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::HistoryEntry;
 use phaseline_projections::history::EventDescriber;
@@ -49,7 +50,7 @@ pub(super) struct HistoryPage {
 #[derive(ToSchema)]
 #[schema(as = HistoryEntry)]
 #[expect(dead_code, reason = "for the description")]
-struct Entry {
+pub(super) struct Entry {
     /// Its position in the whole log.
     position: i64,
     /// Its version in the timeline's history.
@@ -86,7 +87,7 @@ struct Entry {
     /// Who did it.
     #[schema(nullable = false)]
     actor: Option<String>,
-    /// The actor's name at that time, if it was known.
+    /// The actor's name: that time's if it was known, else the present one of a user of the planner.
     #[schema(nullable = false)]
     actor_name: Option<String>,
     /// Why.
@@ -243,7 +244,8 @@ async fn read_page(
     if at.version == 0 && project_view::current_project(app, project).await?.is_none() {
         return Err(no_project(project));
     }
-    let (entries, more) = selected.page();
+    let (mut entries, more) = selected.page();
+    actor_names::add_to_history(app, &mut entries).await?;
     let count = entries.len();
     let next_cursor = entries.last().filter(|_| more).map(|last| page.cursor(last.version));
     let next = next_cursor

@@ -24,7 +24,7 @@ pub(super) const MOMENTS: [&str; 2] = ["at", "as_of"];
 const SETTLES_WITHIN: Duration = Duration::from_secs(1);
 
 /// A time with its offset.
-fn time(name: &str, text: &str) -> Result<Moment, Box<Problem>> {
+pub(super) fn time(name: &str, text: &str) -> Result<Moment, Box<Problem>> {
     match DateTime::parse_from_rfc3339(text) {
         Ok(time) => Ok(Moment::Time(time.to_utc())),
         Err(_) => Err(Box::new(bad_request(format!(
@@ -34,7 +34,8 @@ fn time(name: &str, text: &str) -> Result<Moment, Box<Problem>> {
     }
 }
 
-fn position(name: &str, text: &str) -> Result<Moment, Box<Problem>> {
+/// A position of the log.
+pub(super) fn position(name: &str, text: &str) -> Result<Moment, Box<Problem>> {
     let position = text.parse().ok().filter(|position: &i64| *position >= 0);
     position.map(Moment::Position).ok_or_else(|| {
         Box::new(bad_request(format!(

@@ -5,12 +5,13 @@ mod bodies;
 mod list_query;
 mod listed;
 
+use super::actor_names;
 use super::error::ProblemError;
 use super::moment::{requested_moment, resolved, tip};
 use super::query::QueryResult;
 use super::success::Listed;
 use crate::auth::{Caller, Denied, TokenScope};
-use crate::openapi::PastListErrors;
+use crate::openapi::{NotModified, PastListErrors};
 use crate::problem::{Problem, internal, of_read};
 use crate::state::AppState;
 use axum::extract::{Query, State};
@@ -42,7 +43,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 /// response never changes, and may be cached.
 #[utoipa::path(get, path = "/api/v1/timelines", tag = "history", operation_id = "list_timelines",
     params(ListQuery), security(("bearer" = ["history:read"])),
-    responses(Listed<TimelineList>, PastListErrors))]
+    responses(Listed<TimelineList>, NotModified, PastListErrors))]
 async fn list(
     State(app): State<AppState>,
     caller: Result<Caller, Denied>,
@@ -103,7 +104,7 @@ async fn list(
 /// only, also in `totals`.
 #[utoipa::path(get, path = "/api/v1/timelines/diff", tag = "history", operation_id = "diff_timelines",
     params(DiffListQuery), security(("bearer" = ["history:read"])),
-    responses(Listed<TimelineListDiff>, PastListErrors))]
+    responses(Listed<TimelineListDiff>, NotModified, PastListErrors))]
 async fn diff(
     State(app): State<AppState>,
     caller: Result<Caller, Denied>,
@@ -134,8 +135,12 @@ async fn diff(
         Ok((found, totals))
     };
     let read = read.await;
-    let (found, totals) = session.end(read).map_err(|error| Problem::of_store(&error))?;
+    let (mut found, totals) = session.end(read).map_err(|error| Problem::of_store(&error))?;
     drop(reading);
+    if page.has_names() {
+        let mut diffs: Vec<_> = found.projects.iter_mut().map(|change| &mut change.diff).collect();
+        actor_names::add_to_diffs(&app, &mut diffs).await?;
+    }
     let next_cursor = found.next.map(|place| page.cursor(positions, &place));
     let answer = ListAnswer {
         page: &page,

@@ -111,6 +111,10 @@ kinds! {
         HeaderDoc("Phaseline-As-Of", Type::String, "The time of that position; absent before the first event."),
         HeaderDoc("Cache-Control", Type::String, "Whether the response may be cached.")
     ];
+    /// One page of the log.
+    Logged = LoggedKind OK "One page." [
+        HeaderDoc("Link", Type::String, "The next page, if there is one: `<...>; rel=\"next\"`.")
+    ];
     /// The result of a preview.
     Previewed = PreviewedKind OK "The effects of the command." [
         HeaderDoc("ETag", Type::String, "The version that the command was tried on."), POSITION
@@ -213,6 +217,24 @@ impl<C: ResponseContent + ?Sized> Listed<C> {
     /// A response with the serialised content.
     pub(crate) const fn of_response(response: Response) -> Self {
         Self { response, kind: PhantomData, content: PhantomData }
+    }
+}
+
+impl<C: ResponseContent + ?Sized> Logged<C> {
+    /// A response about no single timeline. A large one is serialised on a thread for blocking work.
+    pub(crate) async fn unversioned(body: C::Value, entries: usize) -> Result<Self, Box<Problem>> {
+        let serialise = move || (LoggedKind::STATUS, Json(body)).into_response();
+        let response = aside_if(entries >= MANY, serialise).await?;
+        Ok(Self { response, kind: PhantomData, content: PhantomData })
+    }
+
+    /// Adds the path of the next page.
+    #[must_use]
+    pub(crate) fn next(mut self, path: Option<String>) -> Self {
+        if let Some(path) = path {
+            self.insert(LINK, &format!("<{path}>; rel=\"next\""));
+        }
+        self
     }
 }
 

@@ -53,7 +53,7 @@ async fn every_route_describes_its_scope_and_its_errors() {
             }
         }
     }
-    assert_eq!(seen, 18);
+    assert_eq!(seen, 19);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use phaseline_store::Metadata;
 use phaseline_tests::unreadable_events::{UnreadableKind, insert_unreadable};
 use serde_json::json;
 
-async fn skip_all(fixture: &ServiceFixture, project: &str) {
+pub(crate) async fn skip_all(fixture: &ServiceFixture, project: &str) {
     let database = Database::new(fixture.database.url().parse().unwrap());
     let mut connection = database.connect("test").await.unwrap();
     let metadata = Metadata {

@@ -78,7 +78,7 @@ async fn every_route_refuses_unknown_query_parameters_before_it_does_anything() 
             }
         }
     }
-    assert_eq!(seen, 21);
+    assert_eq!(seen, 22);
     assert_eq!((fixture.table().await, fixture.events().await), before);
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use std::time::{Duration, Instant};
 
-const ADA: &str = "7f1e51d2-46a5-4c0a-93ac-2a6c4f3f0b11";
+pub(crate) const ADA: &str = "7f1e51d2-46a5-4c0a-93ac-2a6c4f3f0b11";
 const BOB: &str = "0b0c9a66-8c49-4a3e-8f59-5d6d9a6b0c22";
 
 /// The planner's own definition of its table of users.
@@ -25,7 +25,7 @@ fn of_planner(valid: Duration) -> Settings {
     Settings { auth: Auth::Tokens { keys: keys.into(), rules }, subject_valid: valid, ..Settings::default() }
 }
 
-async fn with_users() -> TestDatabase {
+pub(crate) async fn with_users() -> TestDatabase {
     let database = migrated();
     database.psql(USERS);
     for (name, id, active) in [("ada.l", ADA, true), ("bob", BOB, false)] {

@@ -5,16 +5,15 @@ use crate::context::Context;
 use crate::event_printer::EventPrinter;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::log_range::RangeArgs;
 use crate::log_reads::need_log;
-use crate::log_selection::{DescriptionPlan, RangeArgs, plan};
 use crate::names::KnownNames;
 use crate::project::ProjectArg;
-use crate::report::log::LogSelection;
 use crate::target::Target;
 use clap::Args;
 use phaseline_domain::ProjectId;
-use phaseline_store::read::{self, ChainedEvent};
-use phaseline_store::{StoreError, stream};
+use phaseline_projections::log_entries::{ActorFilter, DescriptionPlan, LogSelection};
+use phaseline_store::stream;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -63,15 +62,16 @@ pub(crate) async fn run(context: &Context, args: &LogArgs) -> Result<Exit, Failu
     let selection = LogSelection {
         positions: args.range.resolved(&mut connection).await?,
         project,
-        actor: args.actor.clone(),
+        visible: None,
+        actor: args.actor.clone().map(ActorFilter::NameOrLogin),
         event_type: args.event_type.clone(),
         limit: args.limit,
         newest_first: args.newest_first,
     };
-    let reading = plan(&mut connection, &selection).await?;
-    name_projects(context, &mut connection, reading.projects.as_deref()).await?;
+    let plan = DescriptionPlan::of(&mut connection, &selection).await?;
+    name_projects(context, &mut connection, plan.projects.as_deref()).await?;
     let mut printer = EventPrinter::begin(&context.output, &selection);
-    print(&mut connection, &selection, reading, &mut printer).await?;
+    plan.describe(&mut connection, &selection, |event| printer.event(event)).await?;
     Ok(printer.end())
 }
 
@@ -91,28 +91,4 @@ async fn name_projects(
     };
     context.output.set_names(KnownNames::of_projects(connection, projects).await);
     Ok(())
-}
-
-/// Reads the log and prints the wanted events.
-async fn print(
-    connection: &mut PgConnection,
-    selection: &LogSelection,
-    reading: DescriptionPlan,
-    printer: &mut EventPrinter<'_>,
-) -> Result<(), StoreError> {
-    let DescriptionPlan { mut describer, positions, .. } = reading;
-    let mut left = if selection.newest_first { usize::MAX } else { selection.limit.unwrap_or(usize::MAX) };
-    let last = *positions.end();
-    let each = |chained: &ChainedEvent<'_>| -> Result<(), StoreError> {
-        if left == 0 || !selection.wants(&chained.event) {
-            return describer.skip(&chained.event);
-        }
-        left -= 1;
-        printer.event(describer.describe(chained)?);
-        Ok(())
-    };
-    match selection.project {
-        Some(project) => read::scan_project(connection, project, last, each).await,
-        None => read::scan_between(connection, positions, each).await,
-    }
 }

@@ -3,13 +3,12 @@
 use super::format::plural;
 use super::history::{DAMAGED_REMEDY, entry};
 use super::{Page, clean};
-use crate::report::log::LogSelection;
 use crate::style::{BAD, DIM};
-use phaseline_projections::log_entries::DescribedEvent;
+use phaseline_projections::log_entries::{DescribedEvent, LogSelection};
 
 /// What is shown.
 pub(crate) fn heading(selection: &LogSelection) -> Page {
-    let LogSelection { positions, project, actor, event_type, limit, newest_first } = selection;
+    let LogSelection { positions, project, actor, event_type, limit, newest_first, .. } = selection;
     let (first, last) = (positions.start(), positions.end());
     let mut text = format!("Log from position {first} to {last}");
     if let Some(project) = project {
@@ -19,7 +18,7 @@ pub(crate) fn heading(selection: &LogSelection) -> Page {
         text.push_str(&format!(", of type {}", clean(event_type)));
     }
     if let Some(actor) = actor {
-        text.push_str(&format!(", by {}", clean(actor)));
+        text.push_str(&format!(", by {}", clean(actor.as_str())));
     }
     let limited = limit.map_or_else(String::new, |limit| {
         let which = if *newest_first { "last" } else { "first" };

@@ -124,6 +124,12 @@ fn rows_are_a_table_of_values_separated_by_commas() {
     );
     assert_eq!((&whole[1][0], &whole[1][2]), (&project, &phase));
     assert_eq!(csv(&["diff", &before, "--project", &project]), whole);
+    let log = csv(&["log", "--type", "PhaseRenamed"]);
+    let event = database.psql(
+        "SELECT position, event_id, encode(hash, 'hex') FROM phaseline.events WHERE event_type = 'PhaseRenamed'",
+    );
+    assert_eq!((log.len(), event.trim()), (2, [&*log[1][0], &*log[1][16], &*log[1][17]].join("|").as_str()));
+    assert_eq!((&log[1][6], &log[1][8]), (&project, &phase));
     // A command without rows has no table, and a failure is text.
     let refused = on(&database, &["status", "--output", "csv"]).exits_with(2);
     assert!(refused.stdout.is_empty() && refused.stderr.contains("json or jsonl"), "{refused:#?}");

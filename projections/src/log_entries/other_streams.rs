@@ -2,12 +2,13 @@
 //! checked where it is used.
 
 use crate::repair::DRIFT_REPAIR;
+use phaseline_domain::ProjectId;
 use phaseline_store::skip::{self, SKIPPED_EVENTS};
 use phaseline_store::unreadable::metadata_fault;
 use phaseline_store::{RecordedEvent, UnreadableEvent};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// The stream type of the links of a project's assignments.
 pub(super) const LEGACY_LINKS: &str = "LegacyLinks";
@@ -104,6 +105,22 @@ pub(super) fn words(event: &RecordedEvent) -> Result<String, String> {
         ("MigrationRun", event_type) => run(event, event_type),
         (stream_type, event_type) => Err(format!("{event_type} of a stream {stream_type} is not known")),
     }
+}
+
+/// The projects of a repair's differences; none if it counts differences without their projects, or cannot be read.
+pub(super) fn repaired_projects(payload: &str) -> Option<BTreeSet<ProjectId>> {
+    #[derive(Deserialize)]
+    struct OfProject {
+        project_id: ProjectId,
+    }
+    #[derive(Deserialize)]
+    struct Named {
+        differences: Vec<OfProject>,
+        missing_rows: Option<u64>,
+    }
+    let named: Named = serde_json::from_str(payload).ok()?;
+    let is_counted = named.missing_rows.is_some();
+    (!is_counted).then(|| named.differences.into_iter().map(|difference| difference.project_id).collect())
 }
 
 /// The sentence for a run's event.

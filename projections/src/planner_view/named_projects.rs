@@ -46,14 +46,20 @@ pub(crate) struct NameQuery<'a> {
     pub(crate) limit: Option<usize>,
 }
 
-/// Whether this session may read names. The function is missing in a database that was not upgraded.
+/// Whether this session may read names.
 pub(crate) async fn are_names_readable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    may_call(connection, "named_projects").await
+}
+
+/// Whether this session may call a function of schema `phaseline`. A newer one is missing in a database that was not upgraded.
+pub(crate) async fn may_call(connection: &mut PgConnection, function: &str) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT coalesce(pg_catalog.bool_or(pg_catalog.has_schema_privilege(n.oid, 'USAGE')
                     AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')), false)
            FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-          WHERE n.nspname = 'phaseline' AND p.proname = 'named_projects'",
+          WHERE n.nspname = 'phaseline' AND p.proname = $1",
     )
+    .bind(function)
     .fetch_one(connection)
     .await
 }

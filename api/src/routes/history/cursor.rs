@@ -40,6 +40,15 @@ impl Order {
     }
 }
 
+/// The most entries of a requested page.
+pub(in crate::routes) fn page_limit(query: &HashMap<String, String>) -> Result<usize, Box<Problem>> {
+    let Some(text) = query.get("limit") else { return Ok(LIMIT) };
+    let limit = text.parse::<usize>().ok().filter(|limit| (1..=MOST).contains(limit));
+    limit.ok_or_else(|| {
+        Box::new(bad_request(format!("limit must be a number from 1 to {MOST}, not {text:?}")))
+    })
+}
+
 /// The requested page.
 #[derive(Debug)]
 pub(super) struct HistoryPageQuery {
@@ -60,15 +69,7 @@ impl HistoryPageQuery {
         log: Uuid,
         subject: Uuid,
     ) -> Result<Self, Box<Problem>> {
-        let limit = match query.get("limit") {
-            None => LIMIT,
-            Some(text) => {
-                let limit = text.parse::<usize>().ok().filter(|limit| (1..=MOST).contains(limit));
-                limit.ok_or_else(|| {
-                    bad_request(format!("limit must be a number from 1 to {MOST}, not {text:?}"))
-                })?
-            }
-        };
+        let limit = page_limit(query)?;
         let order = match query.get("order") {
             None => None,
             Some(word) => Some(

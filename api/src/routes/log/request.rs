@@ -1,0 +1,199 @@
+//! The query of the log: the part, the filters, and the page.
+
+use super::cursor::LogCursor;
+use crate::problem::{Problem, bad_request};
+use crate::routes::history::page_limit;
+use crate::routes::moment::{position, time};
+use chrono::TimeDelta;
+use phaseline_domain::ProjectId;
+use phaseline_projections::log_entries::{ActorFilter, LogSelection, event_types};
+use phaseline_store::moment::{Moment, MomentError, begin_of_command, resolve};
+use phaseline_store::schema;
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write;
+use uuid::Uuid;
+
+/// The parameters that choose events, which all pages have in common.
+const CHOOSING: [&str; 7] = ["from", "to", "since", "until", "actor", "type", "project"];
+
+/// A request for a page.
+pub(super) struct LogRequest {
+    first: Option<Moment>,
+    last: Option<Moment>,
+    actor: Option<String>,
+    event_type: Option<String>,
+    /// The project of the events; none for all.
+    pub(super) project: Option<ProjectId>,
+    limit: usize,
+    cursor: Option<String>,
+    /// The parameters of [`CHOOSING`] that the query has.
+    chosen: Vec<(&'static str, String)>,
+}
+
+/// Where a page begins, in a range of positions that is the same for all pages.
+pub(super) struct PagePlace {
+    /// The first position of the range.
+    pub(super) first: i64,
+    /// The last one.
+    pub(super) last: i64,
+    /// The position behind which the page begins.
+    after: i64,
+    log: Uuid,
+    selection: String,
+}
+
+impl PagePlace {
+    /// The cursor of the page behind a position.
+    pub(super) fn cursor_behind(&self, position: i64) -> String {
+        LogCursor { first: self.first, last: self.last, after: position }.text(self.log, &self.selection)
+    }
+}
+
+impl LogRequest {
+    /// Reads a query.
+    pub(super) fn of(query: &HashMap<String, String>) -> Result<Self, Box<Problem>> {
+        let chosen = CHOOSING.iter().filter_map(|name| Some((*name, query.get(*name)?.clone())));
+        let request = Self {
+            first: end(query, "from", "since")?,
+            last: end(query, "to", "until")?,
+            actor: query.get("actor").cloned(),
+            event_type: event_type(query)?,
+            project: project(query)?,
+            limit: page_limit(query)?,
+            cursor: query.get("cursor").cloned(),
+            chosen: chosen.collect(),
+        };
+        let is_reversed = match (request.first, request.last) {
+            (Some(Moment::Position(first)), Some(Moment::Position(last))) => first > last,
+            (Some(Moment::Time(first)), Some(Moment::Time(last))) => first > last,
+            _ => false,
+        };
+        if is_reversed { Err(Box::new(reversed())) } else { Ok(request) }
+    }
+
+    /// Where the page begins.
+    pub(super) async fn place(&self, connection: &mut PgConnection) -> Result<PagePlace, Box<Problem>> {
+        let log = schema::log_id(connection).await.map_err(|error| Problem::of_store(&error))?;
+        let selection = self.digest();
+        if let Some(text) = &self.cursor {
+            let tip = schema::tip(connection).await.map_err(|error| Problem::of_store(&error))?.position;
+            let cursor = LogCursor::of(text, log, &selection, tip)?;
+            let LogCursor { first, last, after } = cursor;
+            return Ok(PagePlace { first, last, after, log, selection });
+        }
+        let [first, last] = self.range(connection).await.map_err(|error| Box::new(Problem::from(error)))?;
+        if first > last + 1 {
+            return Err(Box::new(reversed()));
+        }
+        Ok(PagePlace { first, last, after: first - 1, log, selection })
+    }
+
+    /// The first and the last position.
+    async fn range(&self, connection: &mut PgConnection) -> Result<[i64; 2], MomentError> {
+        let last = match self.last {
+            Some(moment) => resolve(connection, moment).await?.position,
+            None => schema::tip(connection).await?.position,
+        };
+        let first = match self.first {
+            None => 1,
+            Some(Moment::Position(position)) => begin_of_command(connection, position).await?,
+            // The log has microseconds.
+            Some(Moment::Time(time)) => {
+                let before = Moment::Time(time - TimeDelta::microseconds(1));
+                resolve(connection, before).await?.position + 1
+            }
+        };
+        Ok([first, last])
+    }
+
+    /// The events of the page, for a caller that may see these projects only.
+    pub(super) fn selection(&self, place: &PagePlace, visible: Option<BTreeSet<ProjectId>>) -> LogSelection {
+        LogSelection {
+            positions: place.after + 1..=place.last,
+            project: self.project,
+            visible,
+            actor: self.actor.clone().map(ActorFilter::Id),
+            event_type: self.event_type.clone(),
+            limit: Some(self.limit),
+            newest_first: false,
+        }
+    }
+
+    /// The path of the page with a cursor.
+    pub(super) fn next_path(&self, path: &str, cursor: &str) -> String {
+        let mut next = format!("{path}?");
+        for (name, value) in &self.chosen {
+            next.push_str(&format!("{name}={}&", encoded(value)));
+        }
+        next.push_str(&format!("limit={}&cursor={cursor}", self.limit));
+        next
+    }
+
+    /// A digest of what the pages have in common.
+    fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for (name, value) in &self.chosen {
+            hash.update(format!("{name}={}:{value};", value.len()));
+        }
+        let digest = hash.finalize();
+        digest.iter().take(16).fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+}
+
+/// An end of the range, as a position or a time.
+fn end(
+    query: &HashMap<String, String>,
+    by_position: &'static str,
+    by_time: &'static str,
+) -> Result<Option<Moment>, Box<Problem>> {
+    match (query.get(by_position), query.get(by_time)) {
+        (None, None) => Ok(None),
+        (Some(text), None) => position(by_position, text).map(Some),
+        (None, Some(text)) => time(by_time, text).map(Some),
+        (Some(_), Some(_)) => Err(Box::new(bad_request(format!(
+            "{by_position} and {by_time} are the same end of the range; send one of them"
+        )))),
+    }
+}
+
+fn event_type(query: &HashMap<String, String>) -> Result<Option<String>, Box<Problem>> {
+    let Some(wanted) = query.get("type") else { return Ok(None) };
+    if event_types().any(|known| known == wanted) {
+        return Ok(Some(wanted.clone()));
+    }
+    let known: Vec<&str> = event_types().collect();
+    Err(Box::new(bad_request(format!(
+        "type must be the type of an event, and the log has none of {wanted:?}: it has {}",
+        known.join(", ")
+    ))))
+}
+
+fn project(query: &HashMap<String, String>) -> Result<Option<ProjectId>, Box<Problem>> {
+    let Some(text) = query.get("project") else { return Ok(None) };
+    let parsed = Uuid::try_parse(text);
+    let project = parsed.map_err(|error| {
+        Box::new(bad_request(format!("project must be the id of a project, not {text:?}: {error}")))
+    })?;
+    Ok(Some(project.into()))
+}
+
+fn reversed() -> Problem {
+    bad_request("the end of the range (to, until) is before its beginning (from, since); exchange them")
+}
+
+/// A value in a query.
+fn encoded(value: &str) -> String {
+    value.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+        text
+    })
+}
