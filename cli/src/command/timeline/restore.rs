@@ -19,12 +19,14 @@ use sqlx::PgConnection;
 /// Restore the phases of an earlier moment under their ids; later phases go. The dates of the project stay, unless chosen
 #[derive(Args, Debug)]
 #[command(
+    // As in the request over HTTP.
+    mut_arg("at", |at| at.visible_alias("to")),
     group(ArgGroup::new("restored moment").args(["as_of", "at"]).required(true)),
     after_help = "\
 Examples:
   phaseline timeline restore 6f9619ff-8b86-d011-b42d-00c04fc964ff --at 4711 --dry-run
   phaseline timeline restore 6f9619ff-8b86-d011-b42d-00c04fc964ff --as-of 2026-01-31T12:00:00Z --reason 'wrong import'
-  phaseline timeline restore 6f9619ff-8b86-d011-b42d-00c04fc964ff --at 4711 --with-project-days
+  phaseline timeline restore 6f9619ff-8b86-d011-b42d-00c04fc964ff --to 4711 --with-project-days
 
 `phaseline history PROJECT` lists the positions. One inside a command means the end of the command."
 )]
