@@ -9,8 +9,9 @@ use sqlx::PgConnection;
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
-/// Positions that are looked through at once for the first or last wanted events.
+/// Positions that are looked through at once for the first or last wanted events, and at first: most are found soon.
 const CHUNK: i64 = 8192;
+const FIRST_CHUNK: i64 = 512;
 /// The most timelines that are read one by one before the first described event; for more the log is read from its beginning.
 const FEW_TIMELINES: usize = 1000;
 
@@ -95,14 +96,16 @@ async fn narrowed(
     let mut concerned = Some(HashSet::new());
     let mut described: Option<(i64, i64)> = None;
     let (mut low, mut high) = (first, last);
+    let mut chunk = FIRST_CHUNK;
     let mut pace = Pace::begin();
     while low <= high && left > 0 {
         let part = if selection.newest_first {
-            (high - CHUNK + 1).max(low)..=high
+            (high - chunk + 1).max(low)..=high
         } else {
-            low..=(low + CHUNK - 1).min(high)
+            low..=(low + chunk - 1).min(high)
         };
         (low, high) = if selection.newest_first { (low, part.start() - 1) } else { (part.end() + 1, high) };
+        chunk = (chunk * 4).min(CHUNK);
         let mut found = Vec::new();
         read::scan_between(connection, part, |chained| {
             let event = &chained.event;

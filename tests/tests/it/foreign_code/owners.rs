@@ -97,9 +97,9 @@ async fn owners_and_their_dangers_are_named() {
     );
 }
 
-/// The function runs with its owner's rights, so its owner counts as an owner of the planner's tables.
+/// The functions run with their owner's rights, so their owner counts as an owner of the planner's tables.
 #[tokio::test]
-async fn the_function_that_reads_users_belongs_to_the_owner_of_their_table() {
+async fn the_functions_that_read_users_belong_to_the_owner_of_their_table() {
     let planner = Planner::new().await;
     planner.database.psql(&format!(
         "CREATE TABLE public.users (id uuid, username text, is_active boolean); ALTER TABLE public.users OWNER TO {}",
@@ -114,8 +114,10 @@ async fn the_function_that_reads_users_belongs_to_the_owner_of_their_table() {
     planner.database.psql("ALTER TABLE public.users OWNER TO postgres");
     let mut connection = handle(planner.database.url()).connect("test").await.unwrap();
     let wrong = phaseline_projections::wrong_owners(&mut connection).await.unwrap();
-    let [wrong] = &wrong[..] else { panic!("{wrong:?}") };
-    assert_eq!((wrong.object.as_str(), wrong.wanted.as_str()), ("phaseline.planner_user(uuid)", "postgres"));
+    let wrong: Vec<(&str, &str)> =
+        wrong.iter().map(|wrong| (wrong.object.as_str(), wrong.wanted.as_str())).collect();
+    let readers = ["phaseline.planner_user(uuid)", "phaseline.user_names(uuid[])"];
+    assert_eq!(wrong, readers.map(|reader| (reader, "postgres")));
     phaseline_projections::upgrade(&mut connection).await.unwrap();
     assert_eq!(planner.database.psql(owner), "postgres");
     let refused = phaseline_projections::refuse_excess_rights(&mut writer).await.unwrap_err().to_string();
