@@ -85,11 +85,12 @@ pub(super) async fn long_trip(seed: u64) -> TestDatabase {
             }
         }
     };
-    write(8).await;
+    write(16).await;
     let mut connection = connect(&database).await;
     let deleted = database.psql("SELECT id FROM public.projects ORDER BY id LIMIT 1 OFFSET 2");
     database.psql(&format!(
-        "DELETE FROM public.resource_assignments WHERE project_id = '{deleted}';
+        "TRUNCATE public.actuals;
+         DELETE FROM public.resource_assignments WHERE project_id = '{deleted}';
          DELETE FROM public.project_phases WHERE project_id = '{deleted}';
          DELETE FROM public.projects WHERE id = '{deleted}'"
     ));
@@ -103,7 +104,7 @@ pub(super) async fn long_trip(seed: u64) -> TestDatabase {
           WHERE project_id = (SELECT id FROM public.projects ORDER BY id LIMIT 1)",
     );
     migrated(database.url()).await;
-    write(5).await;
+    write(8).await;
     database
 }
 
