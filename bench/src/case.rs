@@ -91,10 +91,13 @@ const TIME: (&str, Better) = ("s", Better::Less);
 const MEMORY: (&str, Better) = ("MiB", Better::Less);
 const COMMANDS: (&str, Better) = ("commands/s", Better::More);
 const LATENCY: (&str, Better) = ("ms", Better::Less);
+const TABLE: &str = "a temporal table of phases, kept by triggers";
+const FOLD: &str = "the fold of the log up to the position";
+const TOTALS: &str = "the totals, by the fold of the log with both positions";
 const PEER: &str = "cqrs-es and postgres-es with a view";
 
 /// All cases.
-pub(crate) const CASES: [Case; 37] = [
+pub(crate) const CASES: [Case; 46] = [
     case(
         ("import", Group::Import),
         ("bulk import, hash chain included", "binary COPY of the finished rows, same indexes"),
@@ -145,35 +148,86 @@ pub(crate) const CASES: [Case; 37] = [
         .small(0.09),
     case(
         ("portfolio-page", Group::Portfolio),
-        ("100 timelines at a random position", "a temporal table of phases, kept by triggers"),
+        ("the first 100 projects by name, wanted in 50 ms", TABLE),
         LATENCY,
         (0.1, 0.3),
     ),
     case(
+        ("portfolio-page-fold", Group::Portfolio),
+        ("the first 100 projects by name", FOLD),
+        LATENCY,
+        (20.0, 50.0),
+    )
+    .small(3.0),
+    case(
         ("portfolio-all", Group::Portfolio),
-        ("all timelines at a random position", "a temporal table of phases, kept by triggers"),
+        ("all projects by name, wanted in 1 s", TABLE),
         LATENCY,
         (0.05, 0.2),
     ),
+    case(("portfolio-fold", Group::Portfolio), ("all projects by name", FOLD), LATENCY, (2.0, 4.0))
+        .small(0.5),
     case(
-        ("portfolio-fold", Group::Portfolio),
-        ("all timelines at a random position", "the fold of the log up to it"),
+        ("portfolio-one", Group::Portfolio),
+        ("a timeline of 500 events, wanted in 5 ms", TABLE),
+        LATENCY,
+        (0.1, 0.3),
+    ),
+    case(("portfolio-one-fold", Group::Portfolio), ("a timeline of 500 events", FOLD), LATENCY, (10.0, 30.0)),
+    case(
+        ("diff-near", Group::Portfolio),
+        ("changes of 10 000 events: page and totals, wanted in 500 ms", TABLE),
+        LATENCY,
+        (0.1, 0.3),
+    ),
+    case(
+        ("diff-near-fold", Group::Portfolio),
+        ("changes of 10 000 events: page and totals", TOTALS),
+        LATENCY,
+        (5.0, 10.0),
+    )
+    .small(0.5),
+    case(
+        ("diff-half", Group::Portfolio),
+        ("changes of half of the log: page and totals, wanted in 500 ms", TABLE),
+        LATENCY,
+        (0.1, 0.3),
+    ),
+    case(
+        ("diff-half-fold", Group::Portfolio),
+        ("changes of half of the log: page and totals", TOTALS),
         LATENCY,
         (2.0, 4.0),
     )
-    .small(0.5),
+    .small(0.3),
     case(
-        ("portfolio-one", Group::Portfolio),
-        ("a timeline of 500 events at a random position", "the fold of its events up to it"),
+        ("diff-whole", Group::Portfolio),
+        ("changes of the whole log: page and totals, wanted in 500 ms", TABLE),
         LATENCY,
-        (1.5, 3.0),
+        (0.1, 0.3),
+    ),
+    case(
+        ("diff-whole-fold", Group::Portfolio),
+        ("changes of the whole log: page and totals", TOTALS),
+        LATENCY,
+        (2.0, 4.0),
     )
-    .small(0.5),
+    .small(0.3),
     case(
         ("command-64-states", Group::Portfolio),
         ("durable commands, 64 clients, while states are stored", "the same without"),
         COMMANDS,
         (0.9, 0.97),
+    )
+    .small(0.5),
+    case(
+        ("command-64-temporal", Group::Portfolio),
+        (
+            "durable commands, 64 clients, while states are stored",
+            "the same with a temporal table's triggers",
+        ),
+        COMMANDS,
+        (1.0, 1.5),
     )
     .small(0.5),
     case(("migrate", Group::Migrate), ("migrate", "set-based SQL that keeps the links"), TIME, (0.25, 0.5))

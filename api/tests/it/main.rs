@@ -43,6 +43,7 @@ mod readiness;
 mod restore;
 mod service;
 mod stalled_clients;
+mod standby;
 mod subjects;
 mod test_keys;
 mod timeline;

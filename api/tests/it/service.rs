@@ -128,7 +128,11 @@ pub(crate) fn in_seconds(seconds: i64) -> i64 {
 
 /// A database with 8 projects, migrated.
 pub(crate) fn migrated() -> TestDatabase {
-    let cluster = TestCluster::shared();
+    migrated_on(TestCluster::shared())
+}
+
+/// The same on a cluster of the test's.
+pub(crate) fn migrated_on(cluster: &TestCluster) -> TestDatabase {
     cluster.template("api_migrated", |url| build(url, true));
     cluster.database_from("api_migrated")
 }

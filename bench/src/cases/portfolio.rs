@@ -1,320 +1,245 @@
-//! Timelines at any position, beside a temporal table of phases and beside folds of the log.
+//! Timelines at any position and their differences, beside a temporal table of phases and beside folds of the log.
 
-use super::commands::{fixture, ours as commands, store};
-use crate::error::{BenchError, Result, same};
+mod differences;
+mod one;
+mod temporal;
+mod writers;
+
+use crate::error::{Result, same};
 use crate::events::Events;
 use crate::log::Log;
 use crate::measure::{CaseResult, Figures, alternate, timed};
 use crate::server::{Bench, connect, number, run as execute, settle};
 use chrono::{Datelike, NaiveDate};
-use phaseline_domain::{PhaseId, ProjectId};
-use phaseline_projections::portfolio::{PastTimeline, ProjectSelection, SelectedStates, timelines_at_from};
-use phaseline_projections::{FoldedLog, FoldedTimeline, PhaseRow, project_phases};
-use phaseline_store::timeline_states::{Advanced, advance, remake};
-use phaseline_store::{copy, read};
+use phaseline_projections::planner_view::project_names;
+use phaseline_projections::portfolio::{ListPlace, PortfolioFilter, each_project, page};
+use phaseline_projections::{FoldedLog, FoldedTimeline, PhaseRow};
+use phaseline_store::timeline_states::remake;
+use rust_decimal::Decimal;
 use sqlx::PgConnection;
-use std::collections::{HashMap, HashSet};
-use std::time::{Duration, Instant};
+use std::fmt;
+use temporal::{Answer, phases_at};
 use uuid::Uuid;
 
 /// Commands to each project, which are 100 events.
 const STEPS: usize = 92;
-/// Commands to the project of the long stream.
-const LONG: usize = 492;
-const TABLE: &str = include_str!("../../sql/temporal.sql");
-const INDEXES: &str = "CREATE INDEX ON public.phase_history (project_id, from_position);
-    CREATE INDEX ON public.phase_history USING gist (int8range(from_position, to_position))";
-const COLUMNS: &str =
-    "project_id, id, name, start_date, end_date, description, capital_budget, expense_budget";
-/// The pauses of the service's task, in times of its work.
-const PAUSE: u32 = 15;
+/// The projects of a page.
+const PAGE: usize = 100;
+const PHASES: &str = "the phases are the same at each position";
 
-/// Phases as they were: the count, and a sum over ids and days of their ends.
+/// Phases as they were: their count, a sum over ids and days of their ends, and one of their budgets.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct PortfolioSum {
     phases: u64,
     sum: u64,
+    budget: Decimal,
+}
+
+impl fmt::Display for PortfolioSum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { phases, sum, budget } = self;
+        write!(f, "{phases} phases with sum {sum:x} and budget {budget:.2}")
+    }
 }
 
 impl PortfolioSum {
-    fn add(&mut self, id: Uuid, end: NaiveDate) {
+    fn add(&mut self, id: Uuid, end: NaiveDate, budget: Decimal) {
         self.phases += 1;
         self.sum = self
             .sum
             .wrapping_add(id.as_u64_pair().0)
             .wrapping_add(u64::from(end.num_days_from_ce().unsigned_abs()));
+        self.budget += budget;
+    }
+
+    fn of_rows(&mut self, rows: &[PhaseRow]) {
+        rows.iter().for_each(|row| self.add(row.id.uuid(), row.end_date, row.total_budget));
     }
 
     fn of(&mut self, folded: &FoldedTimeline) {
-        folded.timeline.phases().iter().for_each(|phase| self.add(phase.id.uuid(), phase.range.end()));
+        for phase in folded.timeline.phases() {
+            self.add(phase.id.uuid(), phase.range.end(), phase.budget.total().amount());
+        }
     }
 }
 
-async fn by_states(
-    connection: &mut PgConnection,
-    selection: &ProjectSelection,
-    position: i64,
-    states: SelectedStates,
-) -> Result<PortfolioSum> {
+async fn ours(connection: &mut PgConnection, answer: Answer, position: i64) -> Result<PortfolioSum> {
     let mut found = PortfolioSum::default();
-    timelines_at_from(connection, selection, position, states, |_, past| {
-        if let PastTimeline::Readable(folded) = past {
-            found.of(&folded);
+    let filter = PortfolioFilter::default();
+    match answer {
+        Answer::Page(limit) => {
+            let page = page(connection, position, &filter, ListPlace::default(), limit).await?;
+            page.projects.iter().for_each(|project| found.of_rows(&project.phases));
         }
-        Ok(())
-    })
-    .await?;
-    Ok(found)
-}
-
-async fn by_table(
-    connection: &mut PgConnection,
-    projects: Option<&[Uuid]>,
-    position: i64,
-) -> Result<PortfolioSum> {
-    let of_projects = projects.map_or_else(String::new, |ids| {
-        let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
-        format!("project_id = ANY ('{{{}}}'::uuid[]) AND ", ids.join(","))
-    });
-    let current = if projects.is_some() {
-        format!("from_position <= {position} AND (to_position IS NULL OR to_position > {position})")
-    } else {
-        format!("int8range(from_position, to_position) @> {position}::bigint")
-    };
-    let query = format!("SELECT {COLUMNS} FROM public.phase_history WHERE {of_projects}{current}");
-    let mut found = PortfolioSum::default();
-    copy::read(connection, &query, |row| {
-        found.add(row.uuid(1)?, row.date(4)?);
-        Ok::<_, BenchError>(())
-    })
-    .await?;
-    Ok(found)
-}
-
-/// Fills the temporal table with the rows that triggers would have written.
-async fn fill(url: &str) -> Result<()> {
-    let (mut from, mut into) = (connect(url).await?, connect(url).await?);
-    execute(&mut into, TABLE).await?;
-    let mut log = FoldedLog::begin(&mut from).await?;
-    let mut current: HashMap<ProjectId, HashMap<PhaseId, (PhaseRow, i64)>> = HashMap::new();
-    let mut past = Vec::new();
-    read::scan(&mut from, None, |event| {
-        if log.apply(event).is_none() {
-            return Ok(());
+        Answer::All => {
+            each_project(connection, position, &filter, |project| {
+                found.of_rows(&project.phases);
+                Ok(())
+            })
+            .await?;
         }
-        let project: ProjectId = event.stream_id.into();
-        let rows: Vec<PhaseRow> =
-            log.timelines.get(&project).into_iter().flat_map(project_phases::rows).collect();
-        let before = current.entry(project).or_default();
-        let live: HashSet<PhaseId> = rows.iter().map(|row| row.id).collect();
-        let removed = before.extract_if(|id, _| !live.contains(id));
-        past.extend(removed.map(|(_, (row, since))| (row, since, Some(event.position))));
-        for row in rows {
-            if before.get(&row.id).is_none_or(|(known, _)| *known != row) {
-                let replaced = before.insert(row.id, (row, event.position));
-                past.extend(replaced.map(|(row, since)| (row, since, Some(event.position))));
-            }
-        }
-        Ok::<_, BenchError>(())
-    })
-    .await?;
-    let last = current.into_values().flat_map(HashMap::into_values);
-    past.extend(last.map(|(row, since)| (row, since, None)));
-    let mut sink = copy::Sink::open(&mut into, "public.phase_history").await?;
-    for (row, since, until) in &past {
-        sink.row(10, |fields| {
-            fields.uuid(row.project_id.uuid());
-            fields.uuid(row.id.uuid());
-            fields.text(&row.name);
-            fields.date(row.start_date);
-            fields.date(row.end_date);
-            match &row.description {
-                Some(text) => fields.text(text),
-                None => fields.null(),
-            }
-            fields.numeric(row.capital_budget);
-            fields.numeric(row.expense_budget);
-            fields.i64(*since);
-            match until {
-                Some(until) => fields.i64(*until),
-                None => fields.null(),
-            }
-        })
-        .await?;
+        Answer::One(project) => found = one::by_states(connection, project.into(), position).await?,
     }
-    sink.finish().await?;
-    execute(&mut into, INDEXES).await?;
-    execute(&mut into, "VACUUM (FREEZE, ANALYZE) public.phase_history").await
+    Ok(found)
 }
 
-/// Random positions in the last tenth of the log, where it has nearly all projects; the same every time.
-fn positions(last: i64, count: u32) -> Vec<i64> {
-    let step = (last / 10 / i64::from(count.max(1))).max(1);
-    (0..i64::from(count)).map(|n| last - (n * 7_919 % i64::from(count)) * step - 1).collect()
+/// The first projects by name of a fold of the log up to a position, or all.
+async fn folded(connection: &mut PgConnection, answer: Answer, position: i64) -> Result<PortfolioSum> {
+    let log = FoldedLog::read(connection, Some(position)).await?;
+    let mut found = PortfolioSum::default();
+    if let Answer::One(project) = answer {
+        log.timelines.get(&project.into()).into_iter().for_each(|folded| found.of(folded));
+        return Ok(found);
+    }
+    let mut open: Vec<_> =
+        log.timelines.iter().filter(|(_, folded)| folded.timeline.project().is_some()).collect();
+    let ids: Vec<_> = open.iter().map(|(project, _)| **project).collect();
+    let names = project_names(connection, &ids).await?;
+    let name = |project| names.get(project).and_then(|name| name.name.as_deref()).map(str::to_lowercase);
+    open.sort_by_cached_key(|(project, _)| (name(project), **project));
+    let limit = if let Answer::Page(limit) = answer { limit } else { usize::MAX };
+    open.into_iter().take(limit).for_each(|(_, folded)| found.of(folded));
+    Ok(found)
 }
 
-fn milliseconds(time: Duration) -> f64 {
+/// Positions all over the log, the last one among them.
+fn positions(last: i64, count: i64) -> Vec<i64> {
+    (1..=count).map(|n| last * n / count.max(1)).collect()
+}
+
+fn milliseconds(time: std::time::Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// The median time of this at each position.
-async fn median(positions: &[i64], mut each: impl AsyncFnMut(i64) -> Result<PortfolioSum>) -> Result<f64> {
+/// The slowest median of all rounds.
+#[derive(Debug, Default)]
+struct Slowest {
+    place: String,
+    time: f64,
+}
+
+impl fmt::Display for Slowest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the slowest was {:.2} ms at {}", self.time, self.place)
+    }
+}
+
+/// The median time of this for each of these, in milliseconds.
+async fn median<P: Copy + fmt::Debug, T>(
+    places: &[P],
+    slowest: &mut Slowest,
+    mut each: impl AsyncFnMut(P) -> Result<T>,
+) -> Result<f64> {
     let mut times = Figures::default();
-    for position in positions {
-        let (_, time) = timed(each(*position)).await?;
-        times.0.push(milliseconds(time));
+    for place in places {
+        let (_, time) = timed(each(*place)).await?;
+        let time = milliseconds(time);
+        times.0.push(time);
+        if time > slowest.time {
+            *slowest = Slowest { place: format!("{place:?}"), time };
+        }
     }
     Ok(times.median())
 }
 
+/// A large log with its states, and the temporal table beside it.
+struct Portfolio {
+    log: Log,
+    size: String,
+    note: String,
+}
+
+impl Portfolio {
+    async fn create(bench: &Bench) -> Result<Self> {
+        let log = Log::of(bench, Events::new(1, bench.sizes.events).lasting(STEPS)).await?;
+        let mut connection = connect(log.url()).await?;
+        let (states, made) =
+            timed(async { Ok(remake(&mut connection, |_, _| ()).await?.unwrap_or_default()) }).await?;
+        execute(&mut connection, "VACUUM (FREEZE, ANALYZE) phaseline.timeline_states").await?;
+        temporal::fill(log.url()).await?;
+        let mut mebibytes = async |table: &str| {
+            let query = format!("SELECT pg_total_relation_size('{table}') / 1048576");
+            number(&mut connection, &query).await
+        };
+        let [states_size, log_size, table_size] = [
+            mebibytes("phaseline.timeline_states").await?,
+            mebibytes("phaseline.events").await?,
+            mebibytes("public.phase_history").await?,
+        ];
+        let note = format!(
+            "{states} states of {states_size} MiB made in {:.1} s; the log has {log_size} MiB, the temporal table {table_size} MiB",
+            made.as_secs_f64()
+        );
+        let projects = number(&mut connection, "SELECT count(*) FROM public.projects").await?;
+        let size = format!("{projects} projects, {}", log.size());
+        settle(&mut connection).await?;
+        Ok(Self { log, size, note })
+    }
+}
+
 pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
-    let log = Log::of(bench, Events::new(1, bench.sizes.events).lasting(STEPS)).await?;
-    let mut connection = connect(log.url()).await?;
-    let (states, made) =
-        timed(async { Ok(remake(&mut connection, |_, _| ()).await?.unwrap_or_default()) }).await?;
-    execute(&mut connection, "VACUUM (FREEZE, ANALYZE) phaseline.timeline_states").await?;
-    fill(log.url()).await?;
-    let sizes = "SELECT pg_total_relation_size('phaseline.timeline_states') / 1048576";
-    let mib = number(&mut connection, sizes).await?;
-    let of_log =
-        number(&mut connection, "SELECT pg_total_relation_size('phaseline.events') / 1048576").await?;
-    let of_table =
-        number(&mut connection, "SELECT pg_total_relation_size('public.phase_history') / 1048576").await?;
-    let note = format!(
-        "{states} states of {mib} MiB made in {:.1} s; the log has {of_log} MiB, the temporal table {of_table} MiB",
-        made.as_secs_f64()
-    );
-    let ids: Vec<Uuid> =
-        sqlx::query_scalar("SELECT id FROM public.projects ORDER BY id OFFSET 1000 LIMIT 100")
-            .fetch_all(&mut connection)
-            .await?;
-    let size = format!(
-        "{} projects, {}",
-        number(&mut connection, "SELECT count(*) FROM public.projects").await?,
-        log.size()
-    );
-    settle(&mut connection).await?;
-    let page = ProjectSelection::These(ids.iter().copied().map(ProjectId::from).collect());
+    temporal::check(bench).await?;
+    let portfolio = Portfolio::create(bench).await?;
     let mut outcomes = Vec::new();
-    for (name, selection, projects, count) in
-        [("portfolio-page", page, Some(&ids[..]), 20), ("portfolio-all", ProjectSelection::All, None, 4)]
-    {
-        let at = positions(log.events, count);
-        for position in &at {
-            let ours = by_states(&mut connection, &selection, *position, SelectedStates::Valid).await?;
-            let theirs = by_table(&mut connection, projects, *position).await?;
-            same(name, "phases", &format!("{ours:?}"), &format!("{theirs:?}"))?;
-        }
-        let mut other = connect(log.url()).await?;
-        let (ours, theirs) = alternate(
-            bench.rounds,
-            async || {
-                median(&at, async |position| {
-                    by_states(&mut connection, &selection, position, SelectedStates::Valid).await
-                })
-                .await
-            },
-            async || median(&at, async |position| by_table(&mut other, projects, position).await).await,
-        )
-        .await?;
-        let checked = "the phases are the same at each position";
-        let note = Some(note.clone());
-        outcomes.push(CaseResult { ours, theirs, note, ..CaseResult::of(name, size.clone(), checked)? });
+    for (names, answer, count) in [
+        (["portfolio-page", "portfolio-page-fold"], Answer::Page(PAGE), 20),
+        (["portfolio-all", "portfolio-fold"], Answer::All, 5),
+    ] {
+        outcomes.extend(beside(bench, &portfolio, names, answer, count).await?);
     }
-    let mut folds = Figures::default();
-    for position in positions(log.events, 1) {
-        let (folded, time) =
-            timed(async { Ok(FoldedLog::read(&mut connection, Some(position)).await?) }).await?;
-        folds.0.push(milliseconds(time));
-        let mut found = PortfolioSum::default();
-        folded.timelines.values().for_each(|folded| found.of(folded));
-        let ours =
-            by_states(&mut connection, &ProjectSelection::All, position, SelectedStates::Valid).await?;
-        same("portfolio-fold", "phases", &format!("{ours:?}"), &format!("{found:?}"))?;
-    }
-    let all = outcomes.last().map(|all| all.ours.clone()).unwrap_or_default();
-    let checked = "the phases are the same";
-    outcomes.push(CaseResult {
-        ours: all,
-        theirs: folds,
-        ..CaseResult::of("portfolio-fold", size, checked)?
-    });
-    outcomes.push(one(bench).await?);
-    outcomes.push(writers(bench).await?);
+    outcomes.extend(differences::run(bench, &portfolio).await?);
+    drop(portfolio);
+    outcomes.extend(one::run(bench).await?);
+    outcomes.extend(writers::run(bench).await?);
     Ok(outcomes)
 }
 
-/// One timeline of a long stream.
-async fn one(bench: &Bench) -> Result<CaseResult> {
-    let log = Log::of(bench, Events::new(2, 32_000).lasting(LONG)).await?;
-    let mut connection = connect(log.url()).await?;
-    remake(&mut connection, |_, _| ()).await?;
-    execute(&mut connection, "VACUUM (FREEZE, ANALYZE) phaseline.timeline_states").await?;
-    let id: Uuid = sqlx::query_scalar(
-        "SELECT stream_id FROM phaseline.postgres_es_events e JOIN LATERAL (SELECT e.aggregate_id::uuid AS stream_id) s ON true
-          GROUP BY stream_id HAVING count(*) >= 495 LIMIT 1",
-    )
-    .fetch_one(&mut connection)
-    .await?;
-    let selection = ProjectSelection::These(vec![id.into()]);
-    let at = positions(log.events, 50);
-    let mut other = connect(log.url()).await?;
-    let (ours, theirs) = alternate(
+/// A list beside the temporal table at some positions, and beside the fold of the log.
+async fn beside(
+    bench: &Bench,
+    Portfolio { log, size, note }: &Portfolio,
+    [by_table, by_fold]: [&'static str; 2],
+    answer: Answer,
+    count: i64,
+) -> Result<[CaseResult; 2]> {
+    let (mut connection, mut other) = (connect(log.url()).await?, connect(log.url()).await?);
+    let at = positions(log.events, count);
+    for position in &at {
+        let found = ours(&mut connection, answer, *position).await?;
+        let theirs = phases_at(&mut other, answer, *position).await?;
+        same(by_table, "phases", &found.to_string(), &theirs.to_string())?;
+    }
+    let (mut slowest, mut their_slowest) = (Slowest::default(), Slowest::default());
+    let (figures, theirs) = alternate(
         bench.rounds,
         async || {
-            median(&at, async |position| {
-                by_states(&mut connection, &selection, position, SelectedStates::Valid).await
-            })
-            .await
+            median(&at, &mut slowest, async |position| ours(&mut connection, answer, position).await).await
         },
         async || {
-            median(&at, async |position| {
-                by_states(&mut other, &selection, position, SelectedStates::None).await
-            })
-            .await
+            median(&at, &mut their_slowest, async |position| phases_at(&mut other, answer, position).await)
+                .await
         },
     )
     .await?;
-    let checked = "the tests compare both at every position";
-    Ok(CaseResult { ours, theirs, ..CaseResult::of("portfolio-one", log.size(), checked)? })
+    let note = Some(format!("{slowest} (temporal table: {:.2} ms); {note}", their_slowest.time));
+    let (fold, time) = timed(folded(&mut other, answer, log.events)).await?;
+    let found = ours(&mut connection, answer, log.events).await?;
+    same(by_fold, "phases", &found.to_string(), &fold.to_string())?;
+    let folds = Figures(vec![milliseconds(time)]);
+    let result = CaseResult::of(by_table, size.clone(), PHASES)?;
+    let beside_fold = CaseResult::of(by_fold, size.clone(), "the phases are the same at the end")?;
+    Ok([
+        CaseResult { ours: figures.clone(), theirs, note, ..result },
+        CaseResult { ours: figures, theirs: folds, ..beside_fold },
+    ])
 }
 
-/// Writers beside the task that stores states, as the service runs it.
-async fn writers(bench: &Bench) -> Result<CaseResult> {
-    let (database, targets) = fixture(bench).await?;
-    let (our_store, pool) = store(database.url()).await?;
-    let mut task = connect(database.url()).await?;
-    remake(&mut task, |_, _| ()).await?;
-    let count = bench.sizes.commands * 8;
-    let mut first = 1;
-    let mut with = Figures::default();
-    let mut without = Figures::default();
-    for round in 0..bench.rounds * 2 {
-        settle(&mut connect(database.url()).await?).await?;
-        if round % 2 == 0 {
-            tokio::select! {
-                done = commands(&our_store, &targets, 64, count, first) => with.0.push(done?.rate),
-                failed = keep_making(&mut task) => return Err(failed),
-            }
-        } else {
-            without.0.push(commands(&our_store, &targets, 64, count, first).await?.rate);
-        }
-        first += count;
-    }
-    pool.close().await;
-    let size = format!("{} timelines, {count} commands a round", targets.len());
-    let checked = "the same commands";
-    Ok(CaseResult { ours: with, theirs: without, ..CaseResult::of("command-64-states", size, checked)? })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Stores states until the future is dropped; returns an error.
-async fn keep_making(task: &mut PgConnection) -> BenchError {
-    loop {
-        let begun = Instant::now();
-        match advance(task).await {
-            Err(error) => return error.into(),
-            Ok(Advanced::To { left: 1.., .. }) => tokio::time::sleep(begun.elapsed() * PAUSE).await,
-            Ok(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
+    #[test]
+    fn positions_are_all_over_the_log() {
+        assert_eq!(positions(1_003, 4), [250, 501, 752, 1_003]);
     }
 }

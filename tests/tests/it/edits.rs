@@ -27,7 +27,7 @@ async fn refused(database: &TestDatabase) -> RollbackPlan {
 }
 
 /// Rolls back with the loss that the dry run names.
-async fn accepted(database: &TestDatabase) -> RolledBack {
+pub(crate) async fn accepted(database: &TestDatabase) -> RolledBack {
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let plan = rollback::plan(&mut connection).await.unwrap();
     let options = RollbackOptions {

@@ -157,18 +157,20 @@ async fn sequence(seed: u64, verbose: bool, tally: &mut Tally) -> Result<(), Str
     })
 }
 
-/// A database after a random sequence of so many steps, the same for the same seed. `between` is called after each step.
+/// A database after a random sequence of so many steps, the same for the same seed. `between` is called after each step with its
+/// name and its outcome.
 pub(crate) async fn random_history(
     seed: u64,
     steps: u64,
-    mut between: impl AsyncFnMut(&TestDatabase, u64),
+    mut between: impl AsyncFnMut(&TestDatabase, (&'static str, &'static str)),
 ) -> TestDatabase {
     let mut generator = StepGenerator::new(seed);
     let mut system = SystemUnderTest::load(&database_of(seed)).await;
-    for number in 0..steps {
+    for _ in 0..steps {
         if let Some(step) = generator.next(&system.model) {
-            system.take(&step).await.unwrap_or_else(|error| panic!("seed {seed}: {step:?}: {error}"));
-            between(&system.database, number).await;
+            let taken = system.take(&step).await;
+            let outcome = taken.unwrap_or_else(|error| panic!("seed {seed}: {step:?}: {error}"));
+            between(&system.database, (step.name(), outcome)).await;
         }
     }
     system.database

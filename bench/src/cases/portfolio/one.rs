@@ -1,0 +1,96 @@
+//! One timeline of a long stream.
+
+use super::temporal::{self, Answer, phases_at};
+use super::{PHASES, PortfolioSum, Slowest, folded, median, milliseconds, ours, positions};
+use crate::error::{Result, same};
+use crate::events::Events;
+use crate::log::Log;
+use crate::measure::{CaseResult, Figures, alternate, timed};
+use crate::server::{Bench, connect, run as execute};
+use phaseline_domain::ProjectId;
+use phaseline_projections::portfolio::{PastTimeline, ProjectSelection, SelectedStates, timelines_at_from};
+use phaseline_store::timeline_states::remake;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// Commands to each project, which are 500 events.
+const STEPS: usize = 492;
+const EVENTS: u64 = 32_000;
+
+pub(super) async fn by_states(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    position: i64,
+) -> Result<PortfolioSum> {
+    read(connection, project, position, SelectedStates::Valid).await
+}
+
+async fn read(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    position: i64,
+    states: SelectedStates,
+) -> Result<PortfolioSum> {
+    let mut found = PortfolioSum::default();
+    let selection = ProjectSelection::These(vec![project]);
+    timelines_at_from(connection, &selection, position, states, |_, past| {
+        if let PastTimeline::Readable(folded) = past {
+            found.of(&folded);
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(found)
+}
+
+pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
+    let log = Log::of(bench, Events::new(2, EVENTS).lasting(STEPS)).await?;
+    let mut connection = connect(log.url()).await?;
+    remake(&mut connection, |_, _| ()).await?;
+    execute(&mut connection, "VACUUM (FREEZE, ANALYZE) phaseline.timeline_states").await?;
+    temporal::fill(log.url()).await?;
+    let id: Uuid = sqlx::query_scalar(
+        "SELECT e.aggregate_id::uuid FROM phaseline.postgres_es_events e
+          GROUP BY 1 HAVING count(*) >= 495 ORDER BY 1 LIMIT 1",
+    )
+    .fetch_one(&mut connection)
+    .await?;
+    let answer = Answer::One(id);
+    let at = positions(log.events, 50);
+    let mut other = connect(log.url()).await?;
+    for position in &at {
+        let found = ours(&mut connection, answer, *position).await?;
+        let theirs = phases_at(&mut other, answer, *position).await?;
+        same("portfolio-one", "phases", &found.to_string(), &theirs.to_string())?;
+    }
+    let (mut slowest, mut their_slowest) = (Slowest::default(), Slowest::default());
+    let (figures, theirs) = alternate(
+        bench.rounds,
+        async || {
+            median(&at, &mut slowest, async |position| ours(&mut connection, answer, position).await).await
+        },
+        async || {
+            median(&at, &mut their_slowest, async |position| phases_at(&mut other, answer, position).await)
+                .await
+        },
+    )
+    .await?;
+    let mut slowest_stream = Slowest::default();
+    let stream = median(&at, &mut slowest_stream, async |position| {
+        read(&mut other, id.into(), position, SelectedStates::None).await
+    })
+    .await?;
+    let note = format!(
+        "{slowest} (temporal table: {:.2} ms); the fold of the timeline's own events took {stream:.2} ms, at most {:.2} ms",
+        their_slowest.time, slowest_stream.time
+    );
+    let (fold, time) = timed(folded(&mut other, answer, log.events)).await?;
+    let found = ours(&mut connection, answer, log.events).await?;
+    same("portfolio-one-fold", "phases", &found.to_string(), &fold.to_string())?;
+    let result = CaseResult::of("portfolio-one", log.size(), PHASES)?;
+    let beside_fold = CaseResult::of("portfolio-one-fold", log.size(), "the phases are the same at the end")?;
+    Ok(vec![
+        CaseResult { ours: figures.clone(), theirs, note: Some(note), ..result },
+        CaseResult { ours: figures, theirs: Figures(vec![milliseconds(time)]), ..beside_fold },
+    ])
+}
