@@ -18,7 +18,7 @@ use phaseline_store::timeline_states::remake;
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use std::fmt;
-use temporal::{Answer, phases_at};
+use temporal::{TemporalAnswer, phases_at};
 use uuid::Uuid;
 
 /// Commands to each project, which are 100 events.
@@ -63,31 +63,35 @@ impl PortfolioSum {
     }
 }
 
-async fn ours(connection: &mut PgConnection, answer: Answer, position: i64) -> Result<PortfolioSum> {
+async fn ours(connection: &mut PgConnection, answer: TemporalAnswer, position: i64) -> Result<PortfolioSum> {
     let mut found = PortfolioSum::default();
     let filter = PortfolioFilter::default();
     match answer {
-        Answer::Page(limit) => {
+        TemporalAnswer::Page(limit) => {
             let page = page(connection, position, &filter, ListPlace::default(), limit).await?;
             page.projects.iter().for_each(|project| found.of_rows(&project.phases));
         }
-        Answer::All => {
+        TemporalAnswer::All => {
             each_project(connection, position, &filter, |project| {
                 found.of_rows(&project.phases);
                 Ok(())
             })
             .await?;
         }
-        Answer::One(project) => found = one::by_states(connection, project.into(), position).await?,
+        TemporalAnswer::One(project) => found = one::by_states(connection, project.into(), position).await?,
     }
     Ok(found)
 }
 
 /// The first projects by name of a fold of the log up to a position, or all.
-async fn folded(connection: &mut PgConnection, answer: Answer, position: i64) -> Result<PortfolioSum> {
+async fn folded(
+    connection: &mut PgConnection,
+    answer: TemporalAnswer,
+    position: i64,
+) -> Result<PortfolioSum> {
     let log = FoldedLog::read(connection, Some(position)).await?;
     let mut found = PortfolioSum::default();
-    if let Answer::One(project) = answer {
+    if let TemporalAnswer::One(project) = answer {
         log.timelines.get(&project.into()).into_iter().for_each(|folded| found.of(folded));
         return Ok(found);
     }
@@ -97,7 +101,7 @@ async fn folded(connection: &mut PgConnection, answer: Answer, position: i64) ->
     let names = project_names(connection, &ids).await?;
     let name = |project| names.get(project).and_then(|name| name.name.as_deref()).map(str::to_lowercase);
     open.sort_by_cached_key(|(project, _)| (name(project), **project));
-    let limit = if let Answer::Page(limit) = answer { limit } else { usize::MAX };
+    let limit = if let TemporalAnswer::Page(limit) = answer { limit } else { usize::MAX };
     open.into_iter().take(limit).for_each(|(_, folded)| found.of(folded));
     Ok(found)
 }
@@ -182,8 +186,8 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let portfolio = Portfolio::create(bench).await?;
     let mut outcomes = Vec::new();
     for (names, answer, count) in [
-        (["portfolio-page", "portfolio-page-fold"], Answer::Page(PAGE), 20),
-        (["portfolio-all", "portfolio-fold"], Answer::All, 5),
+        (["portfolio-page", "portfolio-page-fold"], TemporalAnswer::Page(PAGE), 20),
+        (["portfolio-all", "portfolio-fold"], TemporalAnswer::All, 5),
     ] {
         outcomes.extend(beside(bench, &portfolio, names, answer, count).await?);
     }
@@ -199,7 +203,7 @@ async fn beside(
     bench: &Bench,
     Portfolio { log, size, note }: &Portfolio,
     [by_table, by_fold]: [&'static str; 2],
-    answer: Answer,
+    answer: TemporalAnswer,
     count: i64,
 ) -> Result<[CaseResult; 2]> {
     let (mut connection, mut other) = (connect(log.url()).await?, connect(log.url()).await?);

@@ -1,10 +1,10 @@
 //! `phaseline diff`: what changed between two moments.
 
 mod portfolio;
+mod table;
 
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::export_table::TableValue;
 use crate::failure::Failure;
 use crate::given_moment::{GivenMoment, given_moment, refuse_idle_zone};
 use crate::log_reads::{need_log, without_timeline};
@@ -13,8 +13,7 @@ use crate::project::ProjectArg;
 use crate::render;
 use crate::target::Target;
 use clap::Args;
-use phaseline_projections::diff::{DiffStatus, PhaseDiff};
-use phaseline_projections::{FieldChange, TimelineDiff};
+use phaseline_projections::TimelineDiff;
 use phaseline_store::{ResolvedMoment, stream};
 use serde::Serialize;
 
@@ -59,48 +58,6 @@ struct DiffReport {
     diff: TimelineDiff,
 }
 
-/// The columns of a table: a row for each field that differs.
-const COLUMNS: [&str; 10] = [
-    "project_id",
-    "project_name",
-    "phase_id",
-    "phase_name",
-    "status",
-    "field",
-    "before",
-    "after",
-    "version",
-    "position",
-];
-
-type Row<'a> = [TableValue<'a>; COLUMNS.len()];
-
-/// A difference as rows of the table. The status is that of the phase or, without a phase, of the timeline; version and position are the
-/// timeline's at the later moment.
-fn rows<'a>(diff: &'a TimelineDiff, name: Option<&'a str>) -> Vec<Row<'a>> {
-    let row =
-        |phase: Option<&'a PhaseDiff>, status: DiffStatus, change: Option<&'a FieldChange>| -> Row<'a> {
-            [
-                diff.project_id.to_string().into(),
-                name.into(),
-                phase.map(|phase| phase.phase_id.to_string()).into(),
-                phase.map(|phase| phase.name.as_str()).into(),
-                status.word().into(),
-                change.map(|change| change.field.to_string().replace(' ', "_")).into(),
-                change.and_then(|change| change.before.as_deref()).into(),
-                change.and_then(|change| change.after.as_deref()).into(),
-                diff.after.version.into(),
-                diff.after.position.into(),
-            ]
-        };
-    let mut rows: Vec<Row<'a>> =
-        diff.changes.iter().map(|change| row(None, diff.status, Some(change))).collect();
-    for phase in &diff.phases {
-        rows.extend(phase.changes.iter().map(|change| row(Some(phase), phase.status, Some(change))));
-    }
-    rows
-}
-
 pub(crate) async fn run(context: &Context, args: &DiffArgs) -> Result<Exit, Failure> {
     let target = Target::resolve(context).await?;
     let mut connection = target.read("diff").await?;
@@ -127,10 +84,10 @@ pub(crate) async fn run(context: &Context, args: &DiffArgs) -> Result<Exit, Fail
         return Err(without_timeline(&mut connection, project).await?);
     }
     let diff = TimelineDiff::of_history(project, &history, from.position);
-    if let Some(mut table) = context.output.csv(&COLUMNS) {
+    if let Some(mut csv) = context.output.csv(&table::COLUMNS) {
         let names = context.output.names().projects();
         let name = names.get(&project.uuid()).map(String::as_str);
-        rows(&diff, name).iter().for_each(|row| table.row(row));
+        table::rows(&diff, name).iter().for_each(|row| csv.row(row));
         return Ok(Exit::Done);
     }
     let report = DiffReport { format: "phaseline.diff/1", from, to, diff };

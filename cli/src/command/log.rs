@@ -12,6 +12,7 @@ use crate::project::ProjectArg;
 use crate::target::Target;
 use clap::Args;
 use phaseline_domain::ProjectId;
+use phaseline_projections::log_entries::event_types;
 use phaseline_projections::log_entries::{ActorFilter, DescriptionPlan, LogSelection};
 use phaseline_store::stream;
 use sqlx::PgConnection;
@@ -38,7 +39,7 @@ pub(crate) struct LogArgs {
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
     /// Only events of this type, such as `PhaseResized` or `RunStarted`
-    #[arg(long = "type", value_name = "EVENT_TYPE")]
+    #[arg(long = "type", value_name = "EVENT_TYPE", value_parser = event_type)]
     event_type: Option<String>,
     /// Only events about this project: its id, an id prefix (4 characters or more), its name or its cost centre
     #[arg(long, value_name = "PROJECT")]
@@ -49,6 +50,15 @@ pub(crate) struct LogArgs {
     /// Show the newest event first
     #[arg(long, requires = "limit")]
     newest_first: bool,
+}
+
+/// An event type that the program knows.
+fn event_type(text: &str) -> Result<String, String> {
+    if event_types().any(|known| known == text) {
+        return Ok(text.to_owned());
+    }
+    let known: Vec<&str> = event_types().collect();
+    Err(format!("not the type of an event: expected one of {}", known.join(", ")))
 }
 
 pub(crate) async fn run(context: &Context, args: &LogArgs) -> Result<Exit, Failure> {

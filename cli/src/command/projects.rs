@@ -14,6 +14,7 @@ use crate::report::projects::ProjectsReport;
 use crate::target::Target;
 use chrono::NaiveDate;
 use clap::Args;
+use past::PastProjects;
 use phaseline_projections::planner_view::{ListedProject, list_projects};
 
 /// List the planner's projects by name, with dates, phases and budgets, and the ids that other commands take
@@ -56,7 +57,8 @@ pub(crate) async fn run(context: &Context, args: &ProjectsArgs) -> Result<Exit, 
     let mut connection = target.read("projects").await?;
     let filter = args.filter.clone().filter(|filter| !filter.is_empty());
     if args.moment.is_given() || args.on.is_some() {
-        return past::run(context, &mut connection, args, filter).await;
+        let (moment, on, limit) = (&args.moment, args.on, args.limit);
+        return past::run(context, &mut connection, PastProjects { moment, on, filter, limit }).await;
     }
     let mut projects = list_projects(&mut connection, filter.as_deref()).await?;
     let total = projects.len() as u64;

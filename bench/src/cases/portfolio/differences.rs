@@ -5,7 +5,7 @@ use crate::error::{BenchError, Result, same};
 use crate::measure::{CaseResult, Figures, alternate, timed};
 use crate::server::{Bench, connect};
 use phaseline_projections::portfolio::{
-    ChangeTotals, ListPlace, PortfolioFilter, Positions, changes_page, each_change,
+    ChangeDetail, ChangeTotals, ListPlace, PortfolioFilter, Positions, changes_page, each_change,
 };
 use phaseline_projections::{FoldedLog, FoldedTimeline, TimelineDiff};
 use phaseline_store::read;
@@ -28,7 +28,7 @@ async fn ours(connection: &mut PgConnection, positions: Positions) -> Result<(u6
     let filter = PortfolioFilter::default();
     let page = changes_page(connection, positions, &filter, ListPlace::default(), PAGE).await?;
     let mut totals = ChangeTotals::default();
-    each_change(connection, positions, &filter, |change| {
+    each_change(connection, positions, &filter, ChangeDetail::Fields, |change| {
         totals.add(&change.diff);
         Ok(())
     })

@@ -1,6 +1,6 @@
 //! One timeline of a long stream.
 
-use super::temporal::{self, Answer, phases_at};
+use super::temporal::{self, TemporalAnswer, phases_at};
 use super::{PHASES, PortfolioSum, Slowest, folded, median, milliseconds, ours, positions};
 use crate::error::{Result, same};
 use crate::events::Events;
@@ -55,7 +55,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     )
     .fetch_one(&mut connection)
     .await?;
-    let answer = Answer::One(id);
+    let answer = TemporalAnswer::One(id);
     let at = positions(log.events, 50);
     let mut other = connect(log.url()).await?;
     for position in &at {

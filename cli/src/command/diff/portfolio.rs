@@ -1,6 +1,6 @@
 //! What changed of all timelines.
 
-use super::{COLUMNS, rows};
+use super::table::{COLUMNS, rows};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;

@@ -1,6 +1,6 @@
 //! The projects as they were at a moment of the log.
 
-use super::ProjectsArgs;
+use crate::as_of::AsOfArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::export_table::TableValue;
@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::log_reads::need_log;
 use crate::render;
 use crate::report::portfolio::{PortfolioEnd, PortfolioReport};
+use chrono::NaiveDate;
 use phaseline_projections::portfolio::{PortfolioFilter, PortfolioProject, PortfolioTotals, each_project};
 use phaseline_store::{ResolvedMoment, schema};
 use sqlx::PgConnection;
@@ -33,24 +34,32 @@ const COLUMNS: [&str; 14] = [
     "unreadable",
 ];
 
+/// The wanted projects.
+pub(super) struct PastProjects<'a> {
+    pub(super) moment: &'a AsOfArgs,
+    pub(super) on: Option<NaiveDate>,
+    pub(super) filter: Option<String>,
+    pub(super) limit: Option<usize>,
+}
+
 pub(super) async fn run(
     context: &Context,
     connection: &mut PgConnection,
-    args: &ProjectsArgs,
-    filter: Option<String>,
+    request: PastProjects<'_>,
 ) -> Result<Exit, Failure> {
+    let PastProjects { moment, on, filter, limit } = request;
     need_log(connection).await?;
-    let moment = match args.moment.resolved(connection).await? {
+    let moment = match moment.resolved(connection).await? {
         Some(moment) => moment,
         None => {
             let tip = schema::tip(connection).await?;
             ResolvedMoment { position: tip.position, recorded_at: tip.recorded_at }
         }
     };
-    let wanted = PortfolioFilter { search: filter.clone(), on: args.on, ..PortfolioFilter::default() };
+    let wanted = PortfolioFilter { search: filter.clone(), on, ..PortfolioFilter::default() };
     let (mut table, mut lines) = (context.output.csv(&COLUMNS), context.output.stream(ROW));
     let mut totals = PortfolioTotals::default();
-    let (mut projects, mut left) = (Vec::new(), args.limit.unwrap_or(usize::MAX));
+    let (mut projects, mut left) = (Vec::new(), limit.unwrap_or(usize::MAX));
     let mut unreadable = false;
     let each = |project: PortfolioProject| {
         totals.add(&project);
@@ -67,7 +76,7 @@ pub(super) async fn run(
         Ok(())
     };
     each_project(connection, moment.position, &wanted, each).await?;
-    let end = PortfolioEnd { format: "phaseline.portfolio/1", moment, on: args.on, filter, totals };
+    let end = PortfolioEnd { format: "phaseline.portfolio/1", moment, on, filter, totals };
     match (table, lines) {
         (Some(_), _) => {}
         (None, Some(lines)) => lines.end(&end),

@@ -4,12 +4,14 @@ use super::naive_fold::NaiveHistory;
 use phaseline_domain::ProjectId;
 use phaseline_projections::TimelineDiff;
 use phaseline_projections::portfolio::{
-    ChangeTotals, ListPlace, PortfolioFilter, ProjectChange, StatusCounts, changes_page, each_change,
+    ChangeDetail, ChangeTotals, ListPlace, PortfolioFilter, ProjectChange, StatusCounts, changes_page,
+    each_change,
 };
 use phaseline_store::stream::whole_history;
 use phaseline_tests::random::SeededRandom;
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 /// Pairs of positions that are compared.
 const PAIRS: usize = 8;
@@ -24,7 +26,7 @@ async fn whole(
     filter: &PortfolioFilter,
 ) -> Vec<ProjectChange> {
     let mut changes = Vec::new();
-    each_change(connection, positions, filter, |change| {
+    each_change(connection, positions, filter, ChangeDetail::Fields, |change| {
         changes.push(change);
         Ok(())
     })
@@ -41,7 +43,14 @@ async fn paged(
 ) -> Vec<ProjectChange> {
     let (mut changes, mut place) = (Vec::new(), Some(ListPlace::default()));
     while let Some(from) = place {
-        let page = changes_page(connection, positions, filter, from, limit).await.unwrap();
+        let mut page = changes_page(connection, positions, filter, from, limit).await.unwrap();
+        for change in &mut page.projects {
+            let last = (change.event_id.take(), change.hash.take());
+            let query = "SELECT event_id, encode(hash, 'hex') FROM phaseline.events WHERE position = $1";
+            let found = sqlx::query_as(query).bind(change.diff.after.position).fetch_one(&mut *connection);
+            let (id, hash): (Uuid, String) = found.await.unwrap();
+            assert_eq!(last, (Some(id), Some(hash)));
+        }
         assert!(page.projects.len() == limit || page.next.is_none(), "a page is full, or the last one");
         changes.extend(page.projects);
         place = page.next;

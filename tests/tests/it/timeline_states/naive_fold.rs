@@ -157,7 +157,13 @@ impl NaiveHistory {
         let change = |(project, name)| {
             let before = self.at(earlier).get(&project).unwrap_or(&nothing);
             let diff = TimelineDiff::between(project, before, &self.at(later)[&project]);
-            (!diff.is_empty()).then(|| ProjectChange { name, diff, unreadable: Vec::new() })
+            (!diff.is_empty()).then(|| ProjectChange {
+                name,
+                diff,
+                event_id: None,
+                hash: None,
+                unreadable: Vec::new(),
+            })
         };
         self.in_order(self.at(later), filter).into_iter().filter_map(change).collect()
     }
