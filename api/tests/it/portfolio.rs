@@ -115,7 +115,7 @@ async fn a_list_is_searched_limited_to_a_day_and_summed() {
     }
     // The sums are those of all pages, on each page.
     let first = fixture.get("/timelines?totals=true&limit=1").send().await.is(200).json();
-    assert_eq!((&first["totals"], rows(&[first.clone()]).len()), (totals, 1));
+    assert_eq!((&first["totals"], rows(std::slice::from_ref(&first)).len()), (totals, 1));
     let wanted = &list[2];
     let (id, name) = (wanted["project_id"].as_str().unwrap(), wanted["name"].as_str().unwrap());
     for text in [name.to_uppercase(), id[..8].to_owned(), wanted["cost_center"].as_str().unwrap().to_owned()]
@@ -153,12 +153,12 @@ async fn a_list_keeps_its_moment_over_pages() {
     let before = rows(&pages(&fixture, "/timelines").await);
     let first = fixture.get("/timelines?limit=2").send().await.is(200).json();
     edit(&fixture).await;
-    let mut rest = rows(&[first.clone()]);
+    let mut rest = rows(std::slice::from_ref(&first));
     let mut cursor = first["next_cursor"].as_str().map(str::to_owned);
     while let Some(text) = cursor {
         let page = fixture.get(&format!("/timelines?limit=2&cursor={text}")).send().await.is(200).json();
         assert_eq!(page["moment"], first["moment"]);
-        rest.extend(rows(&[page.clone()]));
+        rest.extend(rows(std::slice::from_ref(&page)));
         cursor = page["next_cursor"].as_str().map(str::to_owned);
     }
     assert_eq!(rest, before);
@@ -289,7 +289,7 @@ async fn a_limited_token_lists_and_counts_its_projects_only() {
     let bearer = limited("history:read");
     for path in ["/timelines?totals=true", "/timelines/diff?totals=true"] {
         let list = client.get(&format!("/api/v1{path}")).bearer(&bearer).send().await.is(200).json();
-        assert_eq!(ids(&rows(&[list.clone()])), ids(&expected), "{path}");
+        assert_eq!(ids(&rows(std::slice::from_ref(&list))), ids(&expected), "{path}");
         assert_eq!(amount(&list["totals"]["budget"]["total"]), sum(&expected, "total"), "{path}");
         assert_eq!(list["next_cursor"], Value::Null, "{path}");
         let other = &whole.iter().find(|row| !mine.contains(row["project_id"].as_str().unwrap())).unwrap()["project_id"];
