@@ -137,7 +137,7 @@ async fn make(connection: &mut PgConnection, from: i64, to: i64) -> Result<u64, 
         check: HashCheck::Each,
     };
     let mut add = |found: &FoldedStream, hash| {
-        if is_due(found.folded.version) && found.is_sound() {
+        if is_due(&found.folded) && found.is_sound() {
             states.add(found.project.uuid(), hash, &found.folded)?;
         }
         Ok(())

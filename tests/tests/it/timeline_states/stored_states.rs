@@ -2,12 +2,16 @@
 
 use super::writer::written;
 use super::{advanced, assert_exact, serial, states, tip};
-use crate::fixture::verified;
+use crate::fixture::{store, verified};
 use crate::quarantine::connect;
+use chrono::NaiveDate;
+use phaseline_domain::{PhaseDraft, ReplacementPhase, TimelineCommand};
 use phaseline_projections::portfolio::{ProjectSelection, timelines_at};
-use phaseline_store::schema;
 use phaseline_store::timeline_states::{Advanced, EVENTS_PER_STATE, advance, forget, remake};
+use phaseline_store::{Metadata, schema};
+use rust_decimal::Decimal;
 use sqlx::Connection;
+use uuid::Uuid;
 
 #[tokio::test]
 async fn no_state_is_used_that_the_log_does_not_confirm() {
@@ -73,6 +77,45 @@ async fn one_session_at_a_time_makes_states_and_waits_for_no_writer() {
            FROM phaseline.timeline_states s JOIN phaseline.events e USING (position) WHERE e.stream_id = '{project}'"
     ));
     assert_eq!(versions, "t");
+}
+
+/// States of all phases at every eighth version would take many times the space of the events.
+#[tokio::test]
+async fn states_of_many_phases_take_a_few_times_the_space_of_their_events() {
+    let (database, project) = written().await;
+    let days = database.psql(&format!("SELECT start_date, end_date FROM projects WHERE id = '{project}'"));
+    let (start, end) = days.trim().split_once('|').unwrap();
+    let (start, end): (NaiveDate, NaiveDate) = (start.parse().unwrap(), end.parse().unwrap());
+    let phases: Vec<ReplacementPhase> = start
+        .iter_days()
+        .take_while(|day| *day <= end)
+        .map(|day| {
+            ReplacementPhase::New(PhaseDraft {
+                id: Uuid::new_v4().into(),
+                name: format!("Day {day}"),
+                start_date: day,
+                end_date: day,
+                description: None,
+                capital_budget: Decimal::ZERO,
+                expense_budget: Decimal::ZERO,
+                total_budget: Decimal::ZERO,
+            })
+        })
+        .collect();
+    assert!(phases.len() > 100, "{days}");
+    store(database.url())
+        .await
+        .execute(project, &TimelineCommand::ReplaceAll { phases }, Metadata::default())
+        .await
+        .unwrap();
+    advanced(&database).await;
+    assert_exact(&database, "many phases").await;
+    let fits = database.psql(&format!(
+        "SELECT (SELECT sum(octet_length(s.state::text)) FROM phaseline.timeline_states s WHERE s.project_id = '{project}')
+              < (SELECT 4 * sum(octet_length(e.payload::text) + octet_length(e.metadata::text))
+                   FROM phaseline.events e WHERE e.stream_id = '{project}')"
+    ));
+    assert_eq!(fits, "t");
 }
 
 #[tokio::test]
