@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from phaseline_client import AuthenticatedClient
-from phaseline_client.api.history import project_history
+from phaseline_client.api.history import diff_timelines, list_timelines, log, project_history
 from phaseline_client.api.phases import change_phase, create_phase, remove_phase
 from phaseline_client.api.planner import replace_phases
 from phaseline_client.api.timelines import get_timeline, preview
@@ -22,6 +22,7 @@ from phaseline_client.models import (
     HistoryEntry,
     HistoryOrder,
     HistoryPage,
+    LogPage,
     Neighbours,
     NewPhase,
     Phase,
@@ -31,6 +32,8 @@ from phaseline_client.models import (
     Problem,
     Removal,
     Timeline,
+    TimelineList,
+    TimelineListDiff,
 )
 from phaseline_client.types import UNSET, Response, Unset
 
@@ -148,7 +151,22 @@ def history() -> list[HistoryEntry]:
         cursor = page.next_cursor
 
 
+def look_back(before: int, entries: list[HistoryEntry]) -> None:
+    """The portfolio before the flow, what changed since, and who did it."""
+    past = parsed(list_timelines.sync_detailed(client=CLIENT, at=before, totals=True), HTTPStatus.OK, TimelineList)
+    assert past.moment.position == before
+    assert PROJECT in [project.project_id for project in past.projects]
+    changed = diff_timelines.sync_detailed(client=CLIENT, from_=str(before), totals=True)
+    diff = parsed(changed, HTTPStatus.OK, TimelineListDiff)
+    assert [project.project_id for project in diff.projects] == [PROJECT]
+    assert not isinstance(diff.totals, Unset) and diff.totals.projects.changed == 1
+    page = parsed(log.sync_detailed(client=CLIENT, from_=before + 1, limit=500), HTTPStatus.OK, LogPage)
+    newest = [one.position for one in entries if one.position > before]
+    assert [one.position for one in page.entries] == newest[::-1]
+
+
 def main() -> None:
+    tip = parsed(list_timelines.sync_detailed(client=CLIENT, limit=1), HTTPStatus.OK, TimelineList)
     created, etag = create_twice()
     phases = batch(resize(created, etag))
     remove(phases[-1])
@@ -157,6 +175,7 @@ def main() -> None:
     assert versions == list(range(len(entries), 0, -1)), versions
     created_by = [one for one in entries if one.reason == "the python flow" and one.phase_id == created.id]
     assert created_by, "the history has the new phase with its reason"
+    look_back(tip.moment.position, entries)
     stranger = AuthenticatedClient(base_url=os.environ["ADDRESS"], token="none")
     refused = get_timeline.sync_detailed(PROJECT, client=stranger)
     assert parsed(refused, HTTPStatus.UNAUTHORIZED, Problem).code == "token_invalid"

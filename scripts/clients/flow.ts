@@ -131,6 +131,25 @@ async function history(): Promise<Entry[]> {
   return entries;
 }
 
+// The portfolio before and after the flow, what changed, and who did it.
+async function lookBack(before: number, entries: Entry[]): Promise<void> {
+  const query = { at: before, totals: true };
+  const list = await client.GET("/api/v1/timelines", { params: { query } });
+  assert(list.data !== undefined, list.error?.detail);
+  assert.equal(list.data.moment.position, before);
+  assert(list.data.projects.some(({ project_id }) => project_id === path.project_id));
+  const diff = await client.GET("/api/v1/timelines/diff", { params: { query: { from: String(before), totals: true } } });
+  assert(diff.data !== undefined, diff.error?.detail);
+  assert.deepEqual(diff.data.projects.map(({ project_id }) => project_id), [path.project_id]);
+  assert.deepEqual(diff.data.totals?.projects, { added: 0, removed: 0, changed: 1 });
+  const log = await client.GET("/api/v1/log", { params: { query: { from: before + 1, limit: 500 } } });
+  assert(log.data !== undefined, log.error?.detail);
+  const newest = entries.filter(({ position }) => position > before);
+  assert.deepEqual(log.data.entries.map(({ position }) => position), newest.map(({ position }) => position).reverse());
+}
+
+const { data: tip } = await client.GET("/api/v1/timelines", { params: { query: { limit: 1 } } });
+assert(tip !== undefined);
 const created = await createTwice();
 const phases = await batch(await resize(created.phase, created.version));
 const last = phases.at(-1);
@@ -139,6 +158,7 @@ await remove(last);
 const entries = await history();
 assert.deepEqual(entries.map(({ version }) => version), entries.map((_, index) => entries.length - index));
 assert(entries.some(({ reason, phase_id }) => reason === "the typescript flow" && phase_id === created.phase.id));
+await lookBack(tip.moment.position, entries);
 const stranger = await client.GET("/api/v1/projects/{project_id}/timeline", {
   params: { path },
   headers: { Authorization: "Bearer none" },
