@@ -8,7 +8,6 @@ use futures_util::TryStreamExt;
 use phaseline_domain::ProjectId;
 use serde::Serialize;
 use sqlx::{Connection, Database, PgConnection, Postgres, Transaction, TransactionManager};
-use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use uuid::Uuid;
 
@@ -286,23 +285,6 @@ pub async fn stream_from(
         pace.pause().await;
     }
     Ok(())
-}
-
-/// The ids and hashes of the events at these positions.
-pub async fn identities(
-    connection: &mut PgConnection,
-    positions: &[i64],
-) -> Result<HashMap<i64, EventIdentity>, StoreError> {
-    let rows: Vec<(i64, Uuid, Vec<u8>)> = sqlx::query_as(
-        "SELECT e.position, e.event_id, e.hash FROM phaseline.events e WHERE e.position = ANY ($1)",
-    )
-    .bind(positions)
-    .fetch_all(connection)
-    .await?;
-    let identity = |(position, event_id, hash): (i64, Uuid, Vec<u8>)| {
-        (position, EventIdentity { event_id, hash: hash::hex(&hash) })
-    };
-    Ok(rows.into_iter().map(identity).collect())
 }
 
 /// What names an event and all before it.

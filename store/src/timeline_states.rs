@@ -18,8 +18,8 @@ mod table;
 pub use advance::{Advanced, advance, remake};
 pub use audit::{StatesAudit, WrongState};
 pub use read::{
-    FoldedStream, ProjectSelection, SelectedStates, StreamBegin, changed_between, each_at, events_behind,
-    projects_behind,
+    FoldedStream, ProjectSelection, SelectedStates, StreamBegin, begun_among, changed_between, each_at,
+    events_behind, projects_behind,
 };
 pub use state::EVENTS_PER_STATE;
 pub use table::forget;

@@ -12,7 +12,7 @@ use phaseline_store::timeline_states::{FoldedStream, StreamBegin, changed_betwee
 use phaseline_store::{FoldedTimeline, StoreError, read};
 use serde::Serialize;
 use sqlx::PgConnection;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use uuid::Uuid;
 
@@ -161,13 +161,20 @@ async fn each_from(
 ) -> Result<(), StoreError> {
     let ChangeRequest { positions: [earlier, later], filter, from, block, detail } = request;
     let mut transaction = read::snapshot_or_savepoint(connection).await?;
-    let changed = changed_between(&mut transaction, earlier, later).await?;
-    let is_visible = |project: &ProjectId| filter.only.as_ref().is_none_or(|only| only.contains(project));
-    let only: BTreeSet<ProjectId> = changed.into_iter().filter(is_visible).collect();
-    let filter = PortfolioFilter { only: Some(only), ..filter.clone() };
+    let mut filter = filter.clone();
+    // Before the first event there is nothing, so that every timeline changed.
+    if earlier > 0 {
+        let changed = changed_between(&mut transaction, earlier, later).await?;
+        let is_visible = |project: &ProjectId| filter.only.as_ref().is_none_or(|only| only.contains(project));
+        let only: BTreeSet<ProjectId> = changed.into_iter().filter(is_visible).collect();
+        filter.only = Some(only);
+    }
     let mut walk = ProjectWalk::begin(&mut transaction, later, &filter, from, block).await?;
     'blocks: while let Some(candidates) = walk.next(&mut transaction).await? {
-        let mut before = fold(&mut transaction, earlier, &candidates).await?;
+        let mut before = match earlier {
+            0 => HashMap::new(),
+            _ => fold(&mut transaction, earlier, &candidates).await?,
+        };
         let mut after = fold(&mut transaction, later, &candidates).await?;
         let mut changes = Vec::with_capacity(candidates.len());
         let mut places = Vec::with_capacity(candidates.len());

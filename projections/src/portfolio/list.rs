@@ -59,6 +59,7 @@ impl PortfolioProject {
             range.filter(|range| range.contains(day))?;
             phases.retain(|phase| (phase.start_date..=phase.end_date).contains(&day));
         }
+        let identity = found.identity();
         let mut budget = BudgetSums::default();
         for phase in &phases {
             budget.add([phase.capital_budget, phase.expense_budget, phase.total_budget]);
@@ -72,8 +73,8 @@ impl PortfolioProject {
             budget,
             version: folded.version,
             position: folded.position,
-            event_id: None,
-            hash: None,
+            event_id: identity.as_ref().map(|identity| identity.event_id),
+            hash: identity.map(|identity| identity.hash),
             unreadable: quarantine.events.iter().map(|event| event.position).collect(),
         })
     }
@@ -185,14 +186,6 @@ async fn of_block(
         let folded = folds.remove(&candidate.id);
         let project = folded.and_then(|folded| PortfolioProject::of(&candidate, &folded, on));
         found.extend(project.map(|project| (project, candidate.place)));
-    }
-    let positions: Vec<i64> = found.iter().map(|(project, _)| project.position).collect();
-    let mut identities = read::identities(connection, &positions).await?;
-    for (project, _) in &mut found {
-        if let Some(identity) = identities.remove(&project.position) {
-            project.event_id = Some(identity.event_id);
-            project.hash = Some(identity.hash);
-        }
     }
     Ok(found)
 }

@@ -112,9 +112,15 @@ impl<'a> ProjectWalk<'a> {
             let place = ListPlace::Named(Some((project.sort_name.clone(), id)));
             Candidate { id, place, name: project.into() }
         };
-        let block: Vec<Candidate> = found.into_iter().map(candidate).collect();
+        let mut block: Vec<Candidate> = found.into_iter().map(candidate).collect();
         let behind = block.last().filter(|_| !is_last).map(|last| last.place.clone());
         self.next = Some(behind.unwrap_or(ListPlace::Unnamed(None)));
+        if self.among.is_none() {
+            // To fold a timeline without an event so far costs more than to see that it has none.
+            let ids: Vec<Uuid> = block.iter().map(|candidate| candidate.id.uuid()).collect();
+            let begun = timeline_states::begun_among(connection, &ids, self.position).await?;
+            block.retain(|candidate| begun.contains(&candidate.id.uuid()));
+        }
         Ok(block)
     }
 

@@ -1,15 +1,15 @@
 //! Timelines at any position of the log, folded from the nearest states.
 
-use super::table::{self, Nearest};
-use crate::hash::Hash;
-use crate::read::{HashCheck, StreamPart, stream_parts};
+use super::table::{self, Identity, Nearest};
+use crate::hash::{self, Hash};
+use crate::read::{EventIdentity, HashCheck, StreamPart, stream_parts};
 use crate::skip::{self, Marks};
 use crate::stream::{TIMELINE, stream_of};
 use crate::unreadable::StreamReader;
 use crate::{Content, FoldedTimeline, Quarantine, RecordedEvent, RecordedTimeline, StoreError};
 use phaseline_domain::ProjectId;
 use sqlx::PgConnection;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// Projects read by one group of queries: memory and temporary files are bounded by it, and the round trips of a portfolio of
@@ -54,17 +54,35 @@ pub struct FoldedStream {
     gap: Option<(i64, i64)>,
     /// Whether an event was altered or left out.
     is_changed: bool,
+    /// That of the last event.
+    identity: Option<Identity>,
     reader: StreamReader,
 }
 
 impl FoldedStream {
-    fn begin(project: Uuid, folded: FoldedTimeline) -> Self {
+    fn begin(project: Uuid, before: Option<(FoldedTimeline, Identity)>) -> Self {
         let project = ProjectId::from(project);
+        let (folded, identity) = before.unzip();
+        let folded = folded.unwrap_or_default();
         let reader = StreamReader::new(project, folded.timeline.project().is_some());
-        Self { project, folded, quarantine: Quarantine::default(), gap: None, is_changed: false, reader }
+        Self {
+            project,
+            folded,
+            quarantine: Quarantine::default(),
+            gap: None,
+            is_changed: false,
+            identity,
+            reader,
+        }
     }
 
-    fn apply(&mut self, recorded: RecordedEvent, skipped: bool) {
+    /// The id and the hash of its last event.
+    pub fn identity(&self) -> Option<EventIdentity> {
+        self.identity.map(|(event_id, hash)| EventIdentity { event_id, hash: hash::hex(&hash) })
+    }
+
+    fn apply(&mut self, recorded: RecordedEvent, hash: Hash, skipped: bool) {
+        self.identity = Some((recorded.event_id, hash));
         let expected = self.folded.version + 1;
         if recorded.version != expected {
             self.gap.get_or_insert((expected, recorded.version));
@@ -191,6 +209,26 @@ pub async fn projects_behind(
         .await?)
 }
 
+/// Those of these projects whose timelines have an event at or before a position.
+pub async fn begun_among(
+    connection: &mut PgConnection,
+    projects: &[Uuid],
+    position: i64,
+) -> Result<HashSet<Uuid>, StoreError> {
+    let begun: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT wanted.id FROM unnest($2::uuid[]) AS wanted (id)
+          CROSS JOIN LATERAL (SELECT e.position FROM phaseline.events e
+                               WHERE e.stream_type = $1 AND e.stream_id = wanted.id ORDER BY e.version LIMIT 1) first
+          WHERE first.position <= $3",
+    )
+    .bind(TIMELINE)
+    .bind(projects)
+    .bind(position)
+    .fetch_all(connection)
+    .await?;
+    Ok(begun.into_iter().collect())
+}
+
 /// What [`fold_block`] folds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BlockRequest<'a> {
@@ -222,9 +260,9 @@ pub(super) async fn fold_block(
     let mut parts = Vec::with_capacity(projects.len());
     for id in projects {
         let Nearest { before, after } = nearest.remove(id).unwrap_or_default();
-        let folded = before.unwrap_or_default();
-        parts.push(StreamPart { id: *id, after: folded.version, before: after.unwrap_or(i64::MAX) });
-        folds.push(FoldedStream::begin(*id, folded));
+        let fold = FoldedStream::begin(*id, before);
+        parts.push(StreamPart { id: *id, after: fold.folded.version, before: after.unwrap_or(i64::MAX) });
+        folds.push(fold);
     }
     let mut at = 0;
     stream_parts(connection, TIMELINE, &parts, position, check, |recorded, hash| {
@@ -234,7 +272,7 @@ pub(super) async fn fold_block(
         }
         if let Some(fold) = folds.get_mut(at) {
             let skipped = marks.positions.contains(&recorded.position);
-            fold.apply(recorded, skipped);
+            fold.apply(recorded, hash, skipped);
             visit(fold, hash)?;
         }
         Ok(())

@@ -3,6 +3,7 @@
 use super::state::{self, FORM};
 use crate::hash::{GENESIS, Hash};
 use crate::{FoldedTimeline, StoreError};
+use futures_util::TryStreamExt as _;
 use sqlx::PgConnection;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -174,11 +175,14 @@ impl NewStates {
     }
 }
 
+/// The id and the hash of an event.
+pub(super) type Identity = (Uuid, Hash);
+
 /// What the states say about one project at a position.
 #[derive(Debug, Default)]
 pub(super) struct Nearest {
-    /// The last state at or before it.
-    pub(super) before: Option<FoldedTimeline>,
+    /// The last state at or before it, with the identity of its event.
+    pub(super) before: Option<(FoldedTimeline, Identity)>,
     /// The version of the first state behind it: the events up to the position have earlier ones.
     pub(super) after: Option<i64>,
 }
@@ -189,12 +193,12 @@ pub(super) async fn nearest(
     projects: &[Uuid],
     position: i64,
 ) -> Result<HashMap<Uuid, Nearest>, StoreError> {
-    type NearestRow = (Uuid, Option<i64>, Option<String>, Option<i64>);
-    let rows: Vec<NearestRow> = sqlx::query_as(
-        "SELECT wanted.id, low.position, low.state, high.version
+    type NearestRow = (Uuid, Option<i64>, Option<String>, Option<Uuid>, Option<Vec<u8>>, Option<i64>);
+    let mut rows = sqlx::query_as(
+        "SELECT wanted.id, low.position, low.state, low.event_id, low.hash, high.version
            FROM unnest($1::uuid[]) AS wanted (id)
            LEFT JOIN LATERAL (
-                SELECT s.position, s.state::text AS state
+                SELECT s.position, s.state::text AS state, e.event_id, e.hash
                   FROM phaseline.timeline_states s
                   JOIN phaseline.events e ON e.position = s.position AND e.hash = s.hash
                  WHERE s.project_id = wanted.id AND s.position <= $2 AND s.form = $3
@@ -211,11 +215,14 @@ pub(super) async fn nearest(
     .bind(projects)
     .bind(position)
     .bind(FORM)
-    .fetch_all(connection)
-    .await?;
-    let found = rows.into_iter().map(|(project, position, text, after)| {
-        let before = position.zip(text).and_then(|(position, text)| state::parse(&text, position));
-        (project, Nearest { before, after })
-    });
-    Ok(found.collect())
+    .fetch(connection);
+    let mut found = HashMap::with_capacity(projects.len());
+    // States are parsed while the server reads the next ones.
+    while let Some(row) = rows.try_next().await? {
+        let (project, position, text, event_id, hash, after): NearestRow = row;
+        let folded = position.zip(text).and_then(|(position, text)| state::parse(&text, position));
+        let identity = event_id.zip(hash.and_then(|hash| hash.try_into().ok()));
+        found.insert(project, Nearest { before: folded.zip(identity), after });
+    }
+    Ok(found)
 }

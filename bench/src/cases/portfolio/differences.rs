@@ -1,6 +1,8 @@
 //! What changed between two positions: the first page with its events, and the totals.
 
-use super::{PAGE, Portfolio, Slowest, median, milliseconds, temporal};
+use super::large_log::Portfolio;
+use super::temporal;
+use super::timing::{Slowest, median, milliseconds};
 use crate::error::{BenchError, Result, same};
 use crate::measure::{CaseResult, Figures, alternate, timed};
 use crate::server::{Bench, connect};
@@ -11,6 +13,8 @@ use phaseline_projections::{FoldedLog, FoldedTimeline, TimelineDiff};
 use phaseline_store::read;
 use sqlx::PgConnection;
 
+/// The projects of a page.
+pub(super) const PAGE: usize = 100;
 /// The distance of two positions that are near.
 const NEAR: i64 = 10_000;
 

@@ -1,47 +1,20 @@
 //! One timeline of a long stream.
 
-use super::temporal::{self, TemporalAnswer, phases_at};
-use super::{PHASES, PortfolioSum, Slowest, folded, median, milliseconds, ours, positions};
+use super::answers::{WantedPhases, folded, ours, read};
+use super::temporal::{self, phases_at};
+use super::timing::{Slowest, median, milliseconds, positions};
 use crate::error::{Result, same};
 use crate::events::Events;
 use crate::log::Log;
 use crate::measure::{CaseResult, Figures, alternate, timed};
 use crate::server::{Bench, connect, run as execute};
-use phaseline_domain::ProjectId;
-use phaseline_projections::portfolio::{PastTimeline, ProjectSelection, SelectedStates, timelines_at_from};
+use phaseline_projections::portfolio::SelectedStates;
 use phaseline_store::timeline_states::remake;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// Commands to each project, which are 500 events.
 const STEPS: usize = 492;
 const EVENTS: u64 = 32_000;
-
-pub(super) async fn by_states(
-    connection: &mut PgConnection,
-    project: ProjectId,
-    position: i64,
-) -> Result<PortfolioSum> {
-    read(connection, project, position, SelectedStates::Valid).await
-}
-
-async fn read(
-    connection: &mut PgConnection,
-    project: ProjectId,
-    position: i64,
-    states: SelectedStates,
-) -> Result<PortfolioSum> {
-    let mut found = PortfolioSum::default();
-    let selection = ProjectSelection::These(vec![project]);
-    timelines_at_from(connection, &selection, position, states, |_, past| {
-        if let PastTimeline::Readable(folded) = past {
-            found.of(&folded);
-        }
-        Ok(())
-    })
-    .await?;
-    Ok(found)
-}
 
 pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let log = Log::of(bench, Events::new(2, EVENTS).lasting(STEPS)).await?;
@@ -55,7 +28,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     )
     .fetch_one(&mut connection)
     .await?;
-    let answer = TemporalAnswer::One(id);
+    let answer = WantedPhases::One(id);
     let at = positions(log.events, 50);
     let mut other = connect(log.url()).await?;
     for position in &at {
@@ -87,7 +60,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let (fold, time) = timed(folded(&mut other, answer, log.events)).await?;
     let found = ours(&mut connection, answer, log.events).await?;
     same("portfolio-one-fold", "phases", &found.to_string(), &fold.to_string())?;
-    let result = CaseResult::of("portfolio-one", log.size(), PHASES)?;
+    let result = CaseResult::of("portfolio-one", log.size(), "the phases are the same at each position")?;
     let beside_fold = CaseResult::of("portfolio-one-fold", log.size(), "the phases are the same at the end")?;
     Ok(vec![
         CaseResult { ours: figures.clone(), theirs, note: Some(note), ..result },

@@ -1,6 +1,6 @@
 //! A temporal table of phases, as a database administrator would keep it by triggers, and its answers.
 
-use super::PortfolioSum;
+use super::answers::{PortfolioSum, WantedPhases};
 use crate::cases::commands::{fixture, metadata, store};
 use crate::error::{BenchError, Result, same};
 use crate::server::{Bench, connect, digest, number, run as execute};
@@ -26,28 +26,17 @@ const VALUES: &str =
 /// Commands after which the table of triggers is compared.
 const CHECKED: u64 = 120;
 
-/// What is read of the temporal table.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum TemporalAnswer {
-    /// The first projects by name.
-    Page(usize),
-    /// All projects.
-    All,
-    /// One project.
-    One(Uuid),
-}
-
 /// The phases at a position.
 pub(super) async fn phases_at(
     connection: &mut PgConnection,
-    answer: TemporalAnswer,
+    answer: WantedPhases,
     position: i64,
 ) -> Result<PortfolioSum> {
     let at = position.to_string();
     let query = match answer {
-        TemporalAnswer::Page(limit) => LIST.replace("{at}", &at).replace("{limit}", &limit.to_string()),
-        TemporalAnswer::All => ALL.replace("{at}", &at),
-        TemporalAnswer::One(project) => format!(
+        WantedPhases::Page(limit) => LIST.replace("{at}", &at).replace("{limit}", &limit.to_string()),
+        WantedPhases::All => ALL.replace("{at}", &at),
+        WantedPhases::One(project) => format!(
             "SELECT project_id, id, end_date, total_budget::text, name, start_date, description, capital_budget, expense_budget
                FROM public.phase_history WHERE project_id = '{project}' AND from_position <= {at}
                 AND (to_position IS NULL OR to_position > {at}) ORDER BY start_date"
@@ -177,7 +166,7 @@ pub(super) async fn check(bench: &Bench) -> Result<()> {
     pool.close().await;
     for end in &ends {
         let ours = ours_at(&mut connection, *end).await?;
-        let theirs = phases_at(&mut connection, TemporalAnswer::All, *end).await?;
+        let theirs = phases_at(&mut connection, WantedPhases::All, *end).await?;
         same("portfolio-page", "phases of the triggers' table", &ours.to_string(), &theirs.to_string())?;
     }
     execute(&mut connection, "CREATE TABLE public.filled (LIKE public.phase_history)").await?;

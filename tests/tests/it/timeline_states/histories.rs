@@ -65,7 +65,6 @@ async fn a_history_with_adoptions_repairs_and_removals_is_the_naive_fold() {
 #[tokio::test]
 async fn a_trip_with_long_streams_is_the_naive_fold() {
     let database = long_trip(3).await;
-    StoredStates::Remade.set(&database).await;
     assert!(states(&database) > 8, "{}", states(&database));
     let history = assert_history(&database, "long").await;
     for event in ["LegacyRowRecorded", "TimelineClosed", "EventSkipped"] {

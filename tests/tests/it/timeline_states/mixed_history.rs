@@ -9,9 +9,12 @@ use crate::quarantine::{connect, projects, skip_all};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_projections::deleted::{close_all, find_deleted};
 use phaseline_projections::{FoldedLog, ProjectPhases};
+use phaseline_store::stream::whole_history;
 use phaseline_store::timeline_states::remake;
+use phaseline_store::{Metadata, RecordedEvent, UnreadableEvent, schema, skip};
 use phaseline_tests::random::SeededRandom;
 use phaseline_tests::unreadable_events::{UnreadableKind, insert_unreadable};
+use sqlx::Connection as _;
 use std::collections::BTreeSet;
 
 /// A history, and what happened in it.
@@ -32,6 +35,16 @@ async fn mark(database: &TestDatabase, random: &mut SeededRandom, streams: &str)
     insert_unreadable(database.url(), project, random.pick(UnreadableKind::ALL)).await;
     assert_eq!(skip_all(database, project.into()).await, 1);
     true
+}
+
+/// Leaves out an event that this program can read, as one that could not has done it.
+pub(super) async fn mark_readable(database: &TestDatabase, event: &RecordedEvent) {
+    let mut connection = connect(database).await;
+    let event = UnreadableEvent::at(event, "this program cannot read it");
+    let mut marking = connection.begin().await.unwrap();
+    schema::lock_head(&mut marking).await.unwrap();
+    skip::mark(&mut marking, &[event], &Metadata::default()).await.unwrap();
+    marking.commit().await.unwrap();
 }
 
 /// The history of a seed. States are made at some steps, so that they are behind by some events at each.
@@ -68,7 +81,7 @@ pub(super) async fn mixed_history(seed: u64) -> MixedHistory {
 }
 
 /// A trip with long streams: commands, a deleted project, a rollback, edits of legacy rows, and commands after the next migration. The
-/// second half of the projects have marks.
+/// second half of the projects have marks. At last an event with a state is left out.
 pub(super) async fn long_trip(seed: u64) -> TestDatabase {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
@@ -105,6 +118,14 @@ pub(super) async fn long_trip(seed: u64) -> TestDatabase {
     );
     migrated(database.url()).await;
     write(8).await;
+    advanced(&database).await;
+    let project = projects(&database)[1];
+    let history = whole_history(&mut connection, project, None).await.unwrap();
+    let states =
+        format!("SELECT max(position) FROM phaseline.timeline_states WHERE project_id = '{project}'");
+    let position: i64 = database.psql(&states).parse().unwrap();
+    let marked = history.iter().find(|event| event.recorded.position == position).unwrap();
+    mark_readable(&database, &marked.recorded).await;
     database
 }
 

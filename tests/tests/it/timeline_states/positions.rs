@@ -1,5 +1,6 @@
 //! Folds of timelines at every position.
 
+use super::mixed_history::mark_readable;
 use super::writer::{Writer, written};
 use super::{Timelines, advanced, assert_exact, at, serial, states, tip};
 use crate::fixture::{migrated, sample};
@@ -9,10 +10,8 @@ use phaseline_embedded::testing::TestDatabase;
 use phaseline_projections::FoldedLog;
 use phaseline_projections::portfolio::{ProjectSelection, SelectedStates};
 use phaseline_store::stream::whole_history;
-use phaseline_store::{Metadata, UnreadableEvent, schema, skip as marks};
 use phaseline_tests::random::SeededRandom;
 use phaseline_tests::unreadable_events::{UnreadableKind, insert_unreadable};
-use sqlx::Connection;
 
 /// The same for some positions, also without states, by pages and by ids.
 async fn assert_exact_somewhere(database: &TestDatabase, random: &mut SeededRandom, context: &str) {
@@ -94,11 +93,8 @@ async fn a_mark_counts_before_the_states_behind_it_are_deleted() {
     advanced(&database).await;
     let mut connection = connect(&database).await;
     let history = whole_history(&mut connection, project, None).await.unwrap();
-    let event = UnreadableEvent::at(&history[10].recorded, "this program cannot read it");
-    let mut marking = connection.begin().await.unwrap();
-    schema::lock_head(&mut marking).await.unwrap();
-    marks::mark(&mut marking, &[event], &Metadata::default()).await.unwrap();
-    marking.commit().await.unwrap();
+    // A state's own event: the state differs from the fold without it.
+    mark_readable(&database, &history[15].recorded).await;
     let of_project = format!("SELECT count(*) FROM phaseline.timeline_states WHERE project_id = '{project}'");
     assert_ne!(database.psql(&of_project), "0");
     assert_exact(&database, "marked").await;
