@@ -28,7 +28,7 @@ pub struct ProjectChange {
     /// What changed.
     #[serde(flatten)]
     pub diff: TimelineDiff,
-    /// The id of the timeline's last event at the later moment, if it was read with the events.
+    /// The id of the timeline's last event at the later moment.
     pub event_id: Option<Uuid>,
     /// The hash of that event, in hexadecimal.
     pub hash: Option<String>,
@@ -125,7 +125,7 @@ pub async fn changes_page(
 pub enum ChangeDetail {
     /// They are.
     Events,
-    /// They are not, nor the identity of the last one: for sums.
+    /// They are not: for sums.
     Fields,
 }
 
@@ -211,7 +211,14 @@ fn change_of(
         return None;
     }
     let unreadable = after.quarantine.events.iter().map(|event| event.position).collect();
-    Some(ProjectChange { name: candidate.name.clone(), diff, event_id: None, hash: None, unreadable })
+    let identity = after.identity();
+    Some(ProjectChange {
+        name: candidate.name.clone(),
+        diff,
+        event_id: identity.as_ref().map(|identity| identity.event_id),
+        hash: identity.map(|identity| identity.hash),
+        unreadable,
+    })
 }
 
 async fn add_events(
@@ -226,15 +233,9 @@ async fn add_events(
     };
     let begins: Vec<StreamBegin> = changes.iter().map(begin).collect();
     let mut events = events_behind(connection, &begins, later).await?;
-    let positions: Vec<i64> = changes.iter().map(|change| change.diff.after.position).collect();
-    let mut identities = read::identities(connection, &positions).await?;
     for change in changes {
         let later = events.remove(&change.diff.project_id).unwrap_or_default();
         change.diff.add_events(&later);
-        if let Some(identity) = identities.remove(&change.diff.after.position) {
-            change.event_id = Some(identity.event_id);
-            change.hash = Some(identity.hash);
-        }
     }
     Ok(())
 }
