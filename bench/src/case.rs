@@ -197,7 +197,7 @@ pub(crate) const CASES: [Case; 46] = [
         ("diff-half-fold", Group::Portfolio),
         ("changes of half of the log: page and totals", TOTALS),
         LATENCY,
-        (2.0, 4.0),
+        (1.5, 4.0),
     )
     .small(0.3),
     case(
@@ -210,7 +210,7 @@ pub(crate) const CASES: [Case; 46] = [
         ("diff-whole-fold", Group::Portfolio),
         ("changes of the whole log: page and totals", TOTALS),
         LATENCY,
-        (2.0, 4.0),
+        (1.5, 4.0),
     )
     .small(0.3),
     case(

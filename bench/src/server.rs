@@ -20,6 +20,8 @@ pub(crate) struct Sizes {
     pub(crate) events: u64,
     /// Events in the log of which rebuild-scaling rebuilds five times as much.
     pub(crate) scaling: u64,
+    /// Events in the log that is read at any position.
+    pub(crate) portfolio: u64,
     /// Events that cqrs-es replays one by one.
     pub(crate) replayed: u64,
     /// Commands of one client per round; more clients execute a multiple.
@@ -40,6 +42,7 @@ impl Sizes {
         Self {
             events,
             scaling: events.min(1_000_000),
+            portfolio: events,
             replayed: events.min(10_000),
             commands: 2_048,
             requests: 200,
@@ -54,6 +57,7 @@ impl Sizes {
         Self {
             events,
             scaling: events / 5,
+            portfolio: events / 4,
             replayed: 1_000,
             commands: 256,
             requests: 40,

@@ -20,7 +20,7 @@ pub(super) struct Portfolio {
 
 impl Portfolio {
     pub(super) async fn create(bench: &Bench) -> Result<Self> {
-        let log = Log::of(bench, Events::new(1, bench.sizes.events).lasting(STEPS)).await?;
+        let log = Log::of(bench, Events::new(1, bench.sizes.portfolio).lasting(STEPS)).await?;
         let mut connection = connect(log.url()).await?;
         let (states, made) =
             timed(async { Ok(remake(&mut connection, |_, _| ()).await?.unwrap_or_default()) }).await?;
