@@ -138,6 +138,11 @@ pub enum StoreError {
     /// The database is in the legacy shape, whose rows would not show the change.
     #[error("the database is in the legacy shape, in which the log accepts no commands: nothing was written")]
     NotAccepting,
+    /// This session may not read the planner's names of projects, which are searched.
+    #[error(
+        "names of projects cannot be searched: this role may not call phaseline.named_projects, or the database lacks it; run: phaseline upgrade"
+    )]
+    UnreadableNames,
     /// The rows of a project without a timeline cannot be adopted.
     #[error(
         "the log has no timeline of project {project} yet, and its rows in project_phases cannot be adopted: {}",

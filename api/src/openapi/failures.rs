@@ -57,7 +57,12 @@ impl IntoResponses for PastReadErrors {
         let mut all = ReadErrors::responses();
         all.extend([
             refusal(409, "The timeline is in quarantine.", ErrorForm::Problem, &[]),
-            refusal(422, "The moment is in the future.", ErrorForm::Problem, &[]),
+            refusal(
+                422,
+                "The moment is in the future, or the log has no such position.",
+                ErrorForm::Problem,
+                &[],
+            ),
         ]);
         all
     }
@@ -74,7 +79,12 @@ impl IntoResponses for PastListErrors {
     fn responses() -> Responses {
         let mut all = ReadErrors::responses();
         all.remove("404");
-        all.extend([refusal(422, "The moment is in the future.", ErrorForm::Problem, &[])]);
+        all.extend([refusal(
+            422,
+            "The moment is in the future, or the log has no such position.",
+            ErrorForm::Problem,
+            &[],
+        )]);
         all
     }
 }

@@ -14,6 +14,11 @@ impl Problem {
                 Self::of_sqlx(error)
             }
             StoreError::NotInstalled => not_migrated(),
+            StoreError::UnreadableNames => unavailable(
+                "names_unreadable",
+                "Names cannot be read",
+                StoreError::UnreadableNames.to_string(),
+            ),
             StoreError::NotAccepting => unavailable(
                 "legacy_shape",
                 "Not migrated",

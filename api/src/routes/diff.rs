@@ -3,11 +3,11 @@
 use super::actor_names;
 use super::error::ProblemError;
 use super::headers::TimelineVersion;
-use super::moment::{end, resolved, tip};
+use super::moment::{Caching, add_moment, end, resolved, tip};
 use super::past_timeline::{BudgetSumsBody, LogMomentBody, history_until};
 use super::path_id::PathId;
 use super::query::QueryResult;
-use super::success::Current;
+use super::success::AtMoment;
 use crate::auth::{Caller, Denied, TokenScope};
 use crate::openapi::PastReadErrors;
 use crate::problem::{Problem, bad_request};
@@ -178,6 +178,11 @@ pub(super) async fn moments(
     app: &AppState,
     [from, to]: [Option<Moment>; 2],
 ) -> Result<[ResolvedMoment; 2], Box<Problem>> {
+    if let (Some(Moment::Time(from)), Some(Moment::Time(to))) = (from, to)
+        && from > to
+    {
+        return Err(Box::new(bad_request(format!("from ({from}) is after to ({to}); exchange them"))));
+    }
     let from = resolved(app, from.unwrap_or(Moment::Position(0))).await?;
     let to = match to {
         Some(to) => resolved(app, to).await?,
@@ -198,13 +203,13 @@ pub(super) async fn moments(
 /// end.
 #[utoipa::path(get, path = "/api/v1/projects/{project_id}/diff", tag = "history", operation_id = "project_diff",
     params(("project_id" = Uuid, Path), DiffQuery), security(("bearer" = ["history:read"])),
-    responses(Current<TimelineDiffBody>, PastReadErrors))]
+    responses(AtMoment<TimelineDiffBody>, PastReadErrors))]
 async fn of_project(
     State(app): State<AppState>,
     caller: Result<Caller, Denied>,
     project: PathId,
     query: QueryResult,
-) -> Result<Current<TimelineDiffBody>, ProblemError> {
+) -> Result<AtMoment<TimelineDiffBody>, ProblemError> {
     let caller = caller?.with_scope(TokenScope::HistoryRead)?;
     let project: ProjectId = project.project_for(&caller)?;
     let Query(query) = query.map_err(Problem::from)?;
@@ -215,5 +220,8 @@ async fn of_project(
     let version = TimelineVersion { version: diff.after.version, position: diff.after.position };
     let entries = diff.phases.len();
     let body = TimelineDiffBody { from: from.into(), to: to.into(), diff };
-    Ok(Current::new(body, entries, version).await?)
+    let path = format!("/api/v1/projects/{project}/diff?from={}&to={}", from.position, to.position);
+    let response = AtMoment::new(body, entries, version).await?;
+    // Names of actors are as they are now.
+    Ok(response.changed(|response| add_moment(response, to, &path, Caching::Revalidated)))
 }

@@ -36,7 +36,7 @@ pub(super) fn time(name: &str, text: &str) -> Result<Moment, Box<Problem>> {
 
 /// A position of the log.
 pub(super) fn position(name: &str, text: &str) -> Result<Moment, Box<Problem>> {
-    let position = text.parse().ok().filter(|position: &i64| *position >= 0);
+    let position = text.parse().ok().filter(|position: &i64| *position >= 0 && !text.starts_with('+'));
     position.map(Moment::Position).ok_or_else(|| {
         Box::new(bad_request(format!(
             "{name} must be a position of the log, a whole number from 0, not {text:?}"

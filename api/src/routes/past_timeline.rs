@@ -13,6 +13,7 @@ use phaseline_domain::{DateRange, ProjectId};
 use phaseline_projections::effects::BudgetSums;
 use phaseline_projections::project_phases::{PhaseRow, rows};
 use phaseline_store::moment::{Moment, ResolvedMoment};
+use phaseline_store::timeline_states::{self, ProjectSelection, SelectedStates};
 use phaseline_store::{FoldedTimeline, RecordedTimeline, StoreError, stream};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -138,6 +139,33 @@ pub(super) async fn history_until(
     Ok(history)
 }
 
+/// A project's timeline at a position, without an event if it had none; 404 if neither the log nor the planner has ever had the project.
+async fn timeline_at(
+    app: &AppState,
+    project: ProjectId,
+    position: i64,
+) -> Result<FoldedTimeline, RouteFailure> {
+    let mut session = app.sessions.begin().await.map_err(of_read)?;
+    let read = async {
+        let mut found = None;
+        let selection = ProjectSelection::These(vec![project]);
+        timeline_states::each_at(&mut session, &selection, position, SelectedStates::Valid, |stream| {
+            found = Some(stream.whole()?);
+            Ok(())
+        })
+        .await?;
+        let is_known =
+            found.is_some() || !stream::projects_between(&mut session, [project.uuid(); 2]).await?.is_empty();
+        Ok::<_, StoreError>((found, is_known))
+    };
+    let read = read.await;
+    let (found, is_known) = session.end(read).map_err(|error| Problem::of_store(&error))?;
+    if !is_known && project_view::current_project(app, project).await?.is_none() {
+        return Err(no_project(project));
+    }
+    Ok(found.unwrap_or_default())
+}
+
 /// A project's timeline at a moment, and the position that it means.
 pub(super) async fn read(
     app: &AppState,
@@ -145,8 +173,7 @@ pub(super) async fn read(
     requested: Moment,
 ) -> Result<(PastTimelineBody, ResolvedMoment), RouteFailure> {
     let moment = resolved(app, requested).await?;
-    let history = history_until(app, project, moment.position).await?;
-    let folded = FoldedTimeline::of(&history);
+    let folded = timeline_at(app, project, moment.position).await?;
     let range = folded.timeline.range();
     let body = PastTimelineBody {
         project_id: project,

@@ -17,9 +17,11 @@ use crate::state::AppState;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 pub(super) use bodies::{TimelineList, TimelineListDiff};
-use list_query::{DiffListQuery, ListQuery, PageQuery};
+use list_query::{DiffListQuery, KnownTag, ListQuery, PageQuery};
 use listed::ListAnswer;
-use phaseline_projections::portfolio::{self, ChangeDetail, ChangeTotals, PortfolioTotals};
+use phaseline_projections::portfolio::{
+    self, ChangeDetail, ChangeTotals, PortfolioProject, PortfolioTotals, ProjectChange,
+};
 use phaseline_store::moment::Moment;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -42,7 +44,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 /// Names are as they are now: `ETag` is of the content, and `If-None-Match` saves its transfer. With `names=false` and `at` the
 /// response never changes, and may be cached.
 #[utoipa::path(get, path = "/api/v1/timelines", tag = "history", operation_id = "list_timelines",
-    params(ListQuery), security(("bearer" = ["history:read"])),
+    params(ListQuery, KnownTag), security(("bearer" = ["history:read"])),
     responses(Listed<TimelineList>, NotModified, PastListErrors))]
 async fn list(
     State(app): State<AppState>,
@@ -86,6 +88,8 @@ async fn list(
         at: vec![("at", moment.position)],
         next: next_cursor.as_deref(),
         is_fixed: matches!(requested, Some(Moment::Position(_))),
+        is_sound: found.projects.iter().all(PortfolioProject::is_sound)
+            && totals.is_none_or(|totals| totals.unsound == 0),
         entries: found.projects.iter().map(|project| 1 + project.phases.len()).sum(),
     };
     let body = TimelineList {
@@ -103,7 +107,7 @@ async fn list(
 /// them. Removed phases, and timelines of deleted projects, are on the earlier side. A token that is limited to projects lists these
 /// only, also in `totals`.
 #[utoipa::path(get, path = "/api/v1/timelines/diff", tag = "history", operation_id = "diff_timelines",
-    params(DiffListQuery), security(("bearer" = ["history:read"])),
+    params(DiffListQuery, KnownTag), security(("bearer" = ["history:read"])),
     responses(Listed<TimelineListDiff>, NotModified, PastListErrors))]
 async fn diff(
     State(app): State<AppState>,
@@ -126,8 +130,8 @@ async fn diff(
         let mut totals = None;
         if page.has_totals {
             let totals = totals.insert(ChangeTotals::default());
-            let each = |change: portfolio::ProjectChange| {
-                totals.add(&change.diff);
+            let each = |change: ProjectChange| {
+                totals.add(&change);
                 Ok(())
             };
             portfolio::each_change(&mut session, positions, &page.filter, ChangeDetail::Fields, each).await?;
@@ -148,6 +152,8 @@ async fn diff(
         at: vec![("from", from.position), ("to", to.position)],
         next: next_cursor.as_deref(),
         is_fixed,
+        is_sound: found.projects.iter().all(ProjectChange::is_sound)
+            && totals.is_none_or(|totals| totals.unsound == 0),
         entries: found.projects.iter().map(|change| 1 + change.diff.phases.len()).sum(),
     };
     let body = TimelineListDiff {

@@ -45,6 +45,10 @@ pub(super) struct PreviewResponse {
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     more_errors: usize,
+    /// The position whose timeline would be restored, the end of a command; only for `restore`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    restored_from: Option<i64>,
     /// The version of the timeline that it was tried on.
     version: i64,
     /// The current phases.
@@ -165,11 +169,12 @@ async fn preview(
 ) -> Result<Previewed<PreviewResponse>, ProblemError> {
     let caller = caller?.with_scope(TokenScope::PhasesRead)?;
     let project = project.project_for(&caller)?;
-    let (command, with) = match request.read(&app, FieldErrors::default()).await?.0 {
-        PreviewCommand::Whole(command, with) => (command, with),
+    let (command, with, restored_from) = match request.read(&app, FieldErrors::default()).await?.0 {
+        PreviewCommand::Whole(command, with) => (command, with, None),
         PreviewCommand::Restore(to) => {
             caller.need(TokenScope::HistoryRead)?;
-            (restore::command_of(&app, project, to).await?.0, None)
+            let (command, position) = restore::command_of(&app, project, to).await?;
+            (command, None, Some(position))
         }
     };
     let preview = preview_or_open(&app, project, &command, with).await?;
@@ -177,6 +182,7 @@ async fn preview(
     let version = TimelineVersion { version: preview.before.version, position: preview.before.position };
     let phases = preview.before.timeline.phases().len().max(preview.after.phases().len());
     let body = aside_if(phases >= MANY, move || PreviewResponse::of(&preview, &days)).await?;
+    let body = PreviewResponse { restored_from, ..body };
     Ok(Previewed::new(body, phases, version).await?)
 }
 
@@ -189,6 +195,7 @@ impl PreviewResponse {
             valid: broken.is_empty(),
             errors,
             more_errors,
+            restored_from: None,
             version: preview.before.version,
             before: phases(before, days),
             after: phases(after, days),

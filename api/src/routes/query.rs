@@ -94,6 +94,10 @@ impl RouteQuery {
         let nearest = self.names.iter().min_by_key(|known| strsim::damerau_levenshtein(&shown, known));
         match nearest {
             None => format!("unknown query parameter {shown:?}: this route has none"),
+            Some(nearest) if strsim::damerau_levenshtein(&shown, nearest) > nearest.len().max(3) / 2 => {
+                let all: Vec<&str> = self.names.iter().map(String::as_str).collect();
+                format!("unknown query parameter {shown:?}: this route has {}", all.join(", "))
+            }
             Some(nearest) => {
                 let all: Vec<&str> = self.names.iter().map(String::as_str).collect();
                 format!(

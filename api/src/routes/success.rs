@@ -95,6 +95,14 @@ macro_rules! kinds {
 kinds! {
     /// The current rows of a timeline.
     Current = CurrentKind OK "The current state." [VERSION, POSITION, QUARANTINE];
+    /// A timeline now, or at a moment.
+    AtMoment = AtMomentKind OK "The state now, or at the moment." [
+        VERSION, POSITION, QUARANTINE,
+        HeaderDoc("Phaseline-At", Type::Integer, "The position of the log that the moment means; absent for now."),
+        HeaderDoc("Phaseline-As-Of", Type::String, "The time of that position."),
+        HeaderDoc("Link", Type::String, "The same by position: `<...>; rel=\"canonical\"`."),
+        HeaderDoc("Cache-Control", Type::String, "Whether the response may be cached.")
+    ];
     /// One page of a timeline's rows or events.
     Paged = PagedKind OK "One page, or the whole list." [
         HeaderDoc("Link", Type::String, "The next page, if there is one: `<...>; rel=\"next\"`."),
@@ -174,6 +182,19 @@ impl<K: ResponseKind, C: ResponseContent + ?Sized> Success<K, C> {
             mark_quarantine(&mut self.response, quarantine);
         }
         Ok(self)
+    }
+}
+
+impl<C: ResponseContent + ?Sized> AtMoment<C> {
+    /// The current rows, marked if the timeline is in quarantine.
+    pub(crate) async fn rows(
+        app: &AppState,
+        project: ProjectId,
+        body: C::Value,
+        entries: usize,
+        version: TimelineVersion,
+    ) -> Result<Self, Box<Problem>> {
+        Self::new(body, entries, version).await?.marked(app, project).await
     }
 }
 

@@ -11,7 +11,7 @@ use super::project_view;
 use super::query::QueryResult;
 use super::requests::NewDates;
 use super::responses::PhaseResponse;
-use super::success::{Changed, Current, Opened};
+use super::success::{AtMoment, Changed, Opened};
 use super::validate::FieldErrors;
 use super::write_request::WriteRequest;
 use crate::auth::{Caller, Denied, TokenScope};
@@ -100,13 +100,13 @@ struct MomentQuery {
 #[utoipa::path(get, path = "/api/v1/projects/{project_id}/timeline", tag = "timelines", operation_id = "get_timeline",
     params(("project_id" = Uuid, Path), MomentQuery),
     security(("bearer" = ["phases:read"]), ("bearer" = ["history:read"])),
-    responses(Current<TimelineAtMoment>, PastReadErrors))]
+    responses(AtMoment<TimelineAtMoment>, PastReadErrors))]
 async fn get(
     State(app): State<AppState>,
     caller: Result<Caller, Denied>,
     project: PathId,
     query: QueryResult,
-) -> Result<Current<TimelineAtMoment>, ProblemError> {
+) -> Result<AtMoment<TimelineAtMoment>, ProblemError> {
     let is_past =
         query.as_ref().is_ok_and(|Query(query)| MOMENTS.iter().any(|name| query.contains_key(*name)));
     let scope = if is_past { TokenScope::HistoryRead } else { TokenScope::PhasesRead };
@@ -116,7 +116,7 @@ async fn get(
     if let Some(requested) = requested_moment(&query)? {
         let (past, moment) = past_timeline::read(&app, project, requested).await?;
         let (entries, version) = (past.entries(), past.version());
-        let response = Current::new(TimelineAtMoment::Past(past), entries, version).await?;
+        let response = AtMoment::new(TimelineAtMoment::Past(past), entries, version).await?;
         let path = format!("/api/v1/projects/{project}/timeline?at={}", moment.position);
         let caching = Caching::of(requested);
         return Ok(response.changed(|response| add_moment(response, moment, &path, caching)));
@@ -128,7 +128,7 @@ async fn get(
     let body = TimelineBody { project_id: project, start_date, end_date, phases, version, position };
     let entries = body.phases.len();
     let body = TimelineAtMoment::Current(body);
-    Ok(Current::rows(&app, project, body, entries, TimelineVersion { version, position }).await?)
+    Ok(AtMoment::rows(&app, project, body, entries, TimelineVersion { version, position }).await?)
 }
 
 /// Give a project its dates

@@ -3,6 +3,7 @@
 use crate::deleted_projects::delete;
 use crate::fixture::ServiceFixture;
 use crate::service::{in_seconds, token};
+use phaseline_tests::unreadable_events::{UnreadableKind, insert_unreadable};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -99,7 +100,7 @@ async fn each_timeline_of_the_list_is_that_of_its_own_route() {
     let empty = fixture.get("/timelines?at=0&totals=true").send().await.is(200).json();
     let zero = json!({ "capital": "0.00", "expense": "0.00", "total": "0.00" });
     assert_eq!((&empty["projects"], &empty["next_cursor"]), (&json!([]), &Value::Null));
-    assert_eq!(empty["totals"], json!({ "projects": 0, "phases": 0, "budget": zero }));
+    assert_eq!(empty["totals"], json!({ "projects": 0, "phases": 0, "budget": zero, "unsound": 0 }));
 }
 
 #[tokio::test]
@@ -226,6 +227,60 @@ async fn only_a_list_that_never_changes_is_immutable() {
     let by_time = fixture.get(&format!("/timelines?as_of={as_of}&names=false")).send().await.is(200);
     assert_eq!((by_time.text(), by_time.header("cache-control")), (fixed.text(), "private, no-cache"));
     assert_eq!(by_time.header("link"), fixed.header("link"));
+}
+
+/// A partial result must not look complete, nor stay in a cache.
+#[tokio::test]
+async fn events_that_are_not_the_recorded_ones_are_named() {
+    let fixture = ServiceFixture::start().await;
+    let positions = edit(&fixture).await;
+    let project = fixture.project().await;
+    let unreadable =
+        insert_unreadable(fixture.database.url(), project.parse().unwrap(), UnreadableKind::Type).await;
+    let after = *positions.last().unwrap();
+    let diff = fixture.get(&format!("/timelines/diff?from={after}&totals=true")).send().await.is(200).json();
+    assert_eq!(diff["projects"][0]["unreadable"], json!([unreadable]));
+    assert_eq!(
+        (&diff["projects"][0]["status"], &diff["totals"]["unsound"]),
+        (&json!("unchanged"), &json!(1))
+    );
+    let none = fixture.get(&format!("/timelines/diff?from={unreadable}")).send().await.is(200).json();
+    assert_eq!(none["projects"], json!([]));
+    let other = fixture.projects(1).await.iter().rposition(|other| *other != project).unwrap();
+    let altered = positions[other];
+    fixture
+        .sql(&format!(
+            "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
+             UPDATE phaseline.events SET metadata = '{{\"actor\":\"mallory\"}}' WHERE position = {altered};
+             ALTER TABLE phaseline.events ENABLE ALWAYS TRIGGER events_append_only"
+        ))
+        .await;
+    let list =
+        fixture.get(&format!("/timelines?at={unreadable}&names=false&totals=true")).send().await.is(200);
+    assert_eq!(list.header("cache-control"), "private, no-cache");
+    let list = list.json();
+    let found: Vec<&Value> =
+        list["projects"].as_array().unwrap().iter().filter_map(|row| row.get("altered")).collect();
+    assert_eq!((found, &list["totals"]["unsound"]), (vec![&json!([altered])], &json!(2)));
+    // The one that is read alone is refused, as its history is.
+    let id = list["projects"].as_array().unwrap().iter().find(|row| row["altered"].is_array()).unwrap();
+    let path = format!("/projects/{}/timeline?at={unreadable}", id["project_id"].as_str().unwrap());
+    assert_eq!(fixture.get(&path).send().await.is(500).json()["code"], "log_damaged");
+    let path = format!("/projects/{project}/timeline?at={unreadable}");
+    assert_eq!(fixture.get(&path).send().await.is(409).json()["code"], "timeline_quarantined");
+    // A position before both is fixed.
+    let sound = fixture.get(&format!("/timelines?at={}&names=false", positions[0])).send().await.is(200);
+    assert!(sound.header("cache-control").ends_with("immutable"));
+}
+
+#[tokio::test]
+async fn a_search_for_names_that_cannot_be_read_is_refused() {
+    let fixture = ServiceFixture::start().await;
+    fixture.sql("ALTER FUNCTION phaseline.named_projects RENAME TO named_otherwise").await;
+    let refused = fixture.get("/timelines?q=a").send().await.is(503).json();
+    assert_eq!(refused["code"], "names_unreadable");
+    let list = fixture.get("/timelines").send().await.is(200).json();
+    assert!(rows(&[list]).iter().all(|row| row["name"].is_null()));
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ pub(crate) struct NameQuery<'a> {
 }
 
 /// Whether this session may read names.
-pub(crate) async fn are_names_readable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+pub async fn are_names_readable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     may_call(connection, "named_projects").await
 }
 

@@ -35,6 +35,16 @@ pub struct ProjectChange {
     /// The positions of events that cannot be read: the difference is that of the others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<i64>,
+    /// The positions of the first events that were altered after they were recorded: the difference is not the recorded one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub altered: Vec<i64>,
+}
+
+impl ProjectChange {
+    /// Whether all its events could be read as they were recorded.
+    pub const fn is_sound(&self) -> bool {
+        self.unreadable.is_empty() && self.altered.is_empty()
+    }
 }
 
 /// A page of the changed projects.
@@ -55,6 +65,8 @@ pub struct ChangeTotals {
     pub phases: StatusCounts,
     /// How much the budgets grew.
     pub budget: BudgetSums,
+    /// The number of projects with events that cannot be read, or were altered: their part of the sums is not the recorded one.
+    pub unsound: u64,
 }
 
 /// How many of them came, went and changed.
@@ -82,7 +94,13 @@ impl StatusCounts {
 
 impl ChangeTotals {
     /// Adds a project.
-    pub fn add(&mut self, diff: &TimelineDiff) {
+    pub fn add(&mut self, change: &ProjectChange) {
+        self.unsound += u64::from(!change.is_sound());
+        self.add_diff(&change.diff);
+    }
+
+    /// Adds a project by its difference, all of whose events are the recorded ones.
+    pub fn add_diff(&mut self, diff: &TimelineDiff) {
         self.projects.add(diff.status);
         diff.phases.iter().for_each(|phase| self.phases.add(phase.status));
         self.budget.add([diff.budget.capital, diff.budget.expense, diff.budget.total]);
@@ -180,7 +198,7 @@ async fn each_from(
         let mut places = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             let sides = (before.remove(&candidate.id), after.remove(&candidate.id));
-            if let Some(change) = change_of(&candidate, sides) {
+            if let Some(change) = change_of(&candidate, earlier, sides) {
                 changes.push(change);
                 places.push(candidate.place);
             }
@@ -198,19 +216,21 @@ async fn each_from(
     Ok(())
 }
 
-/// None if nothing but versions differs.
+/// None if nothing but versions differs, as far as the events between are the recorded ones.
 fn change_of(
     candidate: &Candidate,
+    since: i64,
     (before, after): (Option<FoldedStream>, Option<FoldedStream>),
 ) -> Option<ProjectChange> {
     let after = after?;
     let nothing = FoldedTimeline::default();
     let earlier = before.as_ref().map_or(&nothing, |before| &before.folded);
     let diff = TimelineDiff::between(candidate.id, earlier, &after.folded);
-    if diff.is_empty() {
+    let (unreadable, altered) = (after.unreadable(), after.altered.positions().to_vec());
+    let is_between = |position: &i64| *position > since;
+    if diff.is_empty() && !unreadable.iter().chain(&altered).any(is_between) {
         return None;
     }
-    let unreadable = after.quarantine.events.iter().map(|event| event.position).collect();
     let identity = after.identity();
     Some(ProjectChange {
         name: candidate.name.clone(),
@@ -218,6 +238,7 @@ fn change_of(
         event_id: identity.as_ref().map(|identity| identity.event_id),
         hash: identity.map(|identity| identity.hash),
         unreadable,
+        altered,
     })
 }
 

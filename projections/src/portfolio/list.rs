@@ -46,12 +46,20 @@ pub struct PortfolioProject {
     /// The positions of events that cannot be read: the phases are those of the others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<i64>,
+    /// The positions of the first events that were altered after they were recorded: the phases are not the recorded ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub altered: Vec<i64>,
 }
 
 impl PortfolioProject {
+    /// Whether all its events could be read as they were recorded.
+    pub const fn is_sound(&self) -> bool {
+        self.unreadable.is_empty() && self.altered.is_empty()
+    }
+
     /// None if the timeline is not open, or does not run on the day.
     fn of(candidate: &Candidate, found: &FoldedStream, on: Option<NaiveDate>) -> Option<Self> {
-        let FoldedStream { folded, quarantine, .. } = found;
+        let folded = &found.folded;
         folded.timeline.project()?;
         let range = folded.timeline.range();
         let mut phases = rows(folded);
@@ -75,7 +83,8 @@ impl PortfolioProject {
             position: folded.position,
             event_id: identity.as_ref().map(|identity| identity.event_id),
             hash: identity.map(|identity| identity.hash),
-            unreadable: quarantine.events.iter().map(|event| event.position).collect(),
+            unreadable: found.unreadable(),
+            altered: found.altered.positions().to_vec(),
         })
     }
 }
@@ -98,12 +107,15 @@ pub struct PortfolioTotals {
     pub phases: u64,
     /// The sums of these phases' budgets.
     pub budget: BudgetSums,
+    /// The number of projects with events that cannot be read, or were altered: their part of the sums is not the recorded one.
+    pub unsound: u64,
 }
 
 impl PortfolioTotals {
     /// Adds a project.
     pub fn add(&mut self, project: &PortfolioProject) {
         self.projects += 1;
+        self.unsound += u64::from(!project.is_sound());
         self.phases += project.phases.len() as u64;
         self.budget.add([project.budget.capital, project.budget.expense, project.budget.total]);
     }

@@ -59,6 +59,10 @@ impl<'a> ProjectWalk<'a> {
         from: ListPlace,
         block: usize,
     ) -> Result<Self, StoreError> {
+        let has_names = !filter.without_names && are_names_readable(connection).await?;
+        if filter.search.is_some() && !has_names {
+            return Err(StoreError::UnreadableNames);
+        }
         let mut among = filter.only.clone();
         if position <= EARLY {
             let begun: BTreeSet<ProjectId> =
@@ -75,7 +79,7 @@ impl<'a> ProjectWalk<'a> {
             among: among.map(|among| among.iter().map(|project| project.uuid()).collect()),
             next: Some(from).filter(|_| !is_empty),
             block: block.clamp(1, LARGEST),
-            has_names: !filter.without_names && are_names_readable(connection).await?,
+            has_names,
         })
     }
 

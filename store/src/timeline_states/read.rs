@@ -4,9 +4,11 @@ use super::table::{self, Identity, Nearest};
 use crate::hash::{self, Hash};
 use crate::read::{EventIdentity, HashCheck, StreamPart, stream_parts};
 use crate::skip::{self, Marks};
-use crate::stream::{TIMELINE, stream_of};
+use crate::stream::{self, TIMELINE, stream_of};
 use crate::unreadable::StreamReader;
-use crate::{Content, FoldedTimeline, Quarantine, RecordedEvent, RecordedTimeline, StoreError};
+use crate::{
+    AlteredEvents, Content, FoldedTimeline, Quarantine, RecordedEvent, RecordedTimeline, StoreError,
+};
 use phaseline_domain::ProjectId;
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
@@ -50,6 +52,8 @@ pub struct FoldedStream {
     pub folded: FoldedTimeline,
     /// The events up to the position that cannot be read.
     pub quarantine: Quarantine,
+    /// The events behind the used state that were altered after they were recorded, without those that a mark leaves out.
+    pub altered: AlteredEvents,
     /// The first version out of order: expected, and found.
     gap: Option<(i64, i64)>,
     /// Whether an event was altered or left out.
@@ -69,6 +73,7 @@ impl FoldedStream {
             project,
             folded,
             quarantine: Quarantine::default(),
+            altered: AlteredEvents::none_of(project),
             gap: None,
             is_changed: false,
             identity,
@@ -88,6 +93,9 @@ impl FoldedStream {
             self.gap.get_or_insert((expected, recorded.version));
         }
         self.is_changed |= skipped || recorded.is_altered;
+        if !skipped {
+            self.altered.see(&recorded);
+        }
         let content = self.reader.read(&recorded, skipped);
         let recorded = RecordedTimeline { recorded, content };
         self.folded.record(&recorded);
@@ -99,6 +107,23 @@ impl FoldedStream {
     /// Whether the fold is of the stream's events exactly as they were recorded, so that it may be stored.
     pub(super) const fn is_sound(&self) -> bool {
         self.quarantine.is_empty() && self.gap.is_none() && !self.is_changed
+    }
+
+    /// The fold, if it is of a whole history of readable events as they were recorded.
+    ///
+    /// # Errors
+    /// [`StoreError::Altered`] or [`StoreError::Quarantined`].
+    pub fn whole(self) -> Result<FoldedTimeline, StoreError> {
+        stream::refuse(self.altered)?;
+        if self.quarantine.is_empty() {
+            return Ok(self.folded);
+        }
+        Err(StoreError::Quarantined { project: self.project, quarantine: self.quarantine })
+    }
+
+    /// The positions of its events that cannot be read.
+    pub fn unreadable(&self) -> Vec<i64> {
+        self.quarantine.events.iter().map(|event| event.position).collect()
     }
 
     /// Fails if a version was out of order.
@@ -115,8 +140,8 @@ impl FoldedStream {
 /// Calls `each` with every selected timeline that has an event at or before a position, in order of project id, closed ones and those
 /// in quarantine included. The result is the fold of the log up to that position, whatever states there are.
 ///
-/// Call it in one snapshot ([`crate::read::snapshot`]) if a mark made meanwhile must not count for some projects only. Hashes
-/// are not checked.
+/// Call it in one snapshot ([`crate::read::snapshot`]) if a mark made meanwhile must not count for some projects only. The events behind
+/// states are compared with their hashes; those before are in states that were made while they fitted.
 ///
 /// # Errors
 /// [`StoreError::VersionGap`] if a version is missing; what `each` returns; the database's own.
@@ -135,7 +160,7 @@ pub async fn each_at(
     let marks = skip::marks(connection).await?;
     let mut blocks = Blocks::of(selection, position);
     while let Some(projects) = blocks.next(connection).await? {
-        let request = BlockRequest { projects: &projects, position, states, check: HashCheck::None };
+        let request = BlockRequest { projects: &projects, position, states, check: HashCheck::Each };
         for found in fold_block(connection, &request, &marks, &mut |_, _| Ok(())).await? {
             each(found.complete()?)?;
         }

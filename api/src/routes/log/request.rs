@@ -102,7 +102,11 @@ impl LogRequest {
             // The log has microseconds.
             Some(Moment::Time(time)) => {
                 let before = Moment::Time(time - TimeDelta::microseconds(1));
-                resolve(connection, before).await?.position + 1
+                let before = resolve(connection, before).await.map_err(|error| match error {
+                    MomentError::InTheFuture { now, .. } => MomentError::InTheFuture { time, now },
+                    other => other,
+                })?;
+                before.position + 1
             }
         };
         Ok([first, last])
@@ -168,7 +172,7 @@ fn event_type(query: &HashMap<String, String>) -> Result<Option<String>, Box<Pro
     }
     let known: Vec<&str> = event_types().collect();
     Err(Box::new(bad_request(format!(
-        "type must be the type of an event, and the log has none of {wanted:?}: it has {}",
+        "type must be a type of event that this service knows, not {wanted:?}: {}",
         known.join(", ")
     ))))
 }

@@ -60,6 +60,10 @@ struct ListedTimelineBody {
     /// The positions of events that cannot be read, if there are any: the phases follow from the others.
     #[schema(nullable = false)]
     unreadable: Option<Vec<i64>>,
+    /// The positions of the first events that were altered after they were recorded, if there are any: the phases are not the recorded
+    /// ones.
+    #[schema(nullable = false)]
+    altered: Option<Vec<i64>>,
 }
 
 /// Sums over all projects of the list.
@@ -73,6 +77,8 @@ struct ListTotalsBody {
     phases: i64,
     /// The sums of these phases' budgets.
     budget: BudgetSumsBody,
+    /// The number of projects with events that cannot be read, or were altered: their part of the sums is not the recorded one.
+    unsound: i64,
 }
 
 /// A page of what changed of all timelines between two moments.
@@ -114,6 +120,10 @@ struct ListedDiffBody {
     /// The positions of events that cannot be read, if there are any: the difference is that of the others.
     #[schema(nullable = false)]
     unreadable: Option<Vec<i64>>,
+    /// The positions of the first events that were altered after they were recorded, if there are any: the difference is not the
+    /// recorded one.
+    #[schema(nullable = false)]
+    altered: Option<Vec<i64>>,
     /// What changed.
     #[serde(flatten)]
     diff: DiffBody,
@@ -130,6 +140,8 @@ struct DiffTotalsBody {
     phases: StatusCountsBody,
     /// How much the budgets grew.
     budget: BudgetSumsBody,
+    /// The number of projects with events that cannot be read, or were altered: their part of the sums is not the recorded one.
+    unsound: i64,
 }
 
 /// How many of them came, went and changed.

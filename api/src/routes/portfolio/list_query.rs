@@ -55,6 +55,16 @@ pub(super) struct ListQuery {
     cursor: Option<String>,
 }
 
+/// The tag that a client has.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "for the description")]
+pub(super) struct KnownTag {
+    /// The `ETag` of a stored response: if the content is the same, the response is 304 without it.
+    #[param(rename = "If-None-Match", nullable = false)]
+    if_none_match: Option<String>,
+}
+
 /// The query of the differences.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -25,6 +25,8 @@ pub(super) struct ListAnswer<'a> {
     pub(super) next: Option<&'a str>,
     /// Whether the query has the positions, not times.
     pub(super) is_fixed: bool,
+    /// Whether all events of the page, and of the sums, are the recorded ones: a mark or a later program changes what others mean.
+    pub(super) is_sound: bool,
     /// The number of projects and phases.
     pub(super) entries: usize,
 }
@@ -37,7 +39,7 @@ impl ListAnswer<'_> {
     {
         let content = aside_if(self.entries >= MANY, move || {
             let content = serde_json::to_vec(&body)?;
-            let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(&content)));
+            let tag = format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(&content)));
             Ok::<_, serde_json::Error>((content, tag))
         });
         let (content, tag) = content.await?.map_err(|_| internal())?;
@@ -53,7 +55,7 @@ impl ListAnswer<'_> {
     }
 
     fn add_headers(&self, response: &mut Response, tag: &str) {
-        let is_immutable = self.is_fixed && !self.page.has_names();
+        let is_immutable = self.is_fixed && self.is_sound && !self.page.has_names();
         let caching = if is_immutable { Caching::Immutable } else { Caching::Revalidated };
         add_moment(response, self.moment, &self.page.canonical(&self.at), caching);
         let headers = response.headers_mut();
@@ -70,8 +72,9 @@ impl ListAnswer<'_> {
     }
 }
 
-/// Whether `If-None-Match` lists a tag. A proxy that compresses the content makes the tag a weak one.
+/// Whether `If-None-Match` lists a tag. Tags are weak, since the content may be compressed on the way.
 fn lists(tags: &HeaderValue, tag: &str) -> bool {
-    let tags = tags.to_str().unwrap_or_default().split(',').map(str::trim);
-    tags.into_iter().any(|listed| listed == "*" || listed.strip_prefix("W/").unwrap_or(listed) == tag)
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let listed = tags.to_str().unwrap_or_default().split(',').map(opaque);
+    listed.into_iter().any(|listed| listed == "*" || listed == opaque(tag))
 }

@@ -33,12 +33,12 @@ async fn ours(connection: &mut PgConnection, positions: Positions) -> Result<(u6
     let page = changes_page(connection, positions, &filter, ListPlace::default(), PAGE).await?;
     let mut totals = ChangeTotals::default();
     each_change(connection, positions, &filter, ChangeDetail::Fields, |change| {
-        totals.add(&change.diff);
+        totals.add(&change);
         Ok(())
     })
     .await?;
     let mut of_page = ChangeTotals::default();
-    page.projects.iter().for_each(|change| of_page.add(&change.diff));
+    page.projects.iter().for_each(|change| of_page.add(change));
     let phases = of_page.phases;
     Ok((phases.added + phases.removed + phases.changed, text(&totals)))
 }
@@ -58,7 +58,7 @@ async fn folded(connection: &mut PgConnection, [earlier, later]: Positions) -> R
     let (before, nothing) = (before.unwrap_or_default(), FoldedTimeline::default());
     let mut totals = ChangeTotals::default();
     for (project, after) in &log.timelines {
-        totals.add(&TimelineDiff::between(*project, before.get(project).unwrap_or(&nothing), after));
+        totals.add_diff(&TimelineDiff::between(*project, before.get(project).unwrap_or(&nothing), after));
     }
     Ok(text(&totals))
 }

@@ -27,7 +27,7 @@ pub(super) async fn run(
     let (mut projects, mut totals) = (Vec::new(), ChangeTotals::default());
     let mut unreadable = false;
     let each = |change: ProjectChange| {
-        totals.add(&change.diff);
+        totals.add(&change);
         unreadable |= !change.unreadable.is_empty();
         match (&mut table, &mut lines) {
             (Some(table), _) => {

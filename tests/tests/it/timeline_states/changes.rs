@@ -84,7 +84,7 @@ async fn with_events(
 
 fn totals(changes: &[ProjectChange]) -> ChangeTotals {
     let mut totals = ChangeTotals::default();
-    changes.iter().for_each(|change| totals.add(&change.diff));
+    changes.iter().for_each(|change| totals.add(change));
     totals
 }
 

@@ -146,6 +146,7 @@ impl NaiveHistory {
                 event_id: Some(event_id),
                 hash: Some(hash),
                 unreadable: Vec::new(),
+                altered: Vec::new(),
             })
         };
         self.in_order(timelines, filter).into_iter().filter_map(project).collect()
@@ -163,6 +164,7 @@ impl NaiveHistory {
                 event_id: None,
                 hash: None,
                 unreadable: Vec::new(),
+                altered: Vec::new(),
             })
         };
         self.in_order(self.at(later), filter).into_iter().filter_map(change).collect()
@@ -172,7 +174,7 @@ impl NaiveHistory {
     pub(super) fn totals(&self, positions: [i64; 2]) -> ChangeTotals {
         let mut totals = ChangeTotals::default();
         for change in self.changes(positions, &PortfolioFilter::default()) {
-            totals.add(&change.diff);
+            totals.add(&change);
         }
         totals
     }
