@@ -1,17 +1,19 @@
 //! The projects of a portfolio in the order of a list: by name, then those that the planner does not have any more, by id.
 
 use super::PortfolioFilter;
-use crate::planner_view::{NameQuery, ProjectName, are_names_readable, named_projects};
+use crate::planner_view::{NameQuery, NamedProject, ProjectName, are_names_readable, named_projects};
 use phaseline_domain::ProjectId;
 use phaseline_store::{StoreError, stream, timeline_states};
 use sqlx::PgConnection;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use uuid::Uuid;
 
 /// Up to this position the log is read for the projects that it has: most of the planner's have no event yet.
-const EARLY: i64 = 20_000;
+const EARLY: i64 = 60_000;
 /// The most projects of a block: their timelines are in memory at once.
 const LARGEST: usize = 2_000;
+/// The most names that are read at once: each time the planner's projects are sorted.
+const MOST_NAMES: usize = 50_000;
 
 /// A place in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,14 @@ pub(super) struct ProjectWalk<'a> {
     next: Option<ListPlace>,
     block: usize,
     has_names: bool,
+    /// Names that were read, and are of later blocks.
+    names: VecDeque<NamedProject>,
+    /// Whether there are more names than those that were read.
+    has_more_names: bool,
+    /// How many names are read next.
+    fetched: usize,
+    /// The planner's projects, as far as all of them were read; none if only some of them were wanted.
+    seen: Option<HashSet<Uuid>>,
 }
 
 impl<'a> ProjectWalk<'a> {
@@ -73,6 +83,7 @@ impl<'a> ProjectWalk<'a> {
             });
         }
         let is_empty = among.as_ref().is_some_and(BTreeSet::is_empty);
+        let reads_all = from == ListPlace::default() && among.is_none() && filter.search.is_none();
         Ok(Self {
             position,
             search: filter.search.as_deref(),
@@ -80,6 +91,10 @@ impl<'a> ProjectWalk<'a> {
             next: Some(from).filter(|_| !is_empty),
             block: block.clamp(1, LARGEST),
             has_names,
+            names: VecDeque::new(),
+            has_more_names: true,
+            fetched: block.clamp(1, LARGEST),
+            seen: reads_all.then(HashSet::new),
         })
     }
 
@@ -94,7 +109,7 @@ impl<'a> ProjectWalk<'a> {
             ListPlace::Named(_) if !self.has_names => self.unnamed(connection, None).await?,
             ListPlace::Named(after) => self.named(connection, after).await?,
         };
-        self.block = (self.block * 4).min(LARGEST);
+        self.block = (self.block * 2).min(LARGEST);
         Ok(Some(block))
     }
 
@@ -103,20 +118,17 @@ impl<'a> ProjectWalk<'a> {
         connection: &mut PgConnection,
         after: Option<(String, ProjectId)>,
     ) -> Result<Vec<Candidate>, StoreError> {
-        let query = NameQuery {
-            ids: self.among.as_deref(),
-            search: self.search,
-            after: after.as_ref().map(|(name, id)| (name.as_str(), id.uuid())),
-            limit: Some(self.block),
-        };
-        let found = named_projects(connection, query).await?;
-        let is_last = found.len() < self.block;
-        let candidate = |project: crate::planner_view::NamedProject| {
+        if self.names.is_empty() && self.has_more_names {
+            self.read_names(connection, after).await?;
+        }
+        let ends = self.block.min(self.names.len());
+        let candidate = |project: NamedProject| {
             let id = ProjectId::from(project.id);
             let place = ListPlace::Named(Some((project.sort_name.clone(), id)));
             Candidate { id, place, name: project.into() }
         };
-        let mut block: Vec<Candidate> = found.into_iter().map(candidate).collect();
+        let mut block: Vec<Candidate> = self.names.drain(..ends).map(candidate).collect();
+        let is_last = self.names.is_empty() && !self.has_more_names;
         let behind = block.last().filter(|_| !is_last).map(|last| last.place.clone());
         self.next = Some(behind.unwrap_or(ListPlace::Unnamed(None)));
         if self.among.is_none() {
@@ -126,6 +138,27 @@ impl<'a> ProjectWalk<'a> {
             block.retain(|candidate| begun.contains(&candidate.id.uuid()));
         }
         Ok(block)
+    }
+
+    async fn read_names(
+        &mut self,
+        connection: &mut PgConnection,
+        after: Option<(String, ProjectId)>,
+    ) -> Result<(), StoreError> {
+        let query = NameQuery {
+            ids: self.among.as_deref(),
+            search: self.search,
+            after: after.as_ref().map(|(name, id)| (name.as_str(), id.uuid())),
+            limit: Some(self.fetched),
+        };
+        let found = named_projects(connection, query).await?;
+        self.has_more_names = found.len() == self.fetched;
+        self.fetched = MOST_NAMES;
+        if let Some(seen) = &mut self.seen {
+            seen.extend(found.iter().map(|project| project.id));
+        }
+        self.names = found.into();
+        Ok(())
     }
 
     /// Of the next projects of the log those that the planner does not have.
@@ -144,11 +177,14 @@ impl<'a> ProjectWalk<'a> {
         };
         let last = ids.last().filter(|_| ids.len() == self.block);
         self.next = last.map(|last| ListPlace::Unnamed(Some((*last).into())));
-        let named: HashSet<Uuid> = if self.has_names && !ids.is_empty() {
-            let query = NameQuery { ids: Some(&ids), ..NameQuery::default() };
-            named_projects(connection, query).await?.into_iter().map(|project| project.id).collect()
-        } else {
-            HashSet::new()
+        let named = match &self.seen {
+            _ if !self.has_names || ids.is_empty() => HashSet::new(),
+            Some(seen) => ids.iter().copied().filter(|id| seen.contains(id)).collect(),
+            None => {
+                let query = NameQuery { ids: Some(&ids), ..NameQuery::default() };
+                let found = named_projects(connection, query).await?;
+                found.into_iter().map(|project| project.id).collect::<HashSet<Uuid>>()
+            }
         };
         let prefix = self.search.map(str::to_lowercase);
         let is_wanted = |id: &Uuid| {
