@@ -1,6 +1,7 @@
 //! All timelines at a moment, and what changed of all between two.
 
 use chrono::NaiveDate;
+use phaseline_domain::ProjectId;
 use phaseline_projections::portfolio::{ChangeTotals, PortfolioProject, PortfolioTotals, ProjectChange};
 use phaseline_store::ResolvedMoment;
 use serde::Serialize;
@@ -26,6 +27,8 @@ pub(crate) struct PortfolioReport {
     pub(crate) end: PortfolioEnd,
     /// The projects, by name.
     pub(crate) projects: Vec<PortfolioProject>,
+    #[serde(skip)]
+    pub(crate) notes: PortfolioNotes,
 }
 
 /// `phaseline.portfolio.diff/1` without its projects.
@@ -47,4 +50,59 @@ pub(crate) struct PortfolioDiffReport {
     pub(crate) end: PortfolioDiffEnd,
     /// The changed projects, by name.
     pub(crate) projects: Vec<ProjectChange>,
+    #[serde(skip)]
+    pub(crate) notes: PortfolioNotes,
+}
+
+/// What people must know beside the projects.
+#[derive(Debug, Default)]
+pub(crate) struct PortfolioNotes {
+    /// Whether this role may read names.
+    pub(crate) has_names: bool,
+    /// Why the exit code is 6.
+    pub(crate) unreadable: UnreadableProjects,
+}
+
+/// Projects with events that cannot be read, also those beyond a limit.
+#[derive(Debug, Default)]
+pub(crate) struct UnreadableProjects {
+    /// The first ones, with the positions of these events.
+    listed: Vec<(ProjectId, Vec<i64>)>,
+    total: u64,
+}
+
+impl UnreadableProjects {
+    /// The number of listed projects.
+    const MAX_LISTED: usize = 20;
+
+    /// Takes the next project.
+    pub(crate) fn see(&mut self, project: ProjectId, positions: &[i64]) {
+        if positions.is_empty() {
+            return;
+        }
+        self.total += 1;
+        if self.listed.len() < Self::MAX_LISTED {
+            self.listed.push((project, positions.to_vec()));
+        }
+    }
+
+    /// Whether there is none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+
+    /// A line for each project.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let line = |(project, positions): &(ProjectId, Vec<i64>)| {
+            let positions: Vec<String> = positions.iter().map(ToString::to_string).collect();
+            let positions = positions.join(", ");
+            format!("project {project}: events that cannot be read are left out, at position {positions}")
+        };
+        let mut lines: Vec<String> = self.listed.iter().map(line).collect();
+        let more = self.total - self.listed.len() as u64;
+        if more > 0 {
+            lines.push(format!("{more} more projects have events that cannot be read"));
+        }
+        lines
+    }
 }
