@@ -177,15 +177,14 @@ impl ExactMoment<'_> {
                 format!("{option} {} --zone {zone}: {error}", typed(given))
             }
         };
-        let failure = Failure::refused("in_the_future", message);
         if edge == DayEdge::End && matches!(given, GivenTime::Day(_)) {
-            failure.remedy(format!(
-                "A day means its end, which has not come yet. Leave it out for the state now, or give a time, such as {option} {}.",
-                now.to_rfc3339_opts(SecondsFormat::Secs, true)
-            ))
-        } else {
-            failure.remedy("Leave out the time for the state now, or give an earlier one.")
+            let now = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+            return Failure::refused("in_the_future", message).remedy(format!(
+                "A day means its end, which has not come yet. Leave it out for the state now, or give a time, such as {option} {now}."
+            ));
         }
+        Failure::refused("in_the_future", message)
+            .remedy("Leave out the time for the state now, or give an earlier one.")
     }
 }
 

@@ -153,6 +153,8 @@ fn a_role_that_may_not_read_names_is_told_so() {
         assert!(listed.stdout.contains(&project) && !listed.stdout.contains("Alpha"), "{listed:#?}");
         assert!(!listed.stdout.contains("are those of now"), "{listed:#?}");
     }
+    on(&database, &["doctor", "--repair"]).exits_with(0);
+    reader(&["projects", "alpha", "--at", &at]).exits_with(0);
 }
 
 #[test]
@@ -171,8 +173,10 @@ fn projects_with_unreadable_events_are_named() {
     for args in [&["projects", "--at", &at, "--limit", "1"][..], &["diff", &before]] {
         let ran = on(&database, args).exits_with(6);
         assert!(ran.stdout.contains(&line), "{ran:#?}");
-        let table = on(&database, &[args, &["--output", "csv", "--quiet"]].concat()).exits_with(6);
-        assert!(table.stderr.contains(&line) && !table.stdout.contains("cannot be read"), "{table:#?}");
+        for form in ["csv", "json", "jsonl"] {
+            let rows = on(&database, &[args, &["--output", form, "--quiet"]].concat()).exits_with(6);
+            assert!(rows.stderr.contains(&line) && !rows.stdout.contains("are left out"), "{rows:#?}");
+        }
     }
 }
 
@@ -217,6 +221,14 @@ fn changes_of_all_projects_are_summed() {
     );
     let all = on(&database, &["diff", "0"]).exits_with(0).stdout;
     assert!(all.contains("8 new projects, "), "{all}");
+}
+
+/// The columns that the document lists for a table.
+fn documented_columns(printed_by: &str) -> Vec<String> {
+    let page = include_str!("../../../docs/json.md");
+    let tables = page.split("\n## Tables\n").nth(1).unwrap();
+    let line = tables.lines().find_map(|line| line.strip_prefix(printed_by)).unwrap();
+    line.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 #[test]
@@ -265,6 +277,14 @@ fn rows_are_a_table_of_values_separated_by_commas() {
     let command = database
         .psql("SELECT metadata ->> 'command_id' FROM phaseline.events WHERE event_type = 'PhaseRenamed'");
     assert!(values.contains(&format!(",{},\n", command.trim())), "{values}");
+    for (printed_by, args) in [
+        ("| `projects` |", &["projects"][..]),
+        ("| `projects` with a moment or a day |", &["projects", "--at", &before]),
+        ("| `diff`: a row for each field that differs |", &["diff", &before]),
+        ("| `log` |", &["log"]),
+    ] {
+        assert_eq!(csv(args)[0], documented_columns(printed_by), "{printed_by}");
+    }
     // A command without rows has no table, and a failure is text.
     let refused = on(&database, &["status", "--output", "csv"]).exits_with(2);
     assert!(refused.stdout.is_empty() && refused.stderr.contains("json or jsonl"), "{refused:#?}");

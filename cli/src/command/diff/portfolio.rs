@@ -5,6 +5,7 @@ use crate::command::projects::WITHOUT_NAMES;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::OutputFormat;
 use crate::render;
 use crate::report::portfolio::{PortfolioDiffEnd, PortfolioDiffReport, PortfolioNotes, UnreadableProjects};
 use phaseline_projections::planner_view::are_names_readable;
@@ -49,8 +50,11 @@ pub(super) async fn run(
     each_change(connection, positions, &filter, ChangeDetail::Events, each).await?;
     let exit = if unreadable.is_empty() { Exit::Done } else { Exit::VerificationFailed };
     let end = PortfolioDiffEnd { format: "phaseline.portfolio.diff/1", from, to, totals };
+    if context.output.form() != OutputFormat::Text {
+        unreadable.lines().iter().for_each(|line| context.output.warning(line));
+    }
     match (table, lines) {
-        (Some(_), _) => unreadable.lines().iter().for_each(|line| context.output.warning(line)),
+        (Some(_), _) => {}
         (None, Some(lines)) => lines.end(&end),
         (None, None) => {
             let notes = PortfolioNotes { has_names, unreadable };

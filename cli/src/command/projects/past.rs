@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use crate::export_table::TableValue;
 use crate::failure::Failure;
 use crate::log_reads::need_log;
+use crate::output::OutputFormat;
 use crate::render;
 use crate::report::portfolio::{PortfolioEnd, PortfolioNotes, PortfolioReport, UnreadableProjects};
 use chrono::NaiveDate;
@@ -86,8 +87,11 @@ pub(super) async fn run(
     each_project(connection, moment.position, &wanted, each).await?;
     let exit = if unreadable.is_empty() { Exit::Done } else { Exit::VerificationFailed };
     let end = PortfolioEnd { format: "phaseline.portfolio/1", moment, on, filter, totals };
+    if context.output.form() != OutputFormat::Text {
+        unreadable.lines().iter().for_each(|line| context.output.warning(line));
+    }
     match (table, lines) {
-        (Some(_), _) => unreadable.lines().iter().for_each(|line| context.output.warning(line)),
+        (Some(_), _) => {}
         (None, Some(lines)) => lines.end(&end),
         (None, None) => {
             let notes = PortfolioNotes { has_names, unreadable };
