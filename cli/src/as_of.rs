@@ -3,6 +3,8 @@
 use crate::argument::{self, GivenTime};
 use crate::failure::Failure;
 use crate::given_moment::{GivenMoment, refuse_idle_zone};
+use crate::output::Output;
+use chrono::SecondsFormat;
 use clap::Args;
 use phaseline_store::ResolvedMoment;
 use sqlx::PgConnection;
@@ -28,18 +30,32 @@ impl AsOfArgs {
         self.as_of.is_some() || self.at.is_some()
     }
 
+    /// What is given; none for now.
+    fn given(&self) -> Option<GivenMoment> {
+        self.as_of.map(GivenMoment::Time).or_else(|| self.at.map(GivenMoment::Position))
+    }
+
     /// The moment, if one is given.
     pub(crate) async fn resolved(
         &self,
         connection: &mut PgConnection,
     ) -> Result<Option<ResolvedMoment>, Failure> {
         refuse_idle_zone(self.zone.as_deref(), [self.as_of], "--as-of")?;
-        let given = match (self.as_of, self.at) {
-            (Some(time), _) => GivenMoment::Time(time),
-            (None, Some(at)) => GivenMoment::Position(at),
-            (None, None) => return Ok(None),
-        };
+        let Some(given) = self.given() else { return Ok(None) };
         Ok(Some(given.resolved(connection, "--as-of", self.zone.as_deref()).await?))
+    }
+
+    /// Remarks what a reader must know about the moment that was found.
+    pub(crate) async fn remark(
+        &self,
+        connection: &mut PgConnection,
+        found: Option<ResolvedMoment>,
+        output: &Output,
+    ) -> Result<(), Failure> {
+        match self.given().zip(found) {
+            Some((given, found)) => given.remark(connection, found, output).await,
+            None => Ok(()),
+        }
     }
 
     /// The moment as text after a heading; empty for now.
@@ -47,10 +63,10 @@ impl AsOfArgs {
         let zone = self.zone.as_ref().map_or_else(String::new, |zone| format!(" {zone}"));
         match (self.as_of, self.at) {
             (Some(GivenTime::Instant(time)), _) => {
-                format!(", as of {}", time.format("%Y-%m-%d %H:%M:%S UTC"))
+                format!(", as of {}", time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
             }
             (Some(GivenTime::Local(time)), _) => {
-                format!(", as of {}{zone}", time.format("%Y-%m-%d %H:%M:%S"))
+                format!(", as of {}{zone}", time.format("%Y-%m-%dT%H:%M:%S%.f"))
             }
             (Some(GivenTime::Day(day)), _) => format!(", as of the end of {day}{zone}"),
             (None, Some(position)) => format!(", as of position {position}"),

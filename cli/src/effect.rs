@@ -46,7 +46,8 @@ pub(crate) fn refuse_ineffective(cli: &Cli, matches: &ArgMatches) -> Result<(), 
     let has_table = matches!(cli.command, Command::Projects(_) | Command::Diff(_) | Command::Log(_));
     if cli.global.form() == OutputFormat::Csv && !has_table {
         let message = format!("--output csv is for projects, diff and log; `phaseline {name}` has no table");
-        let remedy = "Use --output json or jsonl; export has its own --format csv.";
+        let remedy = "Use --output json or jsonl. A history is a table by `phaseline log --project PROJECT --output csv`; phases, and the whole \
+             log with its hashes, are files by `phaseline export --format csv`.";
         return Err(Failure::usage(message).remedy(remedy));
     }
     match &cli.command {

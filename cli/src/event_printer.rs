@@ -42,7 +42,7 @@ struct WholeLog<'a> {
 }
 
 /// The columns of a table.
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 21] = [
     "position",
     "recorded_at",
     "stream_type",
@@ -61,6 +61,9 @@ const COLUMNS: [&str; 18] = [
     "source",
     "event_id",
     "hash",
+    "changes",
+    "command_id",
+    "restored_from",
 ];
 
 /// An event as a row of the table.
@@ -87,6 +90,9 @@ fn row<'a>(event: &'a DescribedEvent, names: &'a HashMap<Uuid, String>) -> [Tabl
         metadata.source.as_deref().into(),
         event.event_id.to_string().into(),
         event.hash.as_str().into(),
+        serde_json::to_string(&entry.changes).ok().into(),
+        metadata.command_id.as_deref().into(),
+        metadata.restored_from.as_deref().into(),
     ]
 }
 

@@ -3,9 +3,11 @@
 use crate::argument::{self, GivenTime};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use chrono::{DateTime, FixedOffset, NaiveTime, TimeDelta, Utc};
-use phaseline_store::moment::{Moment, MomentError, ResolvedMoment, resolve, time_in_zone};
-use phaseline_store::schema;
+use crate::output::Output;
+use crate::render::format::exact_moment;
+use chrono::{DateTime, FixedOffset, NaiveTime, SecondsFormat, TimeDelta, Utc};
+use phaseline_store::moment::{Moment, MomentError, ResolvedMoment, begin_of_command, resolve, time_in_zone};
+use phaseline_store::{StoreError, read, schema};
 use sqlx::PgConnection;
 
 /// A moment of the log.
@@ -48,12 +50,152 @@ impl GivenMoment {
         option: &str,
         zone: Option<&str>,
     ) -> Result<ResolvedMoment, Failure> {
+        let place = MomentPlace { option, zone, edge: DayEdge::End };
+        self.exact(connection, place).await?.resolved(connection).await
+    }
+
+    /// The same moment with its zone applied.
+    pub(crate) async fn exact<'a>(
+        self,
+        connection: &mut PgConnection,
+        place: MomentPlace<'a>,
+    ) -> Result<ExactMoment<'a>, Failure> {
         let moment = match self {
             Self::Position(position) => Moment::Position(position),
-            Self::Time(time) => Moment::Time(utc(connection, option, time, zone).await?),
+            Self::Time(time) => Moment::Time(utc(connection, place, time).await?),
             Self::Now => Moment::Position(schema::tip(connection).await?.position),
         };
-        Ok(resolve(connection, moment).await?)
+        Ok(ExactMoment { given: self, moment, place })
+    }
+
+    /// Remarks what a reader must know about the position that was found: it is another one than the given one, or the log begins later.
+    pub(crate) async fn remark(
+        self,
+        connection: &mut PgConnection,
+        found: ResolvedMoment,
+        output: &Output,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Position(given) if given != found.position => output.remark(&format!(
+                "position {given} is inside a command that ends at {}: its end is meant",
+                found.position
+            )),
+            Self::Time(_) if found.position == 0 => {
+                if let Some(time) = first_time(connection).await? {
+                    let begin = exact_moment(time);
+                    output.remark(&format!("the log begins at {begin}: what was before it is not in it"));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// When the first event was recorded; none in an empty log.
+async fn first_time(connection: &mut PgConnection) -> Result<Option<DateTime<Utc>>, Failure> {
+    let mut first = None;
+    if schema::tip(connection).await?.position > 0 {
+        read::scan_between(connection, 1..=1, |chained| {
+            first = Some(chained.event.recorded_at);
+            Ok::<_, StoreError>(())
+        })
+        .await?;
+    }
+    Ok(first)
+}
+
+/// Which moment of a day is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DayEdge {
+    /// Its beginning.
+    Begin,
+    /// Its end, so that its changes are included.
+    End,
+}
+
+/// Where a moment was given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MomentPlace<'a> {
+    /// The option or the command, for messages.
+    pub(crate) option: &'a str,
+    /// The zone of local times and days.
+    pub(crate) zone: Option<&'a str>,
+    /// What a day means.
+    pub(crate) edge: DayEdge,
+}
+
+/// A moment whose zone is applied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ExactMoment<'a> {
+    given: GivenMoment,
+    moment: Moment,
+    place: MomentPlace<'a>,
+}
+
+impl ExactMoment<'_> {
+    /// As it was given.
+    pub(crate) const fn given(&self) -> GivenMoment {
+        self.given
+    }
+
+    /// Whether both are times, or both positions, and the other one is earlier.
+    pub(crate) fn is_after(&self, other: &Self) -> bool {
+        match (self.moment, other.moment) {
+            (Moment::Time(time), Moment::Time(other)) => time > other,
+            (Moment::Position(position), Moment::Position(other)) => position > other,
+            _ => false,
+        }
+    }
+
+    /// The last position up to the moment.
+    pub(crate) async fn resolved(&self, connection: &mut PgConnection) -> Result<ResolvedMoment, Failure> {
+        resolve(connection, self.moment).await.map_err(|error| self.failure(error))
+    }
+
+    /// The first position from the moment on: a time inside a run means its beginning, as a position does.
+    pub(crate) async fn first_position(&self, connection: &mut PgConnection) -> Result<i64, Failure> {
+        match self.moment {
+            Moment::Position(position) => Ok(begin_of_command(connection, position).await?),
+            Moment::Time(time) => {
+                // The log has microseconds.
+                let before = Moment::Time(time - TimeDelta::microseconds(1));
+                let before = resolve(connection, before).await;
+                Ok(before.map_err(|error| self.failure(at(error, time)))?.position + 1)
+            }
+        }
+    }
+
+    /// An error about the moment, which names it as it was given.
+    fn failure(&self, error: MomentError) -> Failure {
+        let MomentError::InTheFuture { now, .. } = error else { return error.into() };
+        let (Some(given), Some(zone)) = (self.given.time(), self.place.zone) else { return error.into() };
+        let MomentPlace { option, edge, .. } = self.place;
+        let message = match given {
+            GivenTime::Instant(_) => error.to_string(),
+            GivenTime::Local(_) | GivenTime::Day(_) => {
+                format!("{option} {} --zone {zone}: {error}", typed(given))
+            }
+        };
+        if edge == DayEdge::End && matches!(given, GivenTime::Day(_)) {
+            let now = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+            return Failure::refused("in_the_future", message).remedy(format!(
+                "A day means its end, which has not come yet. Leave it out for the state now, or give a time, such as {option} {now}."
+            ));
+        }
+        Failure::refused("in_the_future", message)
+            .remedy("Leave out the time for the state now, or give an earlier one.")
+    }
+}
+
+/// The same error about another time.
+fn at(error: MomentError, time: DateTime<Utc>) -> MomentError {
+    match error {
+        MomentError::InTheFuture { now, .. } => MomentError::InTheFuture { time, now },
+        MomentError::Unsettled(_) => MomentError::Unsettled(time),
+        MomentError::InSnapshot(_) => MomentError::InSnapshot(time),
+        MomentError::NotReplicated(_) => MomentError::NotReplicated(time),
+        other => other,
     }
 }
 
@@ -71,22 +213,23 @@ pub(crate) fn refuse_idle_zone(
     Ok(())
 }
 
-/// The UTC time that a given time means; of a day its end. A time with its own offset needs no zone. PostgreSQL knows the zones.
-pub(crate) async fn utc(
+/// The UTC time that a given time means. A time with its own offset needs no zone. PostgreSQL knows the zones.
+async fn utc(
     connection: &mut PgConnection,
-    option: &str,
+    place: MomentPlace<'_>,
     given: GivenTime,
-    zone: Option<&str>,
 ) -> Result<DateTime<Utc>, Failure> {
+    let is_end = place.edge == DayEdge::End && matches!(given, GivenTime::Day(_));
     let local = match given {
         GivenTime::Instant(time) => return Ok(time),
         GivenTime::Local(time) => time,
-        GivenTime::Day(day) => day
+        GivenTime::Day(day) if is_end => day
             .succ_opt()
             .ok_or_else(|| Failure::usage(format!("{day} is not a day of the log")))?
             .and_time(NaiveTime::MIN),
+        GivenTime::Day(day) => day.and_time(NaiveTime::MIN),
     };
-    let Some(zone) = zone else { return Err(without_zone(option, given)) };
+    let Some(zone) = place.zone else { return Err(without_zone(place, given)) };
     // A bare sign would mean the opposite to PostgreSQL: an interval is read as people write it.
     let found = if zone.starts_with(['+', '-']) {
         let offset: FixedOffset = zone.parse().map_err(|_| unknown_zone(zone))?;
@@ -96,18 +239,27 @@ pub(crate) async fn utc(
     };
     let time = found.ok_or_else(|| unknown_zone(zone))?;
     // The day ends right before the next one begins.
-    let is_day = matches!(given, GivenTime::Day(_));
-    Ok(if is_day { time - TimeDelta::microseconds(1) } else { time })
+    Ok(if is_end { time - TimeDelta::microseconds(1) } else { time })
+}
+
+/// A time as it was given.
+fn typed(given: GivenTime) -> String {
+    match given {
+        GivenTime::Instant(time) => time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+        GivenTime::Local(time) => time.format("%Y-%m-%dT%H:%M:%S%.f").to_string(),
+        GivenTime::Day(day) => day.to_string(),
+    }
 }
 
 /// The failure of a time whose zone is unknown, with what would do.
-fn without_zone(option: &str, given: GivenTime) -> Failure {
-    let (shown, exact) = match given {
-        GivenTime::Instant(time) => (time.to_rfc3339(), time.naive_utc()),
-        GivenTime::Local(time) => (time.format("%Y-%m-%dT%H:%M:%S").to_string(), time),
-        GivenTime::Day(day) => (day.to_string(), day.and_hms_opt(23, 59, 59).unwrap_or_default()),
+fn without_zone(MomentPlace { option, edge, .. }: MomentPlace<'_>, given: GivenTime) -> Failure {
+    let shown = typed(given);
+    let exact = match (given, edge) {
+        (GivenTime::Day(day), DayEdge::Begin) => format!("{day}T00:00:00Z"),
+        (GivenTime::Day(day), DayEdge::End) => format!("{day}T23:59:59.999999Z"),
+        (GivenTime::Instant(_), _) => shown.clone(),
+        (GivenTime::Local(_), _) => format!("{shown}Z"),
     };
-    let exact = exact.format("%Y-%m-%dT%H:%M:%SZ");
     Failure::usage(format!(
         "{shown} is another moment in each time zone; give the zone, such as {option} {shown} --zone Europe/Berlin, or a time with its offset, such as {option} {exact}"
     ))

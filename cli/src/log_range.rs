@@ -2,10 +2,9 @@
 
 use crate::argument::{self, GivenTime};
 use crate::failure::Failure;
-use crate::given_moment::{GivenMoment, refuse_idle_zone};
-use chrono::TimeDelta;
+use crate::given_moment::{DayEdge, GivenMoment, MomentPlace, refuse_idle_zone};
+use crate::output::Output;
 use clap::Args;
-use phaseline_store::MomentError;
 use phaseline_store::schema;
 use sqlx::PgConnection;
 use std::ops::RangeInclusive;
@@ -13,11 +12,11 @@ use std::ops::RangeInclusive;
 /// A part of the log, by positions or times.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RangeArgs {
-    /// From this position of the log on
-    #[arg(long, value_name = "POSITION", value_parser = argument::position)]
+    /// From this position of the log on; one inside a command means the beginning of the command
+    #[arg(long, value_name = "POSITION", value_parser = argument::shown_position)]
     from: Option<i64>,
-    /// Up to this position of the log
-    #[arg(long, value_name = "POSITION", value_parser = argument::position)]
+    /// Up to this position of the log; one inside a command means the end of the command
+    #[arg(long, value_name = "POSITION", value_parser = argument::shown_position)]
     to: Option<i64>,
     /// Recorded at this time or later: 2026-01-31T12:00:00Z or 2026-01-31T12:00:00+02:00; with --zone also 2026-01-31T12:00, or
     /// 2026-01-31 (from the beginning of that day)
@@ -32,54 +31,51 @@ pub(crate) struct RangeArgs {
 }
 
 impl RangeArgs {
-    /// The positions.
+    /// The positions: whole commands, as over HTTP.
     pub(crate) async fn resolved(
         &self,
         connection: &mut PgConnection,
+        output: &Output,
     ) -> Result<RangeInclusive<i64>, Failure> {
         refuse_idle_zone(self.zone.as_deref(), [self.since, self.until], "--since or --until")?;
-        let tip = schema::tip(connection).await?.position;
-        let last = match (self.until, self.to) {
-            (Some(time), _) => self.end_of(connection, "--until", time).await?,
-            (None, Some(position)) => position,
-            (None, None) => tip,
+        let since = MomentPlace { option: "--since", zone: self.zone.as_deref(), edge: DayEdge::Begin };
+        let until = MomentPlace { option: "--until", edge: DayEdge::End, ..since };
+        let [begin, end] =
+            [(self.since, self.from, since), (self.until, self.to, until)].map(|(time, position, place)| {
+                time.map(GivenMoment::Time).or_else(|| position.map(GivenMoment::Position)).zip(Some(place))
+            });
+        let begin = match begin {
+            Some((given, place)) => Some(given.exact(connection, place).await?),
+            None => None,
         };
-        let first = match (self.since, self.from) {
-            (Some(time), _) => self.before(connection, time).await? + 1,
-            (None, from) => from.unwrap_or(1),
+        let end = match end {
+            Some((given, place)) => Some(given.exact(connection, place).await?),
+            None => None,
         };
-        if let Some(position) = self.to.into_iter().chain(self.from).find(|position| *position > tip) {
-            return Err(MomentError::NoSuchPosition { position, tip }.into());
+        if begin.zip(end).is_some_and(|(begin, end)| begin.is_after(&end)) {
+            return Err(reversed());
         }
-        let is_reversed = self.from.zip(self.to).is_some_and(|(from, to)| from > to);
-        if is_reversed || first > last + 1 {
-            return Err(Failure::usage("the end of the range is before its beginning"));
-        }
-        Ok(first..=last)
-    }
-
-    /// The last position recorded at or before a time.
-    async fn end_of(
-        &self,
-        connection: &mut PgConnection,
-        option: &str,
-        given: GivenTime,
-    ) -> Result<i64, Failure> {
-        let end = GivenMoment::Time(given).resolved(connection, option, self.zone.as_deref()).await?;
-        Ok(end.position)
-    }
-
-    /// The last position recorded before a time. The log has microseconds.
-    async fn before(&self, connection: &mut PgConnection, given: GivenTime) -> Result<i64, Failure> {
-        let moment = TimeDelta::microseconds(1);
-        let before = match given {
-            GivenTime::Instant(time) => GivenTime::Instant(time - moment),
-            GivenTime::Local(time) => GivenTime::Local(time - moment),
-            // A day is meant to its end, and one that begins ends the day before.
-            GivenTime::Day(day) => GivenTime::Day(
-                day.pred_opt().ok_or_else(|| Failure::usage(format!("{day} is not a day of the log")))?,
-            ),
+        let last = match end {
+            Some(end) => {
+                let found = end.resolved(connection).await?;
+                end.given().remark(connection, found, output).await?;
+                found.position
+            }
+            None => schema::tip(connection).await?.position,
         };
-        self.end_of(connection, "--since", before).await
+        let first = match begin {
+            Some(begin) => begin.first_position(connection).await?,
+            None => 1,
+        };
+        if let Some(from) = self.from.filter(|from| *from > first) {
+            output.remark(&format!(
+                "position {from} is inside a command that begins at {first}: its beginning is meant"
+            ));
+        }
+        if first > last + 1 { Err(reversed()) } else { Ok(first..=last) }
     }
+}
+
+fn reversed() -> Failure {
+    Failure::usage("the end of the range is before its beginning; exchange them")
 }

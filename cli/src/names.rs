@@ -2,7 +2,8 @@
 
 use crate::render::clean;
 use phaseline_domain::ProjectId;
-use phaseline_projections::planner_view::{EntityNames, names_of};
+use phaseline_projections::planner_view::{EntityNames, names_of, project_names};
+use phaseline_store::SqlState;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
@@ -39,7 +40,7 @@ impl KnownNames {
             return Self::default();
         }
         let ids: Vec<Uuid> = ids.into_iter().collect();
-        match names_of(connection, &ids).await {
+        match look_up(connection, &ids).await {
             Ok(names) => Self(names),
             Err(error) => {
                 tracing::debug!(%error, "names are not shown");
@@ -53,7 +54,7 @@ impl KnownNames {
         let mut known = EntityNames::default();
         for part in projects.chunks(MOST_IDS) {
             let ids: Vec<Uuid> = part.iter().map(|project| project.uuid()).collect();
-            match names_of(connection, &ids).await {
+            match look_up(connection, &ids).await {
                 Ok(names) => known.projects.extend(names.projects),
                 Err(error) => {
                     tracing::debug!(%error, "names are not shown");
@@ -120,6 +121,19 @@ impl KnownNames {
         if let Some(name) = id.and_then(|id: Uuid| self.0.projects.get(&id)) {
             fields.entry("project_name").or_insert_with(|| Value::from(name.as_str()));
         }
+    }
+}
+
+/// The names among these ids. A role without a right to the planner's tables may have one to a function for names of projects.
+async fn look_up(connection: &mut PgConnection, ids: &[Uuid]) -> Result<EntityNames, sqlx::Error> {
+    match names_of(connection, ids).await {
+        Err(error) if SqlState::of(&error) == Some(SqlState::InsufficientPrivilege) => {
+            let projects: Vec<ProjectId> = ids.iter().map(|id| (*id).into()).collect();
+            let found = project_names(connection, &projects).await?;
+            let named = found.into_iter().filter_map(|(id, found)| Some((id.uuid(), found.name?)));
+            Ok(EntityNames { projects: named.collect(), ..EntityNames::default() })
+        }
+        found => found,
     }
 }
 

@@ -5,7 +5,8 @@ use crate::names;
 use crate::target::quoted;
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::planner_view::{
-    IdRange, Match, matching_phases, matching_projects, phases_of_project,
+    IdRange, Match, are_names_readable, matching_named_projects, matching_phases, matching_projects,
+    phases_of_project,
 };
 use phaseline_store::{SqlState, schema, stream};
 use sqlx::{Connection, PgConnection};
@@ -283,8 +284,9 @@ async fn matching(
     attempt.rollback().await?;
     match found {
         Ok(found) => Ok(Some(found)),
-        Err(error) if SqlState::of(&error) == Some(SqlState::InsufficientPrivilege) => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(error) if SqlState::of(&error) != Some(SqlState::InsufficientPrivilege) => Err(error.into()),
+        Err(_) if !are_names_readable(connection).await? => Ok(None),
+        Err(_) => Ok(Some(matching_named_projects(connection, text, range).await?)),
     }
 }
 

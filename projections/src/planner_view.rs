@@ -20,8 +20,8 @@ pub(crate) use project_dates::FEW;
 pub use project_dates::{ProjectDates, project_dates};
 pub(crate) use project_rows::{ProjectRows, dates_as_text, project_with_rows, projects_with_rows};
 pub use projects::{
-    EntityNames, IdRange, ListedProject, Match, list_projects, matching_phases, matching_projects, names_of,
-    phases_of_project,
+    EntityNames, IdRange, ListedProject, Match, list_projects, matching_named_projects, matching_phases,
+    matching_projects, names_of, phases_of_project,
 };
 pub(crate) use stored_rows::{live_rows, read_stored_rows};
 

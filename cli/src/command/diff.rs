@@ -6,16 +6,19 @@ mod table;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::given_moment::{GivenMoment, given_moment, refuse_idle_zone};
-use crate::log_reads::{need_log, without_timeline};
+use crate::given_moment::{DayEdge, GivenMoment, MomentPlace, given_moment, refuse_idle_zone};
+use crate::log_reads::{identity_at, need_log, without_timeline};
 use crate::output::Rows;
 use crate::project::ProjectArg;
 use crate::render;
 use crate::target::Target;
 use clap::Args;
 use phaseline_projections::TimelineDiff;
+use phaseline_store::read::EventIdentity;
 use phaseline_store::{ResolvedMoment, stream};
 use serde::Serialize;
+use table::RowContext;
+use uuid::Uuid;
 
 /// Show what changed of all timelines, or of one project's, between two moments: phases, days, money, and who did it
 ///
@@ -47,13 +50,28 @@ pub(crate) struct DiffArgs {
 }
 
 /// The rows of a difference.
-const ROWS: Rows = Rows::of("phases", "phaseline.diff.phase/1");
+const ROWS: Rows = Rows::of("phases", "phaseline.diff.phase/1").with(&[
+    "project_id",
+    "project_name",
+    "version",
+    "position",
+    "event_id",
+    "hash",
+]);
 
 #[derive(Serialize)]
 struct DiffReport {
     format: &'static str,
     from: ResolvedMoment,
     to: ResolvedMoment,
+    /// The timeline's version at the later moment.
+    version: i64,
+    /// The position of its last event; 0 if there is none.
+    position: i64,
+    /// The id of that event.
+    event_id: Option<Uuid>,
+    /// The hash of that event, in hexadecimal.
+    hash: Option<String>,
     #[serde(flatten)]
     diff: TimelineDiff,
 }
@@ -68,13 +86,22 @@ pub(crate) async fn run(context: &Context, args: &DiffArgs) -> Result<Exit, Fail
     };
     let zone = args.zone.as_deref();
     refuse_idle_zone(zone, [args.from.time(), args.to.time()], "FROM or TO")?;
-    let from = args.from.resolved(&mut connection, "diff", zone).await?;
-    let to = args.to.resolved(&mut connection, "diff", zone).await?;
+    let place = MomentPlace { option: "diff", zone, edge: DayEdge::End };
+    let earlier = args.from.exact(&mut connection, place).await?;
+    let later = args.to.exact(&mut connection, place).await?;
+    if earlier.is_after(&later) {
+        return Err(Failure::usage("the first moment is after the second; exchange them"));
+    }
+    let from = earlier.resolved(&mut connection).await?;
+    let to = later.resolved(&mut connection).await?;
     if from.position > to.position {
         return Err(Failure::usage(format!(
             "the first moment (position {}) is after the second (position {}); exchange them",
             from.position, to.position
         )));
+    }
+    for (given, found) in [(args.from, from), (args.to, to)] {
+        given.remark(&mut connection, found, &context.output).await?;
     }
     let Some(project) = project else { return portfolio::run(context, &mut connection, from, to).await };
     context.name_ids(&mut connection, &project).await;
@@ -84,13 +111,17 @@ pub(crate) async fn run(context: &Context, args: &DiffArgs) -> Result<Exit, Fail
         return Err(without_timeline(&mut connection, project).await?);
     }
     let diff = TimelineDiff::of_history(project, &history, from.position);
+    let identity = identity_at(&mut connection, diff.after.position).await?;
+    let (event_id, hash) = identity.map(|EventIdentity { event_id, hash }| (event_id, hash)).unzip();
     if let Some(mut csv) = context.output.csv(&table::COLUMNS) {
         let names = context.output.names().projects();
         let name = names.get(&project.uuid()).map(String::as_str);
-        table::rows(&diff, name).iter().for_each(|row| csv.row(row));
+        let row_of = RowContext { name, event_id, hash: hash.as_deref() };
+        table::rows(&diff, row_of).iter().for_each(|row| csv.row(row));
         return Ok(Exit::Done);
     }
-    let report = DiffReport { format: "phaseline.diff/1", from, to, diff };
+    let (version, position) = (diff.after.version, diff.after.position);
+    let report = DiffReport { format: "phaseline.diff/1", from, to, version, position, event_id, hash, diff };
     context.output.result_with_rows(&report, &[ROWS], || render::diff::page(from, to, &report.diff));
     Ok(Exit::Done)
 }

@@ -70,7 +70,7 @@ pub(crate) async fn run(context: &Context, args: &LogArgs) -> Result<Exit, Failu
         None => None,
     };
     let selection = LogSelection {
-        positions: args.range.resolved(&mut connection).await?,
+        positions: args.range.resolved(&mut connection, &context.output).await?,
         project,
         visible: None,
         actor: args.actor.clone().map(ActorFilter::NameOrLogin),

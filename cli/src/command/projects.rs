@@ -2,6 +2,8 @@
 
 mod past;
 
+pub(crate) use past::WITHOUT_NAMES;
+
 use crate::argument;
 use crate::as_of::AsOfArgs;
 use crate::context::Context;
@@ -20,7 +22,8 @@ use phaseline_projections::planner_view::{ListedProject, list_projects};
 /// List the planner's projects by name, with dates, phases and budgets, and the ids that other commands take
 ///
 /// Reads the planner's tables, in the legacy shape and in the timeline shape. With --at, --as-of or --on it reads the log: the projects
-/// whose timelines were open at that moment, also those that were deleted since, with names as they are now. Other commands take a
+/// whose timelines were open at that moment, also those that were deleted since, with names and cost centres as they are now; projects
+/// without a timeline are not listed. Other commands take a
 /// project's name, its cost centre or an id prefix (4 characters or more) in place of the id, if only one project fits.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -31,7 +34,7 @@ Examples:
   phaseline projects --as-of 2026-01-31 --zone Europe/Berlin
   phaseline projects --at 4711 --on 2026-06-30    what ran on that day, as it was known at position 4711
   phaseline projects --at 4711 --output csv
-  phaseline projects --output jsonl | jq -r '[.project_id, .name] | @tsv'")]
+  phaseline projects --output jsonl | jq -r 'select(.kind != \"end\") | [.project_id, .name] | @tsv'")]
 pub(crate) struct ProjectsArgs {
     /// Only projects with this text in name or cost centre, in any case, or as a prefix of the id
     filter: Option<String>,

@@ -112,6 +112,9 @@ struct RescheduleArgs {
 }
 
 pub(crate) async fn run(context: &Context, args: &TimelineArgs) -> Result<Exit, Failure> {
+    if let TimelineAction::Restore(args) = &args.action {
+        args.need_moment()?;
+    }
     let target = Target::resolve(context).await?;
     match &args.action {
         TimelineAction::Show(args) => show(context, &target, args).await,
@@ -145,6 +148,7 @@ async fn show(context: &Context, target: &Target, args: &TimelineShowArgs) -> Re
     let (moment, recorded) = recorded(&mut connection, project, &args.moment).await?;
     // The table has no place for a mark at one value, so an altered timeline is not shown at all; `history` lists its events.
     refuse_altered(project, &recorded)?;
+    args.moment.remark(&mut connection, moment, &context.output).await?;
     let quarantine = quarantine_of(&recorded);
     if !quarantine.is_empty() {
         return Err(StoreError::Quarantined { project, quarantine }.into());

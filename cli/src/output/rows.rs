@@ -17,6 +17,8 @@ pub(crate) struct Rows {
     field: &'static str,
     /// The nested array, if `field` is an object or an array of objects.
     nested: Option<Nested>,
+    /// The fields of the result that each row copies.
+    with: &'static [&'static str],
 }
 
 /// Rows one level further down.
@@ -31,7 +33,12 @@ pub(crate) struct Nested {
 impl Rows {
     /// Rows are the elements of an array.
     pub(crate) const fn of(field: &'static str, format: &'static str) -> Self {
-        Self { format, field, nested: None }
+        Self { format, field, nested: None, with: &[] }
+    }
+
+    /// The same rows, each with these fields of the result.
+    pub(crate) const fn with(self, with: &'static [&'static str]) -> Self {
+        Self { with, ..self }
     }
 
     /// Rows are the elements of the array `nested` in each object of `field`, with some of that object's own fields.
@@ -41,13 +48,15 @@ impl Rows {
         with: &'static [&'static str],
         format: &'static str,
     ) -> Self {
-        Self { format, field, nested: Some(Nested { field: nested, with }) }
+        Self { format, field, nested: Some(Nested { field: nested, with }), with: &[] }
     }
 
     /// Takes the rows out of a result.
     fn take(&self, result: &mut Map<String, Value>) -> Vec<Map<String, Value>> {
         let Some(nested) = self.nested else {
-            return elements(result.remove(self.field)).map(|row| row_of(row, Map::new())).collect();
+            let with = copied(self.with, result);
+            let rows = elements(result.remove(self.field));
+            return rows.map(|row| row_of(row, with.clone())).collect();
         };
         let objects = match result.get_mut(self.field) {
             Some(Value::Array(objects)) => objects.as_mut_slice(),
@@ -57,15 +66,16 @@ impl Rows {
         let mut rows = Vec::new();
         for object in objects.iter_mut().filter_map(Value::as_object_mut) {
             let own = object.remove(nested.field);
-            let with: Map<String, Value> = nested
-                .with
-                .iter()
-                .filter_map(|field| Some(((*field).to_owned(), object.get(*field)?.clone())))
-                .collect();
+            let with = copied(nested.with, object);
             rows.extend(elements(own).map(|row| row_of(row, with.clone())));
         }
         rows
     }
+}
+
+/// These fields of an object, as far as it has them.
+fn copied(fields: &[&str], object: &Map<String, Value>) -> Map<String, Value> {
+    fields.iter().filter_map(|field| Some(((*field).to_owned(), object.get(*field)?.clone()))).collect()
 }
 
 fn elements(array: Option<Value>) -> impl Iterator<Item = Value> {
@@ -202,5 +212,8 @@ mod tests {
             json!({"b": [{"code": "c", "meaning": "m"}], "c": [{"number": 3}], "d": {}, "left": true})
         );
         assert!(Rows::of("gone", "f/1").take(result).is_empty());
+        let mut result = json!({"id": 7, "a": [{"x": 1}]});
+        let rows = Rows::of("a", "f/1").with(&["id", "gone"]).take(result.as_object_mut().unwrap());
+        assert_eq!((json!(rows), result), (json!([{"id": 7, "x": 1}]), json!({"id": 7})));
     }
 }

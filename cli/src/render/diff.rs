@@ -1,6 +1,6 @@
 //! What changed between two moments, as text.
 
-use super::format::{moment, money, plural};
+use super::format::{exact_moment, moment, money, plural};
 use super::{Page, changes, clean};
 use crate::style::{BOLD, DIM};
 use phaseline_projections::diff::{ChangeEvent, DiffStatus, MovedDays, PhaseDiff, TimelineDiff};
@@ -54,10 +54,10 @@ fn nothing(diff: &TimelineDiff) -> String {
     }
 }
 
-/// A moment, after "from", "to" or "at".
+/// A moment, after "from" or "to".
 pub(super) fn place(at: ResolvedMoment) -> String {
     match at.recorded_at {
-        Some(time) => format!("position {}, {}", at.position, moment(time)),
+        Some(time) => format!("position {}, {}", at.position, exact_moment(time)),
         None => "before the first event".to_owned(),
     }
 }

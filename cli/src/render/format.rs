@@ -2,7 +2,7 @@
 
 use super::clean;
 use crate::style::DIM;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use rust_decimal::Decimal;
 use std::time::Duration;
 
@@ -58,6 +58,11 @@ pub(crate) fn millis(milliseconds: u64) -> String {
 /// A timestamp, to the second.
 pub(crate) fn moment(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// A timestamp with all its digits, as options take it: copied, it means the event that was recorded then.
+pub(crate) fn exact_moment(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 /// Who changed something, and when: `by ada, 2026-01-31 12:00:00 UTC (position 4711, login planner)`. None without an event.

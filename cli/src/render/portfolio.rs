@@ -4,7 +4,7 @@ use super::diff::place;
 use super::format::{count, money, plural};
 use super::table::Align;
 use super::{Page, clean};
-use crate::report::portfolio::{PortfolioDiffReport, PortfolioReport};
+use crate::report::portfolio::{PortfolioDiffReport, PortfolioNotes, PortfolioReport};
 use chrono::NaiveDate;
 use phaseline_projections::diff::DiffStatus;
 use phaseline_projections::portfolio::{ProjectChange, StatusCounts};
@@ -14,8 +14,9 @@ use rust_decimal::Decimal;
 pub(crate) fn page(report: &PortfolioReport) -> Page {
     let mut page = Page::default();
     let end = &report.end;
-    let on = end.on.map_or_else(String::new, |day| format!(" that run on {day}"));
-    page.line(format_args!("Projects{on}, at {}", place(end.moment))).gap();
+    let on = end.on.map_or_else(String::new, |day| format!(" that run on {day},"));
+    let at = if end.moment.position == 0 { "" } else { "at " };
+    page.line(format_args!("Projects{on} {at}{}", place(end.moment))).gap();
     let columns = [
         ("name", Align::Left),
         ("cost centre", Align::Left),
@@ -45,14 +46,7 @@ pub(crate) fn page(report: &PortfolioReport) -> Page {
     if !rows.is_empty() {
         page.table(&columns, rows).gap();
     }
-    for project in report.projects.iter().filter(|project| !project.unreadable.is_empty()) {
-        let positions: Vec<String> = project.unreadable.iter().map(ToString::to_string).collect();
-        page.line(format_args!(
-            "project {}: events that cannot be read are left out, at position {}",
-            project.project_id,
-            positions.join(", ")
-        ));
-    }
+    unsound(&mut page, &report.notes);
     let with = end.filter.as_deref().map_or_else(String::new, |filter| format!(" with '{}'", clean(filter)));
     let listed = report.projects.len() as u64;
     let shown =
@@ -63,7 +57,16 @@ pub(crate) fn page(report: &PortfolioReport) -> Page {
         plural(end.totals.phases, "phase"),
         money(end.totals.budget.total)
     ));
+    if report.notes.has_names && listed > 0 {
+        page.line("Names and cost centres are those of now.");
+    }
     page
+}
+
+fn unsound(page: &mut Page, notes: &PortfolioNotes) {
+    for line in notes.unsound.lines() {
+        page.line(line);
+    }
 }
 
 /// The changed projects, with the sums last.
@@ -74,7 +77,15 @@ pub(crate) fn diff(report: &PortfolioDiffReport) -> Page {
     page.line(format_args!("  from {}", place(end.from)));
     page.line(format_args!("  to   {}", place(end.to)));
     if report.projects.is_empty() {
-        page.gap().line("No project differs.");
+        page.gap().line(match end.to.position - end.from.position {
+            0 => "No project differs.".to_owned(),
+            1 => "No project differs; the position between has no lasting effect.".to_owned(),
+            between => format!(
+                "No project differs; the {} between have no lasting effect.",
+                plural(between.unsigned_abs(), "position")
+            ),
+        });
+        unsound(&mut page, &report.notes);
         return page;
     }
     let columns = [
@@ -87,6 +98,7 @@ pub(crate) fn diff(report: &PortfolioDiffReport) -> Page {
         ("id", Align::Left),
     ];
     page.gap().table(&columns, report.projects.iter().map(change).collect()).gap();
+    unsound(&mut page, &report.notes);
     let totals = &end.totals;
     let all =
         [counts(&totals.projects, "closed", "project"), counts(&totals.phases, "removed", "phase")].concat();

@@ -39,6 +39,18 @@ fn a_difference_names_phases_days_money_and_who_did_it() {
         diff["phases"].as_array().unwrap().iter().filter(|phase| phase["status"] == "changed").collect();
     assert_eq!(changed.len(), 1);
     assert_eq!(changed[0]["changes"][0], json!({ "field": "name", "before": "Planning", "after": "Design" }));
+    let event = database.psql(&format!(
+        "SELECT version, position, event_id, encode(hash, 'hex') FROM phaseline.events
+          WHERE stream_id = '{project}' ORDER BY version DESC LIMIT 1"
+    ));
+    let identity = |row: &Value| {
+        let of = ["version", "position", "event_id", "hash"].map(|field| row[field].to_string());
+        of.join("|").replace('"', "")
+    };
+    assert_eq!(identity(&diff), event.trim());
+    let lines = on(&database, &["diff", &before, "--project", &project, "--output", "jsonl"]).exits_with(0);
+    let row: Value = serde_json::from_str(lines.stdout.lines().next().unwrap()).unwrap();
+    assert_eq!((identity(&row), &row["project_id"]), (event.trim().to_owned(), &json!(project)));
     // Undone: nothing differs but the version.
     change(&["phase", "rename", &phase, "Planning"]);
     let (capital, expense) = old.trim().split_once('|').unwrap();
@@ -61,6 +73,10 @@ fn wrong_moments_are_explained() {
         on(&database, &arguments).exits_with(code).stderr
     };
     assert!(refused(&[&before, "1"], 2).contains("exchange them"));
+    // Both mean the same position.
+    assert!(refused(&["2001-02-01", "2001-01-01", "--zone", "UTC"], 2).contains("exchange them"));
+    assert!(refused(&["2001-02-01T00:00:00Z", "2001-01-01T00:00:00Z"], 2).contains("exchange them"));
+    assert!(refused(&["3", "2"], 2).contains("exchange them"));
     assert!(refused(&["yesterday"], 2).contains("such as 4711"));
     assert!(refused(&["1", "--zone", "UTC"], 2).contains("--zone has no effect without a local time"));
     assert!(refused(&["2001-01-31"], 2).contains("--zone Europe/Berlin"));

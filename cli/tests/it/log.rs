@@ -74,8 +74,9 @@ fn a_part_of_the_log_is_described_as_in_the_whole() {
     let (database, project) = eventful();
     let all = rows(&database, &[]);
     let at = |position: usize| position.to_string();
-    let half = all.len() / 2;
-    assert_eq!(rows(&database, &["--from", &at(half), "--to", &at(half + 5)]), all[half - 1..half + 5]);
+    // Commands of one event each.
+    let half = all.iter().position(|row| row["event_type"] == "PhaseRenamed").unwrap() + 1;
+    assert_eq!(rows(&database, &["--from", &at(half), "--to", &at(half + 2)]), all[half - 1..half + 2]);
     assert_eq!(rows(&database, &["--from", &at(half)]), all[half - 1..]);
     assert_eq!(rows(&database, &["--limit", "3"]), all[..3]);
     assert_eq!(rows(&database, &["--from", &at(half), "--limit", "2"]), all[half - 1..half + 1]);
@@ -119,7 +120,9 @@ fn times_and_days_select_events_with_both_ends_included() {
     for (options, message) in [
         (&["--since", day][..], "give the zone, such as --since"),
         (&["--since", &at, "--zone", "UTC"], "--zone has no effect"),
-        (&["--from", "9", "--to", "8"], "before its beginning"),
+        (&["--from", "9", "--to", "8"], "before its beginning; exchange them"),
+        // Both mean the migration, and the log has nothing before it.
+        (&["--since", "2001-01-02T00:00:00Z", "--until", "2001-01-01T00:00:00Z"], "before its beginning"),
         (&["--since", &at, "--until", "2001-01-01T00:00:00Z"], "before its beginning"),
         (&["--newest-first"], "--limit"),
     ] {
@@ -133,6 +136,73 @@ fn times_and_days_select_events_with_both_ends_included() {
     ] {
         let refused = on(&database, &[&["log", "--json"], options].concat()).exits_with(3);
         assert_eq!(refused.object("phaseline.error/1")["code"], code, "{options:?}");
+    }
+}
+
+#[test]
+fn a_position_inside_a_command_means_the_whole_command() {
+    let database = migrated();
+    let (_, phase) = project_and_phase(&database);
+    let before = database.psql("SELECT max(position) FROM phaseline.events").trim().parse::<i64>().unwrap();
+    let dates = database
+        .psql(&format!("SELECT start_date, end_date - 7 FROM project_phases WHERE id = '{phase}'"))
+        .replace('|', " ");
+    let resize = [&["phase", "resize", &phase][..], &dates.split_whitespace().collect::<Vec<_>>()].concat();
+    on(&database, &[&resize[..], &["--yes"]].concat()).exits_with(0);
+    let [first, last] = [before + 1, before + 2].map(|position| position.to_string());
+    let all = rows(&database, &[]);
+    assert_eq!(all.len().to_string(), last);
+    let resized = &all[all.len() - 2..];
+    for options in [["--from", &last], ["--from", &first]] {
+        assert_eq!(rows(&database, &options), resized, "{options:?}");
+    }
+    assert_eq!(rows(&database, &["--to", &first]), all);
+    assert_eq!(rows(&database, &["--to", &before.to_string()]), all[..all.len() - 2]);
+    assert_eq!(
+        (rows(&database, &["--from", "0"]), rows(&database, &["--to", "0"])),
+        (all.clone(), Vec::new())
+    );
+    let ran = on(&database, &["log", "--from", &last, "--to", &first]).exits_with(2);
+    assert!(ran.stderr.contains("exchange them"), "{ran:#?}");
+    let ran = on(&database, &["log", "--from", &last]).exits_with(0);
+    assert!(ran.stdout.contains(&format!("Log from position {first} to {last}")), "{ran:#?}");
+    let remark = format!("position {last} is inside a command that begins at {first}");
+    assert!(ran.stderr.contains(&remark), "{ran:#?}");
+    let ran = on(&database, &["log", "--to", &first]).exits_with(0);
+    let remark = format!("position {first} is inside a command that ends at {last}");
+    assert!(ran.stderr.contains(&remark), "{ran:#?}");
+    let quiet = on(&database, &["log", "--to", &first, "--quiet"]).exits_with(0);
+    assert!(!quiet.stderr.contains("inside a command"), "{quiet:#?}");
+}
+
+/// As they were given, not as the end of what was before them.
+#[test]
+fn refused_times_are_named_as_they_were_given() {
+    let database = migrated();
+    for (options, code, expected) in [
+        (&["--since", "2026-11-29"][..], 2, "2026-11-29 is another moment in each time zone"),
+        (&["--since", "2026-11-29"], 2, "such as --since 2026-11-29T00:00:00Z"),
+        (&["--until", "2026-11-29"], 2, "such as --until 2026-11-29T23:59:59.999999Z"),
+        (&["--since", "2026-11-29T08:00"], 2, "such as --since 2026-11-29T08:00:00Z"),
+        (&["--since", "2999-11-29T00:00:00Z"], 3, "error: 2999-11-29T00:00:00Z is in the future"),
+        (
+            &["--since", "2999-11-29", "--zone", "+01:00"],
+            3,
+            "--since 2999-11-29 --zone +01:00: 2999-11-28T23:00:00Z is in the future",
+        ),
+        (
+            &["--until", "2999-11-29", "--zone", "UTC"],
+            3,
+            "--until 2999-11-29 --zone UTC: 2999-11-29T23:59:59.999999Z is in the future",
+        ),
+        (
+            &["--until", "2999-11-29", "--zone", "UTC"],
+            3,
+            "hint: A day means its end, which has not come yet.",
+        ),
+    ] {
+        let refused = on(&database, &[&["log"], options].concat()).exits_with(code).stderr;
+        assert!(refused.contains(expected), "{options:?}: {refused}");
     }
 }
 

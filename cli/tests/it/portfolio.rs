@@ -1,7 +1,8 @@
 //! All projects as they were, what changed of all, and tables of values separated by commas.
 
-use crate::program::{ProgramOutput, migrated, on, project_and_phase};
+use crate::program::{ProgramOutput, migrated, on, project_and_phase, run};
 use phaseline_embedded::testing::TestDatabase;
+use phaseline_tests::unreadable_events::{UnreadableKind, insert_unreadable_blocking};
 use serde_json::{Value, json};
 
 fn tip(database: &TestDatabase) -> String {
@@ -39,7 +40,8 @@ fn projects_are_listed_as_they_were() {
     assert_eq!(event.trim(), format!("{}|{}", of("event_id"), of("hash")));
 
     let shown = on(&database, &["projects", "--at", &before]).exits_with(0).stdout;
-    assert!(shown.contains(&format!("Projects, at position {before}, 20")), "{shown}");
+    assert!(shown.contains(&format!("Projects at position {before}, 20")), "{shown}");
+    assert!(shown.ends_with("\nNames and cost centres are those of now.\n"), "{shown}");
     assert!(shown.contains("aaa first") && shown.contains("8 projects, "), "{shown}");
     let limited = on(&database, &["projects", "--at", &before, "--limit", "2"]).exits_with(0).stdout;
     assert!(limited.contains("8 projects, 2 shown, "), "{limited}");
@@ -59,6 +61,151 @@ fn projects_are_listed_as_they_were() {
         let refused = on(&database, &[&["projects"][..], args].concat()).exits_with(code);
         assert!(refused.stderr.contains(expected), "{args:?}: {refused:#?}");
     }
+}
+
+/// Resizes a phase by one command of two events: the position before it, and those of its events.
+fn resized(database: &TestDatabase, phase: &str) -> [String; 3] {
+    let before = tip(database).parse::<i64>().unwrap();
+    let dates = database
+        .psql(&format!("SELECT start_date, end_date - 7 FROM project_phases WHERE id = '{phase}'"))
+        .replace('|', " ");
+    let resize = [&["phase", "resize", phase][..], &dates.split_whitespace().collect::<Vec<_>>()].concat();
+    on(database, &[&resize[..], &["--yes", "--reason", "late", "--actor", "grace"]].concat()).exits_with(0);
+    [before, before + 1, before + 2].map(|position| position.to_string())
+}
+
+#[test]
+fn another_moment_than_the_given_one_is_named() {
+    let database = migrated();
+    let (project, phase) = project_and_phase(&database);
+    let [_, inside, end] = resized(&database, &phase);
+    let remark = format!("position {inside} is inside a command that ends at {end}: its end is meant\n");
+    for args in [
+        &["projects", "--at", &inside][..],
+        &["projects", "--at", &inside, "--output", "csv"],
+        &["diff", &inside],
+        &["diff", &inside, "--project", &project, "--json"],
+        &["timeline", "show", &project, "--at", &inside],
+        &["timeline", "restore", &project, "--at", &inside, "--dry-run"],
+    ] {
+        let ran = on(&database, args).exits_with(0);
+        assert!(ran.stderr.contains(&remark) && !ran.stdout.contains("is inside a command"), "{ran:#?}");
+        let quiet = on(&database, &[args, &["--quiet"]].concat()).exits_with(0);
+        assert!(!quiet.stderr.contains("is inside a command"), "{quiet:#?}");
+    }
+    let begin = database.psql(
+        "SELECT to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM phaseline.events WHERE position = 1",
+    );
+    let remark = format!("the log begins at {begin}: what was before it is not in it\n");
+    let early = "2001-01-31T00:00:00Z";
+    for args in [
+        &["projects", "--as-of", early][..],
+        &["projects", "--as-of", early, "--json"],
+        &["projects", "--as-of", early, "--output", "csv"],
+        &["diff", early, "now"],
+        &["log", "--until", early],
+    ] {
+        let ran = on(&database, args).exits_with(0);
+        assert!(ran.stderr.contains(&remark), "{ran:#?}");
+    }
+    let heading = |args: &[&str]| on(&database, &[&["projects"], args].concat()).exits_with(0).stdout;
+    assert!(heading(&["--as-of", early]).contains("\nProjects before the first event\n"));
+    let on_day = heading(&["--at", "0", "--on", "2024-06-30"]);
+    assert!(on_day.contains("\nProjects that run on 2024-06-30, before the first event\n"), "{on_day}");
+    // A time of a heading has its own event.
+    let page = heading(&["--at", &end]);
+    let time = page.split(&format!("at position {end}, ")).nth(1).unwrap().lines().next().unwrap();
+    assert_eq!(heading(&["--as-of", time]), page);
+}
+
+#[test]
+fn a_role_that_may_not_read_names_is_told_so() {
+    let database = migrated();
+    let (project, _) = project_and_phase(&database);
+    database.psql(&format!("UPDATE projects SET name = 'Alpha' WHERE id = '{project}'"));
+    database.psql(
+        "DO $$ BEGIN CREATE ROLE phaseline_test_reader LOGIN PASSWORD 'reader' IN ROLE phaseline_reader;
+             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
+    );
+    let (_, place) = database.url().split_once('@').unwrap();
+    let url = format!("postgres://phaseline_test_reader:reader@{place}");
+    let reader = |args: &[&str]| run(&[&["--database-url", &url][..], args].concat());
+    let at = tip(&database);
+    let listed = reader(&["projects", "alpha", "--at", &at]).exits_with(0).stdout;
+    assert!(listed.contains("1 project with 'alpha'") && listed.contains(&project), "{listed}");
+    let log = reader(&["log", "--project", "Alpha"]).exits_with(0).stdout;
+    assert!(log.contains(&format!("project Alpha ({project})")), "{log}");
+    let history = reader(&["history", "Alpha"]).exits_with(0).stdout;
+    assert!(history.contains(&format!("project Alpha ({project})")), "{history}");
+    let diff = reader(&["diff", "0", "--project", "Alpha"]).exits_with(0).stdout;
+    assert!(diff.contains(&format!("project Alpha ({project})")), "{diff}");
+
+    database.psql("REVOKE EXECUTE ON FUNCTION phaseline.named_projects FROM phaseline_reader");
+    let refused = reader(&["projects", "alpha", "--at", &at]).exits_with(3).stderr;
+    for expected in ["may not read the names", "\"alpha\"", "phaseline doctor --repair"] {
+        assert!(refused.contains(expected), "{expected}: {refused}");
+    }
+    for args in
+        [&["projects", "--at", &at][..], &["projects", "--at", &at, "--output", "csv"], &["diff", "0"]]
+    {
+        let listed = reader(args).exits_with(0);
+        assert!(listed.stderr.contains("names and cost centres are not shown"), "{listed:#?}");
+        assert!(listed.stdout.contains(&project) && !listed.stdout.contains("Alpha"), "{listed:#?}");
+        assert!(!listed.stdout.contains("are those of now"), "{listed:#?}");
+    }
+    on(&database, &["doctor", "--repair"]).exits_with(0);
+    reader(&["projects", "alpha", "--at", &at]).exits_with(0);
+}
+
+#[test]
+fn projects_with_unreadable_events_are_named() {
+    let database = migrated();
+    let (project, _) = project_and_phase(&database);
+    let before = tip(&database);
+    database.psql(&format!("UPDATE projects SET name = 'zzz last' WHERE id = '{project}'"));
+    let phase =
+        database.psql(&format!("SELECT id FROM project_phases WHERE project_id = '{project}' LIMIT 1"));
+    on(&database, &["phase", "rename", phase.trim(), "Design"]).exits_with(0);
+    let kind = UnreadableKind::ALL[0];
+    let position = insert_unreadable_blocking(database.url(), project.parse().unwrap(), kind);
+    let line = format!("project {project}: events that cannot be read are left out, at position {position}");
+    let at = tip(&database);
+    for args in [&["projects", "--at", &at, "--limit", "1"][..], &["diff", &before]] {
+        let ran = on(&database, args).exits_with(6);
+        assert!(ran.stdout.contains(&line), "{ran:#?}");
+        for form in ["csv", "json", "jsonl"] {
+            let rows = on(&database, &[args, &["--output", form, "--quiet"]].concat()).exits_with(6);
+            assert!(rows.stderr.contains(&line) && !rows.stdout.contains("are left out"), "{rows:#?}");
+        }
+    }
+}
+
+#[test]
+fn projects_with_altered_events_are_named() {
+    let database = migrated();
+    let (project, phase) = project_and_phase(&database);
+    let before = tip(&database);
+    on(&database, &["phase", "rename", &phase, "Design"]).exits_with(0);
+    let position = tip(&database);
+    database.psql(&format!(
+        "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
+         UPDATE phaseline.events SET payload = replace(payload::text, 'Design', 'Forged')::json WHERE position = {position};
+         ALTER TABLE phaseline.events ENABLE ALWAYS TRIGGER events_append_only"
+    ));
+    let expected = format!(
+        "events were altered after they were recorded (run: phaseline verify), at position {position}"
+    );
+    for args in [
+        &["projects", "--at", &position][..],
+        &["projects", "--at", &position, "--limit", "1"],
+        &["diff", &before],
+    ] {
+        let text = on(&database, args).exits_with(6).stdout;
+        assert!(text.contains(&project) && text.contains(&expected), "{args:?}: {text}");
+        let csv = on(&database, &[args, &["--output", "csv"]].concat()).exits_with(6);
+        assert!(csv.stderr.contains(&expected), "{args:?}: {csv:#?}");
+    }
+    portfolio(&database, &["projects", "--at", &before]);
 }
 
 #[test]
@@ -94,8 +241,22 @@ fn changes_of_all_projects_are_summed() {
     let shown = on(&database, &["diff", &before]).exits_with(0).stdout;
     assert!(shown.contains("1 changed project, 1 changed phase; budget 0.00."), "{shown}");
     assert!(shown.contains(&project) && shown.contains("1 changed"), "{shown}");
+    on(&database, &["phase", "rename", &phase, "Planning"]).exits_with(0);
+    let undone = on(&database, &["diff", &before]).exits_with(0).stdout;
+    assert!(
+        undone.contains("No project differs; the 2 positions between have no lasting effect."),
+        "{undone}"
+    );
     let all = on(&database, &["diff", "0"]).exits_with(0).stdout;
     assert!(all.contains("8 new projects, "), "{all}");
+}
+
+/// The columns that the document lists for a table.
+fn documented_columns(printed_by: &str) -> Vec<String> {
+    let page = include_str!("../../../docs/json.md");
+    let tables = page.split("\n## Tables\n").nth(1).unwrap();
+    let line = tables.lines().find_map(|line| line.strip_prefix(printed_by)).unwrap();
+    line.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 #[test]
@@ -104,12 +265,13 @@ fn rows_are_a_table_of_values_separated_by_commas() {
     let (project, phase) = project_and_phase(&database);
     database.psql("UPDATE projects SET name = replace(name, ',', '')");
     let before = tip(&database);
-    on(&database, &["phase", "rename", &phase, "Design"]).exits_with(0);
+    let rename = ["phase", "rename", &phase, "Design", "--actor", "grace", "--reason", "=1+1"];
+    on(&database, &rename).exits_with(0);
     let csv = |args: &[&str]| table(&on(&database, &[args, &["--output", "csv"]].concat()).exits_with(0));
     let now = csv(&["projects"]);
     assert_eq!((now[0][0].as_str(), now.len()), ("project_id", 9));
     let past = csv(&["projects", "--at", &before]);
-    assert_eq!((past.len(), past[0].len()), (9, 14));
+    assert_eq!((past.len(), past[0].len()), (9, 15));
     let list = portfolio(&database, &["projects", "--at", &before]);
     for (row, project) in past[1..].iter().zip(list["projects"].as_array().unwrap()) {
         assert_eq!((&json!(row[0]), &json!(row[12])), (&project["project_id"], &project["hash"]));
@@ -123,6 +285,12 @@ fn rows_are_a_table_of_values_separated_by_commas() {
         [["changed", "name", "Planning", "Design"]]
     );
     assert_eq!((&whole[1][0], &whole[1][2]), (&project, &phase));
+    let last = database.psql(&format!(
+        "SELECT version, position, position, to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),
+                'grace', '', '=1+1', event_id, encode(hash, 'hex')
+           FROM phaseline.events WHERE stream_id = '{project}' ORDER BY version DESC LIMIT 1"
+    ));
+    assert_eq!(whole[1][8..].join("|"), last.trim());
     assert_eq!(csv(&["diff", &before, "--project", &project]), whole);
     let log = csv(&["log", "--type", "PhaseRenamed"]);
     let event = database.psql(
@@ -130,9 +298,28 @@ fn rows_are_a_table_of_values_separated_by_commas() {
     );
     assert_eq!((log.len(), event.trim()), (2, [&*log[1][0], &*log[1][16], &*log[1][17]].join("|").as_str()));
     assert_eq!((&log[1][6], &log[1][8]), (&project, &phase));
+    let values = on(&database, &["log", "--type", "PhaseRenamed", "--output", "csv"]).exits_with(0).stdout;
+    let changes = r#""[{""field"":""name"",""before"":""Planning"",""after"":""Design""}]""#;
+    assert!(values.contains(changes), "{values}");
+    assert!(values.lines().next().unwrap().ends_with(",hash,changes,command_id,restored_from"), "{values}");
+    let command = database
+        .psql("SELECT metadata ->> 'command_id' FROM phaseline.events WHERE event_type = 'PhaseRenamed'");
+    assert!(values.contains(&format!(",{},\n", command.trim())), "{values}");
+    for (printed_by, args) in [
+        ("| `projects` |", &["projects"][..]),
+        ("| `projects` with a moment or a day |", &["projects", "--at", &before]),
+        ("| `diff`: a row for each field that differs |", &["diff", &before]),
+        ("| `log` |", &["log"]),
+    ] {
+        assert_eq!(csv(args)[0], documented_columns(printed_by), "{printed_by}");
+    }
     // A command without rows has no table, and a failure is text.
     let refused = on(&database, &["status", "--output", "csv"]).exits_with(2);
     assert!(refused.stdout.is_empty() && refused.stderr.contains("json or jsonl"), "{refused:#?}");
+    let other = on(&database, &["history", &project, "--output", "csv"]).exits_with(2).stderr;
+    for expected in ["phaseline log --project PROJECT --output csv", "phaseline export --format csv"] {
+        assert!(other.contains(expected), "{other}");
+    }
     let failed = on(&database, &["projects", "--at", "999999", "--output", "csv"]).exits_with(3);
     assert!(failed.stdout.is_empty() && failed.stderr.starts_with("error: "), "{failed:#?}");
 }

@@ -248,6 +248,18 @@ fn a_role_without_rights_on_the_tables_finds_projects_of_the_log_by_id() {
     let (_, place) = database.url().split_once('@').unwrap();
     let url = format!("postgres://phaseline_test_clerk:clerk@{place}");
     let clerk = |args: &[&str]| run(&[&["--database-url", &url][..], args].concat());
+    // It may read names by a function.
+    let shown = clerk(&["timeline", "show", &project[..8]]).exits_with(0).stdout;
+    assert!(shown.contains(&format!("Timeline of project Project Alpha ({project}):")), "{shown}");
+    for given in ["project ALPHA", &project[..8]] {
+        let found = clerk(&["history", given, "--json"]).exits_with(0).object("phaseline.history/1");
+        assert_eq!(
+            (&found["project_id"], &found["project_name"]),
+            (&json!(project), &json!("Project Alpha"))
+        );
+    }
+    clerk(&["history", "Alpha"]).exits_with(3);
+    database.psql("REVOKE EXECUTE ON FUNCTION phaseline.named_projects FROM phaseline_writer");
     let shown = clerk(&["timeline", "show", &project[..8]]).exits_with(0).stdout;
     assert!(shown.contains(&format!("Timeline of project {project}:")), "{shown}");
     clerk(&["phase", "rename", &phase, "By the clerk"]).exits_with(0);

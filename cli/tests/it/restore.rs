@@ -106,7 +106,7 @@ fn a_moment_without_an_open_timeline_is_refused() {
     let beyond = (before.parse::<i64>().unwrap() + 1).to_string();
     for (moment, words) in [
         (["--at", "1"], "had no open timeline, as of position 1"),
-        (["--as-of", "1999-12-31T12:00:00Z"], "had no open timeline, as of 1999-12-31 12:00:00 UTC"),
+        (["--as-of", "1999-12-31T12:00:00Z"], "had no open timeline, as of 1999-12-31T12:00:00Z"),
         (["--at", &beyond], "the log has no position"),
     ] {
         let refused = on(&database, &[&["timeline", "restore", &project][..], &moment].concat());
@@ -118,7 +118,7 @@ fn a_moment_without_an_open_timeline_is_refused() {
         );
     }
     let usage = on(&database, &["timeline", "restore", &project]).exits_with(2).stderr;
-    assert!(usage.contains("--as-of <TIME>|--at <POSITION>"), "{usage}");
+    assert!(usage.contains("--to or --at POSITION, or --as-of TIME"), "{usage}");
     assert_eq!(before, tip(&database));
 
     let bad = UnreadableKind::ALL[0];

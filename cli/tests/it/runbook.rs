@@ -129,6 +129,7 @@ fn a_line_is_compared_without_parts_that_differ_between_runs() {
     assert!(same("took   419 ms, tables locked 66 ms", "took 1.2 s, tables locked 100 ms"));
     assert!(same("backup: a.dump (34.1 kB); to", "backup: a.dump (1.0 MB); to"));
     assert!(same("  2026-11-22 21:08:14 UTC  migrate", "  2027-01-02 01:02:03 UTC  migrate"));
+    assert!(same("position 7, 2026-11-22T21:08:14.000001Z", "position 7, 2027-01-02T01:02:03.123456Z"));
     assert!(same("PostgreSQL 15.18 (Debian 15.18-0+deb12u1)", "PostgreSQL 17.1"));
     assert!(same(
         "/usr/bin/pg_dump, version 15.20, the server's is 15.20",

@@ -28,4 +28,11 @@ BEGIN
             phaseline.deletion_of(uuid), phaseline.deleted_projects(uuid, integer),
             phaseline.named_projects(uuid[], text, text, uuid, bigint) TO phaseline_writer;
     END IF;
+    -- The log has ids of projects only: who reads it may know what they are called.
+    IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_reader') THEN
+        GRANT EXECUTE ON FUNCTION phaseline.named_projects(uuid[], text, text, uuid, bigint) TO phaseline_reader;
+    END IF;
+    IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_auditor') THEN
+        GRANT EXECUTE ON FUNCTION phaseline.named_projects(uuid[], text, text, uuid, bigint) TO phaseline_auditor;
+    END IF;
 END $$;

@@ -21,8 +21,8 @@ pub struct ProjectName {
 pub(crate) struct NamedProject {
     /// Its id.
     pub(crate) id: Uuid,
-    name: Option<String>,
-    cost_center: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) cost_center: Option<String>,
     /// What it is ordered by, before its id.
     pub(crate) sort_name: String,
 }

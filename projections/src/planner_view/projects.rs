@@ -1,6 +1,7 @@
 //! Finds projects and phases by names, cost centres and id prefixes. In both shapes; needs SELECT on the
 //! planner's tables.
 
+use super::{NameQuery, NamedProject, named_projects};
 use phaseline_domain::{PhaseId, ProjectId};
 use serde::Serialize;
 use sqlx::postgres::PgRow;
@@ -103,6 +104,28 @@ pub async fn matching_projects(
     .bind(range.map(|[_, last]| last))
     .fetch_all(connection)
     .await
+}
+
+/// The same by the function for names, for a role without SELECT on the table that may call it.
+pub async fn matching_named_projects(
+    connection: &mut PgConnection,
+    text: &str,
+    range: Option<IdRange>,
+) -> Result<Vec<Match<ProjectId>>, sqlx::Error> {
+    let wanted = text.to_lowercase();
+    let query = NameQuery { search: Some(text), ..NameQuery::default() };
+    let is = |value: &Option<String>| value.as_ref().is_some_and(|value| value.to_lowercase() == wanted);
+    let mut found = named_projects(connection, query).await?;
+    found.retain(|project| {
+        let has_prefix = range.is_some_and(|[first, last]| (first..=last).contains(&project.id));
+        has_prefix || is(&project.name) || is(&project.cost_center)
+    });
+    let matches = found.into_iter().map(|NamedProject { id, name, cost_center, .. }| Match {
+        id: id.into(),
+        name,
+        cost_center,
+    });
+    Ok(matches.collect())
 }
 
 /// The phases with an id in the range; of one project those with this name, in any case, too.

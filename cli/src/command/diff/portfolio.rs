@@ -1,11 +1,14 @@
 //! What changed of all timelines.
 
-use super::table::{COLUMNS, rows};
+use super::table::{COLUMNS, RowContext, rows};
+use crate::command::projects::WITHOUT_NAMES;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::OutputFormat;
 use crate::render;
-use crate::report::portfolio::{PortfolioDiffEnd, PortfolioDiffReport};
+use crate::report::portfolio::{PortfolioDiffEnd, PortfolioDiffReport, PortfolioNotes, UnsoundProjects};
+use phaseline_projections::planner_view::are_names_readable;
 use phaseline_projections::portfolio::{
     ChangeDetail, ChangeTotals, PortfolioFilter, ProjectChange, each_change,
 };
@@ -25,13 +28,19 @@ pub(super) async fn run(
     let filter = PortfolioFilter::default();
     let (mut table, mut lines) = (context.output.csv(&COLUMNS), context.output.stream(ROW));
     let (mut projects, mut totals) = (Vec::new(), ChangeTotals::default());
-    let mut unreadable = false;
+    let mut unsound = UnsoundProjects::default();
+    let has_names = are_names_readable(connection).await?;
+    if !has_names {
+        context.output.remark(WITHOUT_NAMES);
+    }
     let each = |change: ProjectChange| {
         totals.add(&change);
-        unreadable |= !change.unreadable.is_empty();
+        unsound.see(change.diff.project_id, &change.unreadable, &change.altered);
         match (&mut table, &mut lines) {
             (Some(table), _) => {
-                rows(&change.diff, change.name.name.as_deref()).iter().for_each(|row| table.row(row));
+                let name = change.name.name.as_deref();
+                let row_of = RowContext { name, event_id: change.event_id, hash: change.hash.as_deref() };
+                rows(&change.diff, row_of).iter().for_each(|row| table.row(row));
             }
             (None, Some(lines)) => lines.row(&change),
             (None, None) => projects.push(change),
@@ -39,14 +48,19 @@ pub(super) async fn run(
         Ok(())
     };
     each_change(connection, positions, &filter, ChangeDetail::Events, each).await?;
+    let exit = if unsound.is_empty() { Exit::Done } else { Exit::VerificationFailed };
     let end = PortfolioDiffEnd { format: "phaseline.portfolio.diff/1", from, to, totals };
+    if context.output.form() != OutputFormat::Text {
+        unsound.lines().iter().for_each(|line| context.output.warning(line));
+    }
     match (table, lines) {
         (Some(_), _) => {}
         (None, Some(lines)) => lines.end(&end),
         (None, None) => {
-            let report = PortfolioDiffReport { end, projects };
+            let notes = PortfolioNotes { has_names, unsound };
+            let report = PortfolioDiffReport { end, projects, notes };
             context.output.result(&report, || render::portfolio::diff(&report));
         }
     }
-    Ok(if unreadable { Exit::VerificationFailed } else { Exit::Done })
+    Ok(exit)
 }

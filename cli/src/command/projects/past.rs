@@ -6,9 +6,11 @@ use crate::exit::Exit;
 use crate::export_table::TableValue;
 use crate::failure::Failure;
 use crate::log_reads::need_log;
+use crate::output::OutputFormat;
 use crate::render;
-use crate::report::portfolio::{PortfolioEnd, PortfolioReport};
+use crate::report::portfolio::{PortfolioEnd, PortfolioNotes, PortfolioReport, UnsoundProjects};
 use chrono::NaiveDate;
+use phaseline_projections::planner_view::are_names_readable;
 use phaseline_projections::portfolio::{PortfolioFilter, PortfolioProject, PortfolioTotals, each_project};
 use phaseline_store::{ResolvedMoment, schema};
 use sqlx::PgConnection;
@@ -17,7 +19,7 @@ use sqlx::PgConnection;
 const ROW: &str = "phaseline.portfolio.project/1";
 
 /// The columns of a table.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "project_id",
     "name",
     "cost_center",
@@ -32,6 +34,7 @@ const COLUMNS: [&str; 14] = [
     "event_id",
     "hash",
     "unreadable",
+    "altered",
 ];
 
 /// The wanted projects.
@@ -47,23 +50,30 @@ pub(super) async fn run(
     connection: &mut PgConnection,
     request: PastProjects<'_>,
 ) -> Result<Exit, Failure> {
-    let PastProjects { moment, on, filter, limit } = request;
+    let PastProjects { moment: given, on, filter, limit } = request;
     need_log(connection).await?;
-    let moment = match moment.resolved(connection).await? {
+    let moment = match given.resolved(connection).await? {
         Some(moment) => moment,
         None => {
             let tip = schema::tip(connection).await?;
             ResolvedMoment { position: tip.position, recorded_at: tip.recorded_at }
         }
     };
+    given.remark(connection, Some(moment), &context.output).await?;
+    let has_names = are_names_readable(connection).await?;
+    match &filter {
+        Some(filter) if !has_names => return Err(unreadable_names(filter)),
+        None if !has_names => context.output.remark(WITHOUT_NAMES),
+        _ => {}
+    }
     let wanted = PortfolioFilter { search: filter.clone(), on, ..PortfolioFilter::default() };
     let (mut table, mut lines) = (context.output.csv(&COLUMNS), context.output.stream(ROW));
     let mut totals = PortfolioTotals::default();
     let (mut projects, mut left) = (Vec::new(), limit.unwrap_or(usize::MAX));
-    let mut unreadable = false;
+    let mut unsound = UnsoundProjects::default();
     let each = |project: PortfolioProject| {
         totals.add(&project);
-        unreadable |= !project.unreadable.is_empty();
+        unsound.see(project.project_id, &project.unreadable, &project.altered);
         if left == 0 {
             return Ok(());
         }
@@ -76,21 +86,42 @@ pub(super) async fn run(
         Ok(())
     };
     each_project(connection, moment.position, &wanted, each).await?;
+    let exit = if unsound.is_empty() { Exit::Done } else { Exit::VerificationFailed };
     let end = PortfolioEnd { format: "phaseline.portfolio/1", moment, on, filter, totals };
+    if context.output.form() != OutputFormat::Text {
+        unsound.lines().iter().for_each(|line| context.output.warning(line));
+    }
     match (table, lines) {
         (Some(_), _) => {}
         (None, Some(lines)) => lines.end(&end),
         (None, None) => {
-            let report = PortfolioReport { end, projects };
+            let notes = PortfolioNotes { has_names, unsound };
+            let report = PortfolioReport { end, projects, notes };
             context.output.result(&report, || render::portfolio::page(&report));
         }
     }
-    Ok(if unreadable { Exit::VerificationFailed } else { Exit::Done })
+    Ok(exit)
 }
 
-/// A project as a row of the table. The positions of unreadable events are separated by blanks.
+/// The remark on a list without names.
+pub(crate) const WITHOUT_NAMES: &str = "names and cost centres are not shown: this role may not read them";
+
+/// The failure for a text that cannot be compared with names.
+fn unreadable_names(filter: &str) -> Failure {
+    let message =
+        format!("this role may not read the names of projects, so those with {filter:?} cannot be found");
+    Failure::refused("missing_privilege", message).remedy(
+        "As the owner of the planner's tables, run `phaseline doctor --repair`, which grants it to phaseline_reader, or `phaseline upgrade` \
+         for a database of an earlier version; or connect as another role. Without the text all projects are listed, by id.",
+    )
+}
+
+/// A project as a row of the table. Positions are separated by blanks.
 fn row(project: &PortfolioProject) -> [TableValue<'_>; COLUMNS.len()] {
-    let unreadable: Vec<String> = project.unreadable.iter().map(ToString::to_string).collect();
+    let joined = |positions: &[i64]| {
+        let positions: Vec<String> = positions.iter().map(ToString::to_string).collect();
+        Some(positions.join(" ")).filter(|positions| !positions.is_empty())
+    };
     [
         project.project_id.to_string().into(),
         project.name.name.as_deref().into(),
@@ -105,6 +136,7 @@ fn row(project: &PortfolioProject) -> [TableValue<'_>; COLUMNS.len()] {
         project.position.into(),
         project.event_id.map(|id| id.to_string()).into(),
         project.hash.as_deref().into(),
-        Some(unreadable.join(" ")).filter(|positions| !positions.is_empty()).into(),
+        joined(&project.unreadable).into(),
+        joined(&project.altered).into(),
     ]
 }

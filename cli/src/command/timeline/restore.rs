@@ -9,7 +9,7 @@ use crate::log_reads::{moment, needs_timeline, without_timeline};
 use crate::options::ChangeArgs;
 use crate::project::ProjectArg;
 use crate::target::Target;
-use clap::{ArgGroup, Args};
+use clap::Args;
 use phaseline_domain::{ProjectId, TimelineCommand};
 use phaseline_projections::adopt::need_commands;
 use phaseline_store::earlier::timeline_at;
@@ -21,7 +21,6 @@ use sqlx::PgConnection;
 #[command(
     // As in the request over HTTP.
     mut_arg("at", |at| at.visible_alias("to")),
-    group(ArgGroup::new("restored moment").args(["as_of", "at"]).required(true)),
     after_help = "\
 Examples:
   phaseline timeline restore 6f9619ff-8b86-d011-b42d-00c04fc964ff --at 4711 --dry-run
@@ -46,6 +45,11 @@ impl RestoreArgs {
     pub(super) const fn is_dry_run(&self) -> bool {
         self.change.dry_run
     }
+
+    /// Fails without a moment. The parser would not name --to.
+    pub(super) fn need_moment(&self) -> Result<(), Failure> {
+        if self.moment.is_given() { Ok(()) } else { Err(no_moment()) }
+    }
 }
 
 pub(super) async fn restore(context: &Context, target: &Target, args: &RestoreArgs) -> Result<Exit, Failure> {
@@ -53,10 +57,8 @@ pub(super) async fn restore(context: &Context, target: &Target, args: &RestoreAr
     need_commands(&mut connection).await?;
     let project = args.project.resolve(&mut connection).await?;
     context.name_ids(&mut connection, &project).await;
-    // One of the two is required.
-    let Some(moment) = moment(&mut connection, &args.moment).await? else {
-        return Err(Failure::usage("restore needs --at or --as-of"));
-    };
+    let moment = moment(&mut connection, &args.moment).await?.ok_or_else(no_moment)?;
+    args.moment.remark(&mut connection, Some(moment), &context.output).await?;
     let earlier = timeline_at(&mut connection, project, moment).await?;
     let Some(command) =
         earlier.and_then(|earlier| TimelineCommand::restore(&earlier, args.with_project_days))
@@ -67,6 +69,11 @@ pub(super) async fn restore(context: &Context, target: &Target, args: &RestoreAr
     drop(connection);
     let done = execute_restore(context, target, project, &command, &args.change, position).await;
     done.map_err(|failure| needs_timeline(failure, &args.project))
+}
+
+/// The failure without a moment.
+fn no_moment() -> Failure {
+    Failure::usage("the moment whose phases are restored is missing: --to or --at POSITION, or --as-of TIME")
 }
 
 /// The failure for a moment without an open timeline.

@@ -93,7 +93,10 @@ fn differing(words: &[Word<'_>], before: &str) -> usize {
     } else if word(0).ends_with("/pg_dump") && word(1) == "version" {
         words.len()
     } else {
-        usize::from(is_number && matches!(before, "pid" | "process") || word(0).starts_with("127.0.0.1:"))
+        let is_time = is_number && word(0).contains('T') && word(0).ends_with('Z');
+        usize::from(
+            is_time || is_number && matches!(before, "pid" | "process") || word(0).starts_with("127.0.0.1:"),
+        )
     }
 }
 
