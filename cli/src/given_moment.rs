@@ -139,12 +139,14 @@ impl ExactMoment<'_> {
         self.given
     }
 
-    /// Whether both are times, or both positions, and the other one is earlier.
+    /// Whether both are times, or both given as positions, and the other one is earlier.
     pub(crate) fn is_after(&self, other: &Self) -> bool {
-        match (self.moment, other.moment) {
-            (Moment::Time(time), Moment::Time(other)) => time > other,
-            (Moment::Position(position), Moment::Position(other)) => position > other,
-            _ => false,
+        match (self.given, other.given) {
+            (GivenMoment::Position(position), GivenMoment::Position(other)) => position > other,
+            _ => match (self.moment, other.moment) {
+                (Moment::Time(time), Moment::Time(other)) => time > other,
+                _ => false,
+            },
         }
     }
 

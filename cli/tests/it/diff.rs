@@ -81,6 +81,7 @@ fn wrong_moments_are_explained() {
     assert!(refused(&["1", "--zone", "UTC"], 2).contains("--zone has no effect without a local time"));
     assert!(refused(&["2001-01-31"], 2).contains("--zone Europe/Berlin"));
     assert!(refused(&["1", "999999"], 3).contains("it ends at"));
+    assert!(refused(&["999999"], 3).contains("it ends at"));
     assert!(refused(&["1", "2999-01-01T00:00:00Z"], 3).contains("is in the future"));
     let unknown = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
     let refused = on(&database, &["diff", "1", "--project", unknown]).exits_with(3).stderr;

@@ -130,6 +130,9 @@ fn a_role_that_may_not_read_names_is_told_so() {
     let (_, place) = database.url().split_once('@').unwrap();
     let url = format!("postgres://phaseline_test_reader:reader@{place}");
     let reader = |args: &[&str]| run(&[&["--database-url", &url][..], args].concat());
+    let privileges = "SELECT string_agg(role, ' ' ORDER BY role) FROM unnest('{phaseline_auditor,phaseline_reader,pg_monitor}'::text[]) role
+          WHERE has_function_privilege(role, (SELECT oid FROM pg_proc WHERE proname = 'named_projects'), 'EXECUTE')";
+    assert_eq!(database.psql(privileges), "phaseline_auditor phaseline_reader");
     let at = tip(&database);
     let listed = reader(&["projects", "alpha", "--at", &at]).exits_with(0).stdout;
     assert!(listed.contains("1 project with 'alpha'") && listed.contains(&project), "{listed}");
