@@ -153,7 +153,7 @@ impl<'a> ProjectWalk<'a> {
         };
         let found = named_projects(connection, query).await?;
         self.has_more_names = found.len() == self.fetched;
-        self.fetched = MOST_NAMES;
+        self.fetched = (self.fetched * 20).min(MOST_NAMES);
         if let Some(seen) = &mut self.seen {
             seen.extend(found.iter().map(|project| project.id));
         }
