@@ -65,6 +65,8 @@ pub(crate) fn layer(origins: &[WebOrigin]) -> Option<CorsLayer> {
         RETRY_AFTER,
         HeaderName::from_static("phaseline-position"),
         HeaderName::from_static("phaseline-quarantine"),
+        HeaderName::from_static("phaseline-at"),
+        HeaderName::from_static("phaseline-as-of"),
         HeaderName::from_static("idempotent-replayed"),
         HeaderName::from_static("x-error-code"),
         HeaderName::from_static(REQUEST_ID),

@@ -144,14 +144,23 @@ async fn time_of(connection: &mut PgConnection, position: i64) -> Result<Option<
 enum CommandOfEvent {
     /// A command, whose events have one time.
     Command(DateTime<Utc>, String),
-    /// A run, whose events are written by several statements of one transaction.
+    /// The work of a run, whose events are written by several statements of one transaction.
     Run(String),
+    /// An event that has a transaction of its own, at this position: a run's begin, which others read before the run ends, and its
+    /// failure.
+    Alone(i64),
     /// Anything else with one time and the same metadata.
     Other(DateTime<Utc>, String),
 }
 
+/// The types of events that a run commits by themselves.
+const ALONE: [&str; 2] = ["RunStarted", "RunFailed"];
+
 impl CommandOfEvent {
-    fn of(recorded_at: DateTime<Utc>, text: String) -> Self {
+    fn of(position: i64, recorded_at: DateTime<Utc>, event_type: &str, text: String) -> Self {
+        if ALONE.contains(&event_type) {
+            return Self::Alone(position);
+        }
         // Ids of metadata that cannot be read are unknown.
         match Metadata::read(&text).0 {
             Metadata { command_id: Some(id), .. } => Self::Command(recorded_at, id),
@@ -165,12 +174,14 @@ async fn command_at(
     connection: &mut PgConnection,
     position: i64,
 ) -> Result<Option<CommandOfEvent>, StoreError> {
-    let found: Option<(DateTime<Utc>, String)> =
-        sqlx::query_as("SELECT recorded_at, metadata::text FROM phaseline.events WHERE position = $1")
-            .bind(position)
-            .fetch_optional(connection)
-            .await?;
-    Ok(found.map(|(recorded_at, text)| CommandOfEvent::of(recorded_at, text)))
+    let found: Option<(DateTime<Utc>, String, String)> = sqlx::query_as(
+        "SELECT recorded_at, event_type, metadata::text FROM phaseline.events WHERE position = $1",
+    )
+    .bind(position)
+    .fetch_optional(connection)
+    .await?;
+    Ok(found
+        .map(|(recorded_at, event_type, text)| CommandOfEvent::of(position, recorded_at, &event_type, text)))
 }
 
 /// The end of the command that wrote the event at a position.

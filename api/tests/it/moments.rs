@@ -65,6 +65,22 @@ async fn a_timeline_is_returned_as_it_was_after_each_command() {
     assert_eq!(inside.json()["phases"][0]["end_date"], cut["phases"][0]["end_date"]);
 }
 
+/// The begin of a run is committed, and read, before its work: it must stay the end of what was recorded until then.
+#[tokio::test]
+async fn the_begin_of_a_run_is_a_moment_of_its_own() {
+    let fixture = ServiceFixture::start().await;
+    let of = |event_type: &str| {
+        format!("SELECT min(position) FROM phaseline.events WHERE event_type = '{event_type}'")
+    };
+    let begun = fixture.number(&of("RunStarted")).await;
+    let ended = fixture.number(&of("MigrationCompleted")).await;
+    assert!(begun + 1 < ended);
+    for (asked, found) in [(begun, begun), (begun + 1, ended), (ended, ended)] {
+        let list = fixture.get(&format!("/timelines?at={asked}")).send().await.is(200);
+        assert_eq!(list.header("phaseline-at"), found.to_string(), "{asked}");
+    }
+}
+
 #[tokio::test]
 async fn moments_outside_of_the_log_are_explained() {
     let fixture = ServiceFixture::start().await;

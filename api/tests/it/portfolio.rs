@@ -245,7 +245,7 @@ async fn events_that_are_not_the_recorded_ones_are_named() {
         (&json!("unchanged"), &json!(1))
     );
     let none = fixture.get(&format!("/timelines/diff?from={unreadable}")).send().await.is(200).json();
-    assert_eq!(none["projects"], json!([]));
+    assert_eq!(none["projects"], json!([]), "nothing was recorded since");
     let other = fixture.projects(1).await.iter().rposition(|other| *other != project).unwrap();
     let altered = positions[other];
     fixture
@@ -268,6 +268,15 @@ async fn events_that_are_not_the_recorded_ones_are_named() {
     assert_eq!(fixture.get(&path).send().await.is(500).json()["code"], "log_damaged");
     let path = format!("/projects/{project}/timeline?at={unreadable}");
     assert_eq!(fixture.get(&path).send().await.is(409).json()["code"], "timeline_quarantined");
+    // What the events were could make a project run on any day.
+    let on = fixture
+        .get(&format!("/timelines?at={unreadable}&names=false&totals=true&on=1990-01-01"))
+        .send()
+        .await;
+    assert_eq!(on.header("cache-control"), "private, no-cache");
+    let on = on.json();
+    assert_eq!((&on["totals"]["projects"], &on["totals"]["unsound"]), (&json!(0), &json!(2)));
+    assert_eq!(rows(&[on]).len(), 2);
     // A position before both is fixed.
     let sound = fixture.get(&format!("/timelines?at={}&names=false", positions[0])).send().await.is(200);
     assert!(sound.header("cache-control").ends_with("immutable"));

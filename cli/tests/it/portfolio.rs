@@ -124,11 +124,11 @@ fn a_role_that_may_not_read_names_is_told_so() {
     let (project, _) = project_and_phase(&database);
     database.psql(&format!("UPDATE projects SET name = 'Alpha' WHERE id = '{project}'"));
     database.psql(
-        "DO $$ BEGIN CREATE ROLE phaseline_test_reader LOGIN PASSWORD 'reader' IN ROLE phaseline_reader;
+        "DO $$ BEGIN CREATE ROLE phaseline_test_reader_of_names LOGIN PASSWORD 'reader' IN ROLE phaseline_reader;
              EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
     );
     let (_, place) = database.url().split_once('@').unwrap();
-    let url = format!("postgres://phaseline_test_reader:reader@{place}");
+    let url = format!("postgres://phaseline_test_reader_of_names:reader@{place}");
     let reader = |args: &[&str]| run(&[&["--database-url", &url][..], args].concat());
     let privileges = "SELECT string_agg(role, ' ' ORDER BY role) FROM unnest('{phaseline_auditor,phaseline_reader,pg_monitor}'::text[]) role
           WHERE has_function_privilege(role, (SELECT oid FROM pg_proc WHERE proname = 'named_projects'), 'EXECUTE')";

@@ -198,7 +198,7 @@ async fn each_from(
         let mut places = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             let sides = (before.remove(&candidate.id), after.remove(&candidate.id));
-            if let Some(change) = change_of(&candidate, earlier, sides) {
+            if let Some(change) = change_of(&candidate, sides) {
                 changes.push(change);
                 places.push(candidate.place);
             }
@@ -216,19 +216,20 @@ async fn each_from(
     Ok(())
 }
 
-/// None if nothing but versions differs, as far as the events between are the recorded ones.
+/// None if nothing but versions differs, unless events are not the recorded ones: those could make a difference.
 fn change_of(
     candidate: &Candidate,
-    since: i64,
     (before, after): (Option<FoldedStream>, Option<FoldedStream>),
 ) -> Option<ProjectChange> {
     let after = after?;
     let nothing = FoldedTimeline::default();
     let earlier = before.as_ref().map_or(&nothing, |before| &before.folded);
     let diff = TimelineDiff::between(candidate.id, earlier, &after.folded);
-    let (unreadable, altered) = (after.unreadable(), after.altered.positions().to_vec());
-    let is_between = |position: &i64| *position > since;
-    if diff.is_empty() && !unreadable.iter().chain(&altered).any(is_between) {
+    // Of the earlier side, only altered events may be missing in the later one: that may begin with a state behind them.
+    let of_before = before.as_ref().map_or(&[][..], |before| before.altered.positions());
+    let altered: BTreeSet<i64> = of_before.iter().chain(after.altered.positions()).copied().collect();
+    let (unreadable, altered) = (after.unreadable(), altered.into_iter().collect::<Vec<i64>>());
+    if diff.is_empty() && unreadable.is_empty() && altered.is_empty() {
         return None;
     }
     let identity = after.identity();

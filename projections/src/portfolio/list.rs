@@ -49,6 +49,9 @@ pub struct PortfolioProject {
     /// The positions of the first events that were altered after they were recorded: the phases are not the recorded ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub altered: Vec<i64>,
+    /// Whether it is open, and runs on the day, as far as its events are the recorded ones. Otherwise it is listed for them only.
+    #[serde(skip)]
+    pub is_found: bool,
 }
 
 impl PortfolioProject {
@@ -57,14 +60,19 @@ impl PortfolioProject {
         self.unreadable.is_empty() && self.altered.is_empty()
     }
 
-    /// None if the timeline is not open, or does not run on the day.
+    /// None if the timeline is not open, or does not run on the day; but one whose events are not the recorded ones is listed: what they
+    /// were could make it run.
     fn of(candidate: &Candidate, found: &FoldedStream, on: Option<NaiveDate>) -> Option<Self> {
         let folded = &found.folded;
-        folded.timeline.project()?;
         let range = folded.timeline.range();
+        let is_open = folded.timeline.project().is_some();
+        let is_found = is_open && on.is_none_or(|day| range.is_some_and(|range| range.contains(day)));
+        let (unreadable, altered) = (found.unreadable(), found.altered.positions().to_vec());
+        if !is_found && unreadable.is_empty() && altered.is_empty() {
+            return None;
+        }
         let mut phases = rows(folded);
         if let Some(day) = on {
-            range.filter(|range| range.contains(day))?;
             phases.retain(|phase| (phase.start_date..=phase.end_date).contains(&day));
         }
         let identity = found.identity();
@@ -83,8 +91,9 @@ impl PortfolioProject {
             position: folded.position,
             event_id: identity.as_ref().map(|identity| identity.event_id),
             hash: identity.map(|identity| identity.hash),
-            unreadable: found.unreadable(),
-            altered: found.altered.positions().to_vec(),
+            unreadable,
+            altered,
+            is_found,
         })
     }
 }
@@ -114,7 +123,7 @@ pub struct PortfolioTotals {
 impl PortfolioTotals {
     /// Adds a project.
     pub fn add(&mut self, project: &PortfolioProject) {
-        self.projects += 1;
+        self.projects += u64::from(project.is_found);
         self.unsound += u64::from(!project.is_sound());
         self.phases += project.phases.len() as u64;
         self.budget.add([project.budget.capital, project.budget.expense, project.budget.total]);

@@ -147,6 +147,7 @@ impl NaiveHistory {
                 hash: Some(hash),
                 unreadable: Vec::new(),
                 altered: Vec::new(),
+                is_found: true,
             })
         };
         self.in_order(timelines, filter).into_iter().filter_map(project).collect()
