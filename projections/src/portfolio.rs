@@ -1,4 +1,4 @@
-//! All timelines as they were at a position of the log: as folds, as a [`list`] of projects, and what [`changed`] between two.
+//! All timelines as they were at a position of the log: as folds, as a list of projects, and what changed between two.
 //!
 //! A read starts from stored states ([`phaseline_store::timeline_states`]) and folds the events behind them, so that its time does not
 //! grow with the log. The result is that of [`crate::FoldedLog::read`], whatever states there are.

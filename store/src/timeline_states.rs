@@ -6,7 +6,7 @@
 //! - the log has, at the state's position, the event with the hash that the state names,
 //! - no mark leaves out an event of its project: marks change folds of the past.
 //!
-//! Missing, old or unreadable states therefore make a read slower, and never wrong. [`read`] uses them, [`advance`] makes them behind
+//! Missing, old or unreadable states therefore make a read slower, and never wrong. [`read`] uses them, [`mod@advance`] makes them behind
 //! the writers, and [`audit`] compares them with the log.
 
 pub mod advance;

@@ -32,7 +32,7 @@ pub enum Advanced {
     Unavailable,
 }
 
-/// Makes the states of the next events, at most [`POSITIONS`] of them, in one transaction. It never locks the log's head, and its
+/// Makes the states of the next events, at most 1 000 of them, in one transaction. It never locks the log's head, and its
 /// commit does not wait for the disk: what a crash loses is made again.
 pub async fn advance(connection: &mut PgConnection) -> Result<Advanced, StoreError> {
     if !table::are_writable(connection).await? {
