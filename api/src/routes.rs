@@ -5,7 +5,8 @@
 //!   `portfolio` has both for all timelines, `log` the events of all streams. `moment` reads the moments of their queries, `actor_names`
 //!   adds the names of the planner's users. `legacy_compat` has the routes of the planner's own service, in its own form.
 //! - A request: `path_id` parses the id in the path, `write_request` extracts body, preconditions and key, `validate` reads a body
-//!   and collects all that is wrong with it; `requests` has the bodies, `money` their amounts. `query` refuses unknown parameters.
+//!   and collects all that is wrong with it; `requests` has the bodies, `money` their amounts. `query` refuses unknown parameters,
+//!   `page_query` reads those of pages.
 //! - `project_view` reads a project; `execute` passes a command to the store, `opening` opens the timeline before it.
 //! - A response: `success` adds the headers with a timeline's version, `responses` has the bodies of phases and assignments;
 //!   `error` is every failed response, in both forms. `components` lists the schemas for the description.
@@ -22,6 +23,7 @@ mod log;
 mod moment;
 mod money;
 mod opening;
+mod page_query;
 mod past_timeline;
 mod path_id;
 mod phases;

@@ -5,8 +5,7 @@ use crate::failure::Failure;
 use crate::project::ProjectArg;
 use phaseline_domain::{PhaseId, ProjectId, Rule};
 use phaseline_projections::planner_view::{ProjectPresence, past_project_of, presence_of};
-use phaseline_store::read::{self, EventIdentity};
-use phaseline_store::{RecordedTimeline, ResolvedMoment, StoreError, hash, schema, stream};
+use phaseline_store::{RecordedTimeline, ResolvedMoment, StoreError, schema, stream};
 use sqlx::{Connection, PgConnection};
 
 /// Fails if there is no log yet.
@@ -21,23 +20,6 @@ pub(crate) async fn moment(
 ) -> Result<Option<ResolvedMoment>, Failure> {
     need_log(connection).await?;
     moment.resolved(connection).await
-}
-
-/// What names the event at a position; none for position 0.
-pub(crate) async fn identity_at(
-    connection: &mut PgConnection,
-    position: i64,
-) -> Result<Option<EventIdentity>, Failure> {
-    let mut identity = None;
-    if position > 0 {
-        read::scan_between(connection, position..=position, |chained| {
-            let (event_id, hash) = (chained.event.event_id, hash::hex(&chained.event.hash));
-            identity = Some(EventIdentity { event_id, hash });
-            Ok::<_, StoreError>(())
-        })
-        .await?;
-    }
-    Ok(identity)
 }
 
 /// A project's history up to a moment, with its unreadable events; fails without history.

@@ -6,6 +6,7 @@
 
 mod csv;
 mod rows;
+mod sink;
 
 use crate::exit::Exit;
 use crate::failure::Failure;

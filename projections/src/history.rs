@@ -7,6 +7,7 @@ use phaseline_domain::{Budget, DateRange, Phase, PhaseId, TimelineEvent};
 use phaseline_store::{Content, Metadata, RecordedEvent, RecordedTimeline, SkippedEvent};
 use serde::Serialize;
 use std::collections::HashMap;
+use uuid::Uuid;
 
 /// One event, in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -15,6 +16,10 @@ pub struct HistoryEntry {
     pub position: i64,
     /// Its version in the timeline's stream.
     pub version: i64,
+    /// Its own id.
+    pub event_id: Uuid,
+    /// Its hash, in hexadecimal.
+    pub hash: String,
     /// When it was recorded (UTC).
     pub recorded_at: DateTime<Utc>,
     /// The event's type.
@@ -164,6 +169,8 @@ pub(crate) fn entry_of(recorded: &RecordedEvent, words: String) -> HistoryEntry 
     HistoryEntry {
         position: recorded.position,
         version: recorded.version,
+        event_id: recorded.event_id,
+        hash: recorded.identity().hash_text(),
         recorded_at: recorded.recorded_at,
         event_type: recorded.event_type.clone(),
         phase_id: None,

@@ -19,7 +19,7 @@ use phaseline_store::read::{self, ChainedEvent};
 use phaseline_store::skip::{self, SKIPPED_EVENTS};
 use phaseline_store::stream::{TIMELINE, stream_of};
 use phaseline_store::unreadable::StreamReader;
-use phaseline_store::{RawEvent, RecordedEvent, RecordedTimeline, SkippedEvent, StoreError, hash};
+use phaseline_store::{RawEvent, RecordedEvent, RecordedTimeline, SkippedEvent, StoreError};
 use serde::Serialize;
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
@@ -34,10 +34,6 @@ pub struct DescribedEvent {
     pub stream_type: String,
     /// Its stream's id: the project, the run or the repair.
     pub stream_id: Uuid,
-    /// Its own id.
-    pub event_id: Uuid,
-    /// Its hash, in hexadecimal.
-    pub hash: String,
     /// The event itself.
     #[serde(flatten)]
     pub entry: HistoryEntry,
@@ -153,8 +149,6 @@ impl LogDescriber {
             project_id,
             stream_type: event.stream_type.to_owned(),
             stream_id: event.stream_id,
-            event_id: event.event_id,
-            hash: hash::hex(&event.hash),
             entry,
         })
     }

@@ -8,10 +8,10 @@ mod list;
 mod walk;
 
 pub use changed::{
-    ChangeDetail, ChangePage, ChangeTotals, Positions, ProjectChange, StatusCounts, changes_page, each_change,
+    ChangeDetail, ChangeTotals, Positions, ProjectChange, StatusCounts, changes_page, each_change,
 };
-pub use list::{PortfolioPage, PortfolioProject, PortfolioTotals, each_project, page};
-pub use walk::ListPlace;
+pub use list::{PortfolioProject, PortfolioTotals, each_project, page};
+pub use walk::{ListPage, ListPlace};
 
 use crate::fold::Quarantined;
 use chrono::NaiveDate;

@@ -210,6 +210,8 @@ pub struct RecordedEvent {
     pub metadata_error: Option<String>,
     /// When it was recorded (UTC).
     pub recorded_at: DateTime<Utc>,
+    /// The chain's hash up to here, as it is stored.
+    pub hash: [u8; 32],
     /// The database login that wrote it; none in events written before logins were recorded.
     pub login: Option<String>,
     /// Whether a read of its stream found that it does not fit its hash. Other readers do not check that.
@@ -237,6 +239,7 @@ impl RawEvent<'_> {
             metadata,
             metadata_error,
             recorded_at: self.recorded_at,
+            hash: self.hash,
             login: self.login.map(str::to_owned),
             is_altered: false,
         }

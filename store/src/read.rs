@@ -6,7 +6,6 @@ use crate::{Metadata, Pace, RawEvent, RecordedEvent, StoreError, StreamId};
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use phaseline_domain::ProjectId;
-use serde::Serialize;
 use sqlx::{Connection, Database, PgConnection, Postgres, Transaction, TransactionManager};
 use std::ops::RangeInclusive;
 use uuid::Uuid;
@@ -287,15 +286,6 @@ pub async fn stream_from(
     Ok(())
 }
 
-/// What names an event and all before it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct EventIdentity {
-    /// Its own id.
-    pub event_id: Uuid,
-    /// Its hash, in hexadecimal.
-    pub hash: String,
-}
-
 /// Events of one stream: those behind version `after`, and before version `before`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StreamPart {
@@ -311,15 +301,14 @@ pub(crate) enum HashCheck {
     None,
 }
 
-/// Calls `each` with the events of these parts of streams of one type up to position `up_to`, and their hashes, in order of stream and
-/// version.
+/// Calls `each` with the events of these parts of streams of one type up to position `up_to`, in order of stream and version.
 pub(crate) async fn stream_parts(
     connection: &mut PgConnection,
     stream_type: &'static str,
     parts: &[StreamPart],
     up_to: i64,
     check: HashCheck,
-    mut each: impl FnMut(RecordedEvent, hash::Hash) -> Result<(), StoreError>,
+    mut each: impl FnMut(RecordedEvent) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let checks = check == HashCheck::Each;
     let query = with_login(
@@ -343,10 +332,9 @@ pub(crate) async fn stream_parts(
     let mut pace = Pace::begin();
     while let Some(row) = rows.try_next().await? {
         let PartRow { stream_id, row } = row;
-        let hash = row.hash.as_slice().try_into().unwrap_or(hash::GENESIS);
         let stream = StreamId { stream_type, id: stream_id };
         let is_altered = checks && !row.fits_hash(stream);
-        each(RecordedEvent { is_altered, ..row.unchecked(stream) }, hash)?;
+        each(RecordedEvent { is_altered, ..row.unchecked(stream) })?;
         pace.pause().await;
     }
     Ok(())
@@ -423,6 +411,8 @@ impl StreamRow {
             metadata,
             metadata_error,
             recorded_at: self.recorded_at,
+            // A hash of another length fits no event.
+            hash: self.hash.try_into().unwrap_or(hash::GENESIS),
             login: self.login,
         }
     }

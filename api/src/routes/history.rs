@@ -16,7 +16,7 @@ use crate::problem::{Problem, internal, of_read};
 use crate::state::AppState;
 use axum::extract::{Query, State};
 use cursor::HistoryPageQuery;
-pub(super) use cursor::{Order, page_limit};
+pub(super) use cursor::Order;
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::HistoryEntry;
 use phaseline_projections::history::EventDescriber;
@@ -55,6 +55,10 @@ pub(super) struct Entry {
     position: i64,
     /// Its version in the timeline's history.
     version: i64,
+    /// Its own id.
+    event_id: Uuid,
+    /// Its hash, in hexadecimal.
+    hash: String,
     /// When it was recorded (UTC).
     #[schema(format = DateTime)]
     recorded_at: String,

@@ -103,10 +103,6 @@ struct LogEventBody {
     stream_type: String,
     /// Its stream's id: of the project, the run or the repair.
     stream_id: Uuid,
-    /// Its own id.
-    event_id: Uuid,
-    /// Its hash, in hexadecimal.
-    hash: String,
     /// The event itself.
     #[serde(flatten)]
     entry: Entry,
@@ -143,7 +139,7 @@ async fn read(
     let FoundPage { positions, events, next_cursor, names } =
         find_page(&app, &request, caller.projects).await?;
     drop(reading);
-    let next = next_cursor.as_deref().map(|cursor| request.next_path("/api/v1/log", cursor));
+    let next = next_cursor.as_deref().map(|cursor| request.next_path(cursor));
     let named = |event: DescribedEvent| {
         let project_name = event.project_id.and_then(|project| names.get(&project)?.name.clone());
         LogEntryBody { project_name, event }

@@ -11,6 +11,7 @@ use phaseline_store::moment::{Moment, MomentError, ResolvedMoment, resolve};
 use phaseline_store::schema;
 use std::collections::HashMap;
 use std::time::Duration;
+use utoipa::IntoParams;
 
 /// The header with the position of the log that a response is about.
 pub(super) const AT: HeaderName = HeaderName::from_static("phaseline-at");
@@ -19,6 +20,19 @@ pub(super) const AS_OF: HeaderName = HeaderName::from_static("phaseline-as-of");
 
 /// The parameters with a moment.
 pub(super) const MOMENTS: [&str; 2] = ["at", "as_of"];
+
+/// The moment of a read; without one it is now.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "for the description")]
+pub(super) struct MomentQuery {
+    /// A position of the log: what was after the command that wrote its event.
+    #[param(minimum = 0)]
+    at: Option<i64>,
+    /// A time with its offset: what was after the last event recorded until then.
+    #[param(format = DateTime)]
+    as_of: Option<String>,
+}
 
 /// Appends take milliseconds.
 const SETTLES_WITHIN: Duration = Duration::from_secs(1);

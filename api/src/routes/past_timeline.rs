@@ -14,7 +14,7 @@ use phaseline_projections::effects::BudgetSums;
 use phaseline_projections::project_phases::{PhaseRow, rows};
 use phaseline_store::moment::{Moment, ResolvedMoment};
 use phaseline_store::timeline_states::{self, ProjectSelection, SelectedStates};
-use phaseline_store::{FoldedTimeline, RecordedTimeline, StoreError, stream};
+use phaseline_store::{FoldedTimeline, RecordedTimeline, stream};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -124,19 +124,24 @@ pub(super) async fn history_until(
     // A whole history holds a connection for a while.
     let reading = app.readers.acquire().await.map_err(|_| internal())?;
     let mut session = app.sessions.begin().await.map_err(of_read)?;
-    let read = async {
-        let history = stream::history(&mut session, project, Some(position)).await?;
-        let is_known = !history.is_empty()
-            || !stream::projects_between(&mut session, [project.uuid(); 2]).await?.is_empty();
-        Ok::<_, StoreError>((history, is_known))
-    };
-    let read = read.await;
-    let (history, is_known) = session.end(read).map_err(|error| Problem::of_store(&error))?;
+    let history = stream::history(&mut session, project, Some(position)).await;
+    let history = session.end(history).map_err(|error| Problem::of_store(&error))?;
     drop(reading);
-    if !is_known && project_view::current_project(app, project).await?.is_none() {
-        return Err(no_project(project));
+    if history.is_empty() {
+        need_known(app, project).await?;
     }
     Ok(history)
+}
+
+/// 404 if neither the log nor the planner has ever had the project.
+async fn need_known(app: &AppState, project: ProjectId) -> Result<(), RouteFailure> {
+    let mut session = app.sessions.begin().await.map_err(of_read)?;
+    let recorded = stream::projects_between(&mut session, [project.uuid(); 2]).await;
+    let recorded = session.end(recorded).map_err(|error| Problem::of_store(&error))?;
+    if recorded.is_empty() && project_view::current_project(app, project).await?.is_none() {
+        return Err(no_project(project));
+    }
+    Ok(())
 }
 
 /// A project's timeline at a position, without an event if it had none; 404 if neither the log nor the planner has ever had the project.
@@ -146,22 +151,17 @@ async fn timeline_at(
     position: i64,
 ) -> Result<FoldedTimeline, RouteFailure> {
     let mut session = app.sessions.begin().await.map_err(of_read)?;
-    let read = async {
-        let mut found = None;
-        let selection = ProjectSelection::These(vec![project]);
+    let mut found = None;
+    let selection = ProjectSelection::These(vec![project]);
+    let read =
         timeline_states::each_at(&mut session, &selection, position, SelectedStates::Valid, |stream| {
             found = Some(stream.whole()?);
             Ok(())
-        })
-        .await?;
-        let is_known =
-            found.is_some() || !stream::projects_between(&mut session, [project.uuid(); 2]).await?.is_empty();
-        Ok::<_, StoreError>((found, is_known))
-    };
+        });
     let read = read.await;
-    let (found, is_known) = session.end(read).map_err(|error| Problem::of_store(&error))?;
-    if !is_known && project_view::current_project(app, project).await?.is_none() {
-        return Err(no_project(project));
+    session.end(read).map_err(|error| Problem::of_store(&error))?;
+    if found.is_none() {
+        need_known(app, project).await?;
     }
     Ok(found.unwrap_or_default())
 }

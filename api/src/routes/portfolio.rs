@@ -6,8 +6,9 @@ mod list_query;
 mod listed;
 
 use super::actor_names;
+use super::diff::DiffQuery;
 use super::error::ProblemError;
-use super::moment::{requested_moment, resolved, tip};
+use super::moment::{MomentQuery, requested_moment, resolved, tip};
 use super::query::QueryResult;
 use super::success::Listed;
 use crate::auth::{Caller, Denied, TokenScope};
@@ -17,7 +18,7 @@ use crate::state::AppState;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 pub(super) use bodies::{TimelineList, TimelineListDiff};
-use list_query::{DiffListQuery, KnownTag, ListQuery, PageQuery};
+use list_query::{DayQuery, KnownTag, ListQuery, PageQuery};
 use listed::ListAnswer;
 use phaseline_projections::portfolio::{
     self, ChangeDetail, ChangeTotals, PortfolioProject, PortfolioTotals, ProjectChange,
@@ -44,7 +45,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 /// Names are as they are now: `ETag` is of the content, and `If-None-Match` saves its transfer. With `names=false` and `at` the
 /// response never changes, and may be cached.
 #[utoipa::path(get, path = "/api/v1/timelines", tag = "history", operation_id = "list_timelines",
-    params(ListQuery, KnownTag), security(("bearer" = ["history:read"])),
+    params(MomentQuery, DayQuery, ListQuery, KnownTag), security(("bearer" = ["history:read"])),
     responses(Listed<TimelineList>, NotModified, PastListErrors))]
 async fn list(
     State(app): State<AppState>,
@@ -107,7 +108,7 @@ async fn list(
 /// them. Removed phases, and timelines of deleted projects, are on the earlier side. A token that is limited to projects lists these
 /// only, also in `totals`.
 #[utoipa::path(get, path = "/api/v1/timelines/diff", tag = "history", operation_id = "diff_timelines",
-    params(DiffListQuery, KnownTag), security(("bearer" = ["history:read"])),
+    params(DiffQuery, ListQuery, KnownTag), security(("bearer" = ["history:read"])),
     responses(Listed<TimelineListDiff>, NotModified, PastListErrors))]
 async fn diff(
     State(app): State<AppState>,

@@ -162,6 +162,17 @@ impl<K: ResponseKind, C: ResponseContent + ?Sized> Success<K, C> {
         Self { response: with_version(response, version), kind: PhantomData, content: PhantomData }
     }
 
+    /// The current rows, marked if the timeline is in quarantine.
+    pub(crate) async fn rows(
+        app: &AppState,
+        project: ProjectId,
+        body: C::Value,
+        entries: usize,
+        version: TimelineVersion,
+    ) -> Result<Self, Box<Problem>> {
+        Self::new(body, entries, version).await?.marked(app, project).await
+    }
+
     fn insert(&mut self, name: HeaderName, value: &str) {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.response.headers_mut().insert(name, value);
@@ -182,32 +193,6 @@ impl<K: ResponseKind, C: ResponseContent + ?Sized> Success<K, C> {
             mark_quarantine(&mut self.response, quarantine);
         }
         Ok(self)
-    }
-}
-
-impl<C: ResponseContent + ?Sized> AtMoment<C> {
-    /// The current rows, marked if the timeline is in quarantine.
-    pub(crate) async fn rows(
-        app: &AppState,
-        project: ProjectId,
-        body: C::Value,
-        entries: usize,
-        version: TimelineVersion,
-    ) -> Result<Self, Box<Problem>> {
-        Self::new(body, entries, version).await?.marked(app, project).await
-    }
-}
-
-impl<C: ResponseContent + ?Sized> Current<C> {
-    /// The current rows, marked if the timeline is in quarantine.
-    pub(crate) async fn rows(
-        app: &AppState,
-        project: ProjectId,
-        body: C::Value,
-        entries: usize,
-        version: TimelineVersion,
-    ) -> Result<Self, Box<Problem>> {
-        Self::new(body, entries, version).await?.marked(app, project).await
     }
 }
 

@@ -3,7 +3,7 @@
 use super::error::ProblemError;
 use super::execute::{Executed, WriteCommand, no_project};
 use super::headers::TimelineVersion;
-use super::moment::{Caching, MOMENTS, add_moment, requested_moment};
+use super::moment::{Caching, MOMENTS, MomentQuery, add_moment, requested_moment};
 use super::opening::{OpenWith, execute_or_open};
 use super::past_timeline::{self, PastTimelineBody};
 use super::path_id::PathId;
@@ -22,7 +22,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use phaseline_domain::{DateRange, ProjectId, TimelineEvent};
 use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -77,19 +77,6 @@ pub(super) enum TimelineAtMoment {
     Current(TimelineBody),
     /// As it was.
     Past(PastTimelineBody),
-}
-
-/// The moment of a timeline.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "for the description")]
-struct MomentQuery {
-    /// A position of the log: the timeline after the command that wrote its event.
-    #[param(minimum = 0)]
-    at: Option<i64>,
-    /// A time with its offset: the timeline after the last event recorded until then.
-    #[param(format = DateTime)]
-    as_of: Option<String>,
 }
 
 /// A project's timeline

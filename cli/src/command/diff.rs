@@ -7,14 +7,13 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::given_moment::{DayEdge, GivenMoment, MomentPlace, given_moment, refuse_idle_zone};
-use crate::log_reads::{identity_at, need_log, without_timeline};
+use crate::log_reads::{need_log, without_timeline};
 use crate::output::Rows;
 use crate::project::ProjectArg;
 use crate::render;
 use crate::target::Target;
 use clap::Args;
 use phaseline_projections::TimelineDiff;
-use phaseline_store::read::EventIdentity;
 use phaseline_store::{ResolvedMoment, stream};
 use serde::Serialize;
 use table::RowContext;
@@ -111,8 +110,8 @@ pub(crate) async fn run(context: &Context, args: &DiffArgs) -> Result<Exit, Fail
         return Err(without_timeline(&mut connection, project).await?);
     }
     let diff = TimelineDiff::of_history(project, &history, from.position);
-    let identity = identity_at(&mut connection, diff.after.position).await?;
-    let (event_id, hash) = identity.map(|EventIdentity { event_id, hash }| (event_id, hash)).unzip();
+    let last = history.last().map(|event| event.recorded.identity());
+    let (event_id, hash) = last.map(|last| (last.event_id, last.hash_text())).unzip();
     if let Some(mut csv) = context.output.csv(&table::COLUMNS) {
         let names = context.output.names().projects();
         let name = names.get(&project.uuid()).map(String::as_str);

@@ -137,6 +137,14 @@ struct HistoryEnd<'a> {
     altered_positions: &'a [i64],
 }
 
+/// An event as a row, with what the result has once.
+#[derive(Serialize)]
+struct HistoryRow<'a> {
+    project_id: ProjectId,
+    #[serde(flatten)]
+    entry: &'a HistoryEntry,
+}
+
 pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, Failure> {
     let target = Target::resolve(context).await?;
     let mut connection = target.read("history").await?;
@@ -204,7 +212,7 @@ async fn stream(
             quarantined |= entry.unreadable.is_some();
             if wanted.wants(&entry) {
                 printed = true;
-                lines.row(&entry);
+                lines.row(&HistoryRow { project_id: wanted.project, entry: &entry });
             }
         }
     })

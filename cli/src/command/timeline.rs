@@ -24,6 +24,7 @@ use phaseline_store::{ResolvedMoment, StoreError};
 use restore::{RestoreArgs, restore};
 use serde::Serialize;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 /// Show, open, reschedule or restore a project's timeline
 #[derive(Args, Debug)]
@@ -125,7 +126,8 @@ pub(crate) async fn run(context: &Context, args: &TimelineArgs) -> Result<Exit, 
 }
 
 /// The rows of a timeline.
-const ROWS: Rows = Rows::of("phases", "phaseline.timeline.phase/1");
+const ROWS: Rows =
+    Rows::of("phases", "phaseline.timeline.phase/1").with(&["version", "position", "event_id", "hash"]);
 
 #[derive(Serialize)]
 struct TimelineReport {
@@ -136,6 +138,10 @@ struct TimelineReport {
     /// The stream's version and the position of its last event, at the requested moment.
     version: i64,
     position: i64,
+    /// The id of that event.
+    event_id: Option<Uuid>,
+    /// The hash of that event, in hexadecimal.
+    hash: Option<String>,
     /// The requested moment; null for now.
     moment: Option<ResolvedMoment>,
     phases: Vec<PhaseRow>,
@@ -155,6 +161,8 @@ async fn show(context: &Context, target: &Target, args: &TimelineShowArgs) -> Re
     }
     let folded = FoldedTimeline::of(&recorded);
     let range = folded.timeline.range();
+    let last = recorded.last().map(|event| event.recorded.identity());
+    let (event_id, hash) = last.map(|last| (last.event_id, last.hash_text())).unzip();
     let shown = TimelineReport {
         format: "phaseline.timeline/1",
         project_id: project,
@@ -162,6 +170,8 @@ async fn show(context: &Context, target: &Target, args: &TimelineShowArgs) -> Re
         end_date: range.map(DateRange::end),
         version: folded.version,
         position: folded.position,
+        event_id,
+        hash,
         moment,
         phases: project_phases::rows(&folded),
     };

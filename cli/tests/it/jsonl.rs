@@ -89,12 +89,18 @@ fn rows_and_end_are_the_object_of_json() {
     ] {
         let (mut json, rows, end) = json_and_jsonl(&database, args, code);
         let mut wanted = json.as_object_mut().unwrap().remove(field).unwrap();
-        if format == "phaseline.diff.phase/1" {
-            // Each row names its timeline, and what proves it.
-            for row in wanted.as_array_mut().unwrap() {
-                for field in ["project_id", "project_name", "version", "position", "event_id", "hash"] {
-                    row[field] = json[field].clone();
-                }
+        // Each row names its timeline, and what proves it.
+        let copied: &[&str] = match format {
+            "phaseline.diff.phase/1" => {
+                &["project_id", "project_name", "version", "position", "event_id", "hash"]
+            }
+            "phaseline.timeline.phase/1" => &["version", "position", "event_id", "hash"],
+            "phaseline.history.event/1" => &["project_id", "project_name"],
+            _ => &[],
+        };
+        for row in wanted.as_array_mut().unwrap() {
+            for field in copied {
+                row[*field] = json[*field].clone();
             }
         }
         assert_eq!(object_of(&rows, format), wanted, "{args:?}");

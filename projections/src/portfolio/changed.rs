@@ -2,7 +2,7 @@
 
 use super::PortfolioFilter;
 use super::list::fold;
-use super::walk::{Candidate, ListPlace, ProjectWalk};
+use super::walk::{Candidate, ListPage, ListPlace, PageReading, ProjectWalk};
 use crate::TimelineDiff;
 use crate::diff::DiffStatus;
 use crate::effects::BudgetSums;
@@ -29,9 +29,9 @@ pub struct ProjectChange {
     #[serde(flatten)]
     pub diff: TimelineDiff,
     /// The id of the timeline's last event at the later moment.
-    pub event_id: Option<Uuid>,
+    pub event_id: Uuid,
     /// The hash of that event, in hexadecimal.
-    pub hash: Option<String>,
+    pub hash: String,
     /// The positions of events that cannot be read: the difference is that of the others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<i64>,
@@ -45,15 +45,6 @@ impl ProjectChange {
     pub const fn is_sound(&self) -> bool {
         self.unreadable.is_empty() && self.altered.is_empty()
     }
-}
-
-/// A page of the changed projects.
-#[derive(Clone, Debug)]
-pub struct ChangePage {
-    /// The projects.
-    pub projects: Vec<ProjectChange>,
-    /// Where the next page begins; none if there is none.
-    pub next: Option<ListPlace>,
 }
 
 /// Sums over all changed projects.
@@ -120,22 +111,12 @@ pub async fn changes_page(
     filter: &PortfolioFilter,
     from: ListPlace,
     limit: usize,
-) -> Result<ChangePage, StoreError> {
-    let mut projects = Vec::new();
-    let (mut next, mut last) = (None, None);
-    // One more shows whether there is another page.
-    let request = ChangeRequest { positions, filter, from, block: limit + 1, detail: ChangeDetail::Events };
-    each_from(connection, request, |change, place| {
-        if projects.len() == limit {
-            next = last.take();
-            return Ok(ControlFlow::Break(()));
-        }
-        projects.push(change);
-        last = Some(place);
-        Ok(ControlFlow::Continue(()))
-    })
-    .await?;
-    Ok(ChangePage { projects, next })
+) -> Result<ListPage<ProjectChange>, StoreError> {
+    let mut reading = PageReading::of(limit);
+    let block = reading.block();
+    let request = ChangeRequest { positions, filter, from, block, detail: ChangeDetail::Events };
+    each_from(connection, request, |change, place| Ok(reading.take(change, place))).await?;
+    Ok(reading.end())
 }
 
 /// Whether the events that changed a project are read.
@@ -232,12 +213,12 @@ fn change_of(
     if diff.is_empty() && unreadable.is_empty() && altered.is_empty() {
         return None;
     }
-    let identity = after.identity();
+    let identity = after.identity?;
     Some(ProjectChange {
         name: candidate.name.clone(),
         diff,
-        event_id: identity.as_ref().map(|identity| identity.event_id),
-        hash: identity.map(|identity| identity.hash),
+        event_id: identity.event_id,
+        hash: identity.hash_text(),
         unreadable,
         altered,
     })

@@ -1,7 +1,7 @@
 //! The projects with an open timeline at a position, with names, phases and sums.
 
 use super::PortfolioFilter;
-use super::walk::{Candidate, ListPlace, ProjectWalk};
+use super::walk::{Candidate, ListPage, ListPlace, PageReading, ProjectWalk};
 use crate::PhaseRow;
 use crate::effects::BudgetSums;
 use crate::planner_view::ProjectName;
@@ -40,9 +40,9 @@ pub struct PortfolioProject {
     /// The position of its last event.
     pub position: i64,
     /// The id of that event.
-    pub event_id: Option<Uuid>,
+    pub event_id: Uuid,
     /// The hash of that event, in hexadecimal.
-    pub hash: Option<String>,
+    pub hash: String,
     /// The positions of events that cannot be read: the phases are those of the others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<i64>,
@@ -75,7 +75,7 @@ impl PortfolioProject {
         if let Some(day) = on {
             phases.retain(|phase| (phase.start_date..=phase.end_date).contains(&day));
         }
-        let identity = found.identity();
+        let identity = found.identity?;
         let mut budget = BudgetSums::default();
         for phase in &phases {
             budget.add([phase.capital_budget, phase.expense_budget, phase.total_budget]);
@@ -89,22 +89,13 @@ impl PortfolioProject {
             budget,
             version: folded.version,
             position: folded.position,
-            event_id: identity.as_ref().map(|identity| identity.event_id),
-            hash: identity.map(|identity| identity.hash),
+            event_id: identity.event_id,
+            hash: identity.hash_text(),
             unreadable,
             altered,
             is_found,
         })
     }
-}
-
-/// A page of a list.
-#[derive(Clone, Debug)]
-pub struct PortfolioPage {
-    /// The projects.
-    pub projects: Vec<PortfolioProject>,
-    /// Where the next page begins; none if there is none.
-    pub next: Option<ListPlace>,
 }
 
 /// Sums over all projects of a list.
@@ -140,21 +131,12 @@ pub async fn page(
     filter: &PortfolioFilter,
     from: ListPlace,
     limit: usize,
-) -> Result<PortfolioPage, StoreError> {
-    let mut projects = Vec::new();
-    let (mut next, mut last) = (None, None);
-    // One more shows whether there is another page.
-    each_from(connection, position, filter, from, limit + 1, |project, place| {
-        if projects.len() == limit {
-            next = last.take();
-            return Ok(ControlFlow::Break(()));
-        }
-        projects.push(project);
-        last = Some(place);
-        Ok(ControlFlow::Continue(()))
-    })
-    .await?;
-    Ok(PortfolioPage { projects, next })
+) -> Result<ListPage<PortfolioProject>, StoreError> {
+    let mut reading = PageReading::of(limit);
+    let block = reading.block();
+    each_from(connection, position, filter, from, block, |project, place| Ok(reading.take(project, place)))
+        .await?;
+    Ok(reading.end())
 }
 
 /// Calls `each` with all projects of the list.

@@ -6,6 +6,7 @@ use phaseline_domain::ProjectId;
 use phaseline_store::{StoreError, stream, timeline_states};
 use sqlx::PgConnection;
 use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::ops::ControlFlow;
 use uuid::Uuid;
 
 /// Up to this position the log is read for the projects that it has: most of the planner's have no event yet.
@@ -27,6 +28,52 @@ pub enum ListPlace {
 impl Default for ListPlace {
     fn default() -> Self {
         Self::Named(None)
+    }
+}
+
+/// A page of a list.
+#[derive(Clone, Debug)]
+pub struct ListPage<T> {
+    /// The projects.
+    pub projects: Vec<T>,
+    /// Where the next page begins; none if there is none.
+    pub next: Option<ListPlace>,
+}
+
+/// The page while its list is read.
+#[derive(Debug)]
+pub(super) struct PageReading<T> {
+    limit: usize,
+    page: ListPage<T>,
+    /// The place behind the last project.
+    last: Option<ListPlace>,
+}
+
+impl<T> PageReading<T> {
+    /// Of at most so many projects.
+    pub(super) const fn of(limit: usize) -> Self {
+        Self { limit, page: ListPage { projects: Vec::new(), next: None }, last: None }
+    }
+
+    /// The projects of the first block: one more than the page has shows whether there is another page.
+    pub(super) const fn block(&self) -> usize {
+        self.limit + 1
+    }
+
+    /// Takes the next project of the list, with the place behind it.
+    pub(super) fn take(&mut self, project: T, place: ListPlace) -> ControlFlow<()> {
+        if self.page.projects.len() == self.limit {
+            self.page.next = self.last.take();
+            return ControlFlow::Break(());
+        }
+        self.page.projects.push(project);
+        self.last = Some(place);
+        ControlFlow::Continue(())
+    }
+
+    /// The page.
+    pub(super) fn end(self) -> ListPage<T> {
+        self.page
     }
 }
 

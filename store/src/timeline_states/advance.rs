@@ -136,9 +136,9 @@ async fn make(connection: &mut PgConnection, from: i64, to: i64) -> Result<u64, 
         // The fold of an altered event must not outlive its discovery.
         check: HashCheck::Each,
     };
-    let mut add = |found: &FoldedStream, hash| {
-        if is_due(&found.folded) && found.is_sound() {
-            states.add(found.project.uuid(), hash, &found.folded)?;
+    let mut add = |found: &FoldedStream| {
+        if let Some(last) = found.identity.filter(|_| is_due(&found.folded) && found.is_sound()) {
+            states.add(found.project.uuid(), last.hash, &found.folded)?;
         }
         Ok(())
     };

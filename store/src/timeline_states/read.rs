@@ -1,13 +1,13 @@
 //! Timelines at any position of the log, folded from the nearest states.
 
-use super::table::{self, Identity, Nearest};
-use crate::hash::{self, Hash};
-use crate::read::{EventIdentity, HashCheck, StreamPart, stream_parts};
+use super::table::{self, Nearest};
+use crate::read::{HashCheck, StreamPart, stream_parts};
 use crate::skip::{self, Marks};
 use crate::stream::{self, TIMELINE, stream_of};
 use crate::unreadable::StreamReader;
 use crate::{
-    AlteredEvents, Content, FoldedTimeline, Quarantine, RecordedEvent, RecordedTimeline, StoreError,
+    AlteredEvents, Content, EventIdentity, FoldedTimeline, Quarantine, RecordedEvent, RecordedTimeline,
+    StoreError,
 };
 use phaseline_domain::ProjectId;
 use sqlx::PgConnection;
@@ -58,13 +58,13 @@ pub struct FoldedStream {
     gap: Option<(i64, i64)>,
     /// Whether an event was altered or left out.
     is_changed: bool,
-    /// That of the last event.
-    identity: Option<Identity>,
+    /// What names its last event; none before the first one.
+    pub identity: Option<EventIdentity>,
     reader: StreamReader,
 }
 
 impl FoldedStream {
-    fn begin(project: Uuid, before: Option<(FoldedTimeline, Identity)>) -> Self {
+    fn begin(project: Uuid, before: Option<(FoldedTimeline, EventIdentity)>) -> Self {
         let project = ProjectId::from(project);
         let (folded, identity) = before.unzip();
         let folded = folded.unwrap_or_default();
@@ -81,13 +81,8 @@ impl FoldedStream {
         }
     }
 
-    /// The id and the hash of its last event.
-    pub fn identity(&self) -> Option<EventIdentity> {
-        self.identity.map(|(event_id, hash)| EventIdentity { event_id, hash: hash::hex(&hash) })
-    }
-
-    fn apply(&mut self, recorded: RecordedEvent, hash: Hash, skipped: bool) {
-        self.identity = Some((recorded.event_id, hash));
+    fn apply(&mut self, recorded: RecordedEvent, skipped: bool) {
+        self.identity = Some(recorded.identity());
         let expected = self.folded.version + 1;
         if recorded.version != expected {
             self.gap.get_or_insert((expected, recorded.version));
@@ -161,7 +156,7 @@ pub async fn each_at(
     let mut blocks = Blocks::of(selection, position);
     while let Some(projects) = blocks.next(connection).await? {
         let request = BlockRequest { projects: &projects, position, states, check: HashCheck::Each };
-        for found in fold_block(connection, &request, &marks, &mut |_, _| Ok(())).await? {
+        for found in fold_block(connection, &request, &marks, &mut |_| Ok(())).await? {
             each(found.complete()?)?;
         }
     }
@@ -264,12 +259,12 @@ pub(super) struct BlockRequest<'a> {
     pub(super) check: HashCheck,
 }
 
-/// Folds some timelines up to a position, in order. `visit` is called after each event that was read for it, with the event's hash.
+/// Folds some timelines up to a position, in order. `visit` is called after each event that was read for it.
 pub(super) async fn fold_block(
     connection: &mut PgConnection,
     request: &BlockRequest<'_>,
     marks: &Marks,
-    visit: &mut (dyn FnMut(&FoldedStream, Hash) -> Result<(), StoreError> + Send),
+    visit: &mut (dyn FnMut(&FoldedStream) -> Result<(), StoreError> + Send),
 ) -> Result<Vec<FoldedStream>, StoreError> {
     let BlockRequest { projects, position, states, check } = *request;
     let usable: Vec<Uuid> = match states {
@@ -290,15 +285,15 @@ pub(super) async fn fold_block(
         folds.push(fold);
     }
     let mut at = 0;
-    stream_parts(connection, TIMELINE, &parts, position, check, |recorded, hash| {
+    stream_parts(connection, TIMELINE, &parts, position, check, |recorded| {
         // Both are in order of id.
         while folds.get(at).is_some_and(|fold| fold.project.uuid() < recorded.stream_id) {
             at += 1;
         }
         if let Some(fold) = folds.get_mut(at) {
             let skipped = marks.positions.contains(&recorded.position);
-            fold.apply(recorded, hash, skipped);
-            visit(fold, hash)?;
+            fold.apply(recorded, skipped);
+            visit(fold)?;
         }
         Ok(())
     })
@@ -352,7 +347,7 @@ pub async fn events_behind(
     let reader = |begin: &StreamBegin| (begin.project, StreamReader::new(begin.project, begin.is_open));
     let mut readers: HashMap<ProjectId, StreamReader> = begins.iter().map(reader).collect();
     let mut events: HashMap<ProjectId, Vec<RecordedTimeline>> = HashMap::new();
-    stream_parts(connection, TIMELINE, &parts, position, HashCheck::None, |recorded, _| {
+    stream_parts(connection, TIMELINE, &parts, position, HashCheck::None, |recorded| {
         let project = ProjectId::from(recorded.stream_id);
         if let Some(reader) = readers.get_mut(&project) {
             let content = reader.read(&recorded, marks.positions.contains(&recorded.position));

@@ -2,7 +2,7 @@
 
 use super::state::{self, FORM};
 use crate::hash::{GENESIS, Hash};
-use crate::{FoldedTimeline, StoreError};
+use crate::{EventIdentity, FoldedTimeline, StoreError};
 use futures_util::TryStreamExt as _;
 use sqlx::PgConnection;
 use std::collections::HashMap;
@@ -175,14 +175,11 @@ impl NewStates {
     }
 }
 
-/// The id and the hash of an event.
-pub(super) type Identity = (Uuid, Hash);
-
 /// What the states say about one project at a position.
 #[derive(Debug, Default)]
 pub(super) struct Nearest {
     /// The last state at or before it, with the identity of its event.
-    pub(super) before: Option<(FoldedTimeline, Identity)>,
+    pub(super) before: Option<(FoldedTimeline, EventIdentity)>,
     /// The version of the first state behind it: the events up to the position have earlier ones.
     pub(super) after: Option<i64>,
 }
@@ -221,7 +218,8 @@ pub(super) async fn nearest(
     while let Some(row) = rows.try_next().await? {
         let (project, position, text, event_id, hash, after): NearestRow = row;
         let folded = position.zip(text).and_then(|(position, text)| state::parse(&text, position));
-        let identity = event_id.zip(hash.and_then(|hash| hash.try_into().ok()));
+        let hash = hash.and_then(|hash| hash.try_into().ok());
+        let identity = event_id.zip(hash).map(|(event_id, hash)| EventIdentity { event_id, hash });
         found.insert(project, Nearest { before: folded.zip(identity), after });
     }
     Ok(found)

@@ -2,17 +2,12 @@
 //! before, and the order.
 
 use crate::problem::{Problem, bad_request};
-use axum::http::StatusCode;
+use crate::routes::page_query::{bad_cursor, page_limit};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::HashMap;
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-/// The default page size.
-const LIMIT: usize = 100;
-/// The largest page.
-const MOST: usize = 500;
 
 /// The order of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
@@ -38,15 +33,6 @@ impl Order {
     fn of(word: &str) -> Option<Self> {
         [Self::Ascending, Self::Descending].into_iter().find(|order| order.word() == word)
     }
-}
-
-/// The most entries of a requested page.
-pub(in crate::routes) fn page_limit(query: &HashMap<String, String>) -> Result<usize, Box<Problem>> {
-    let Some(text) = query.get("limit") else { return Ok(LIMIT) };
-    let limit = text.parse::<usize>().ok().filter(|limit| (1..=MOST).contains(limit));
-    limit.ok_or_else(|| {
-        Box::new(bad_request(format!("limit must be a number from 1 to {MOST}, not {text:?}")))
-    })
 }
 
 /// The requested page.
@@ -79,9 +65,9 @@ impl HistoryPageQuery {
         };
         let mut page = Self { log, subject, limit, order: order.unwrap_or(Order::Ascending), after: None };
         if let Some(cursor) = query.get("cursor") {
-            let (begins, after) = page.read(cursor).ok_or_else(bad_cursor)?;
+            let (begins, after) = page.read(cursor).ok_or_else(foreign_cursor)?;
             if order.is_some_and(|order| order != begins) {
-                return Err(Box::new(bad_cursor()));
+                return Err(Box::new(foreign_cursor()));
             }
             page.order = begins;
             page.after = Some(after);
@@ -108,13 +94,8 @@ impl HistoryPageQuery {
     }
 }
 
-fn bad_cursor() -> Problem {
-    Problem::new(
-        StatusCode::BAD_REQUEST,
-        "bad_cursor",
-        "Bad cursor",
-        "the cursor is not one of this history, in this order: begin again without one",
-    )
+fn foreign_cursor() -> Problem {
+    bad_cursor("the cursor is not one of this history, in this order: begin again without one")
 }
 
 #[cfg(test)]
@@ -129,7 +110,7 @@ mod tests {
     fn a_cursor_holds_for_its_own_log_and_history_only() {
         let (log, subject, other) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
         let page = HistoryPageQuery::of(&HashMap::new(), log, subject).unwrap();
-        assert_eq!((page.limit, page.order, page.after), (LIMIT, Order::Ascending, None));
+        assert_eq!((page.limit, page.order, page.after), (100, Order::Ascending, None));
         let query = query_with(&page.cursor(7));
         assert_eq!(HistoryPageQuery::of(&query, log, subject).unwrap().after, Some(7));
         assert_eq!(HistoryPageQuery::of(&query, other, subject).unwrap_err().code(), "bad_cursor");

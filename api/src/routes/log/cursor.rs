@@ -2,7 +2,7 @@
 //! digest of the selection.
 
 use crate::problem::Problem;
-use axum::http::StatusCode;
+use crate::routes::page_query::bad_cursor;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
@@ -21,7 +21,7 @@ pub(super) struct LogCursor {
 impl LogCursor {
     /// Reads a cursor of this selection from this log, which has positions up to `tip`.
     pub(super) fn of(text: &str, log: Uuid, selection: &str, tip: i64) -> Result<Self, Box<Problem>> {
-        Self::read(text, log, selection, tip).ok_or_else(|| Box::new(bad_cursor()))
+        Self::read(text, log, selection, tip).ok_or_else(|| Box::new(foreign_cursor()))
     }
 
     /// The cursor as clients get it.
@@ -43,11 +43,8 @@ impl LogCursor {
     }
 }
 
-fn bad_cursor() -> Problem {
-    Problem::new(
-        StatusCode::BAD_REQUEST,
-        "bad_cursor",
-        "Bad cursor",
+fn foreign_cursor() -> Problem {
+    bad_cursor(
         "the cursor is not one of this log with these parameters: send those of the first page with it, or begin again without one",
     )
 }

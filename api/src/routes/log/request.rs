@@ -2,18 +2,19 @@
 
 use super::cursor::LogCursor;
 use crate::problem::{Problem, bad_request};
-use crate::routes::history::page_limit;
 use crate::routes::moment::{position, time};
+use crate::routes::page_query::{ChosenParameters, page_limit};
 use chrono::TimeDelta;
 use phaseline_domain::ProjectId;
 use phaseline_projections::log_entries::{ActorFilter, LogSelection, event_types};
 use phaseline_store::moment::{Moment, MomentError, begin_of_command, resolve};
 use phaseline_store::schema;
-use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use std::collections::{BTreeSet, HashMap};
-use std::fmt::Write;
 use uuid::Uuid;
+
+/// The path of the route.
+const LOG: &str = "/api/v1/log";
 
 /// The parameters that choose events, which all pages have in common.
 const CHOOSING: [&str; 7] = ["from", "to", "since", "until", "actor", "type", "project"];
@@ -28,8 +29,8 @@ pub(super) struct LogRequest {
     pub(super) project: Option<ProjectId>,
     limit: usize,
     cursor: Option<String>,
-    /// The parameters of [`CHOOSING`] that the query has.
-    chosen: Vec<(&'static str, String)>,
+    /// Those of [`CHOOSING`].
+    chosen: ChosenParameters,
 }
 
 /// Where a page begins, in a range of positions that is the same for all pages.
@@ -54,7 +55,6 @@ impl PagePlace {
 impl LogRequest {
     /// Reads a query.
     pub(super) fn of(query: &HashMap<String, String>) -> Result<Self, Box<Problem>> {
-        let chosen = CHOOSING.iter().filter_map(|name| Some((*name, query.get(*name)?.clone())));
         let request = Self {
             first: end(query, "from", "since")?,
             last: end(query, "to", "until")?,
@@ -63,7 +63,7 @@ impl LogRequest {
             project: project(query)?,
             limit: page_limit(query)?,
             cursor: query.get("cursor").cloned(),
-            chosen: chosen.collect(),
+            chosen: ChosenParameters::of(LOG, &CHOOSING, query),
         };
         let is_reversed = match (request.first, request.last) {
             (Some(Moment::Position(first)), Some(Moment::Position(last))) => first > last,
@@ -76,7 +76,7 @@ impl LogRequest {
     /// Where the page begins.
     pub(super) async fn place(&self, connection: &mut PgConnection) -> Result<PagePlace, Box<Problem>> {
         let log = schema::log_id(connection).await.map_err(|error| Problem::of_store(&error))?;
-        let selection = self.digest();
+        let selection = self.chosen.digest();
         if let Some(text) = &self.cursor {
             let tip = schema::tip(connection).await.map_err(|error| Problem::of_store(&error))?.position;
             let cursor = LogCursor::of(text, log, &selection, tip)?;
@@ -126,26 +126,8 @@ impl LogRequest {
     }
 
     /// The path of the page with a cursor.
-    pub(super) fn next_path(&self, path: &str, cursor: &str) -> String {
-        let mut next = format!("{path}?");
-        for (name, value) in &self.chosen {
-            next.push_str(&format!("{name}={}&", encoded(value)));
-        }
-        next.push_str(&format!("limit={}&cursor={cursor}", self.limit));
-        next
-    }
-
-    /// A digest of what the pages have in common.
-    fn digest(&self) -> String {
-        let mut hash = Sha256::new();
-        for (name, value) in &self.chosen {
-            hash.update(format!("{name}={}:{value};", value.len()));
-        }
-        let digest = hash.finalize();
-        digest.iter().take(16).fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    pub(super) fn next_path(&self, cursor: &str) -> String {
+        self.chosen.link(&[("limit", self.limit.to_string()), ("cursor", cursor.to_owned())])
     }
 }
 
@@ -188,16 +170,4 @@ fn project(query: &HashMap<String, String>) -> Result<Option<ProjectId>, Box<Pro
 
 fn reversed() -> Problem {
     bad_request("the end of the range (to, until) is before its beginning (from, since); exchange them")
-}
-
-/// A value in a query.
-fn encoded(value: &str) -> String {
-    value.bytes().fold(String::new(), |mut text, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            let _ = write!(text, "%{byte:02X}");
-        }
-        text
-    })
 }

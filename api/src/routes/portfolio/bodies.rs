@@ -52,11 +52,9 @@ struct ListedTimelineBody {
     /// The position of its last event.
     position: i64,
     /// The id of that event.
-    #[schema(required)]
-    event_id: Option<Uuid>,
+    event_id: Uuid,
     /// The hash of that event, in hexadecimal.
-    #[schema(required)]
-    hash: Option<String>,
+    hash: String,
     /// The positions of events that cannot be read, if there are any: the phases follow from the others.
     #[schema(nullable = false)]
     unreadable: Option<Vec<i64>>,
@@ -112,11 +110,9 @@ struct ListedDiffBody {
     #[schema(required)]
     cost_center: Option<String>,
     /// The id of the timeline's last event at the later moment.
-    #[schema(required)]
-    event_id: Option<Uuid>,
+    event_id: Uuid,
     /// The hash of that event, in hexadecimal.
-    #[schema(required)]
-    hash: Option<String>,
+    hash: String,
     /// The positions of events that cannot be read, if there are any: the difference is that of the others.
     #[schema(nullable = false)]
     unreadable: Option<Vec<i64>>,

@@ -5,42 +5,38 @@ use crate::problem::{Problem, bad_request};
 use crate::routes::diff::moments;
 use crate::routes::history::log_id;
 use crate::routes::moment::{end, resolved};
+use crate::routes::page_query::{ChosenParameters, bad_cursor, page_limit};
 use crate::state::AppState;
-use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::NaiveDate;
 use phaseline_domain::ProjectId;
 use phaseline_projections::portfolio::{ListPlace, PortfolioFilter, Positions};
 use phaseline_store::moment::{Moment, ResolvedMoment};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-/// The default page size.
-const LIMIT: usize = 100;
-/// The largest page.
-const MOST: usize = 500;
 /// The longest text to search for, in characters.
 const LONGEST_SEARCH: usize = 200;
 /// The parameters that say what is listed, in the order of a path.
 const SELECTING: [&str; 3] = ["q", "on", "names"];
 
-/// The query of the list of timelines.
+/// The day of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "for the description")]
+pub(super) struct DayQuery {
+    /// Only projects that run on this day, with the phases that do.
+    #[param(format = Date)]
+    on: Option<String>,
+}
+
+/// What lists of projects have in common.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "for the description")]
 pub(super) struct ListQuery {
-    /// A position of the log: the timelines after the command that wrote its event.
-    #[param(minimum = 0)]
-    at: Option<i64>,
-    /// A time with its offset: the timelines after the last event recorded until then.
-    #[param(format = DateTime)]
-    as_of: Option<String>,
-    /// Only projects that run on this day, with the phases that do.
-    #[param(format = Date)]
-    on: Option<String>,
     /// Only projects with this text in name or cost centre, in any case, or as a prefix of the id.
     #[param(max_length = 200)]
     q: Option<String>,
@@ -51,7 +47,7 @@ pub(super) struct ListQuery {
     /// The number of projects; the default is 100.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<i64>,
-    /// Where the page begins: `next_cursor` of the page before it. It keeps that page's moment.
+    /// Where the page begins: `next_cursor` of the page before it. It keeps that page's moment, or moments.
     cursor: Option<String>,
 }
 
@@ -65,33 +61,9 @@ pub(super) struct KnownTag {
     if_none_match: Option<String>,
 }
 
-/// The query of the differences.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "for the description")]
-pub(super) struct DiffListQuery {
-    /// The earlier moment: a position of the log, or a time with its offset. The default is before the first event.
-    from: Option<String>,
-    /// The later moment; the default is the end of the log.
-    to: Option<String>,
-    /// Only projects with this text in name or cost centre, in any case, or as a prefix of the id.
-    #[param(max_length = 200)]
-    q: Option<String>,
-    /// `false` leaves out names and cost centres, and lists by id.
-    names: Option<bool>,
-    /// `true` adds the sums over all pages.
-    totals: Option<bool>,
-    /// The number of projects; the default is 100.
-    #[param(minimum = 1, maximum = 500)]
-    limit: Option<i64>,
-    /// Where the page begins: `next_cursor` of the page before it. It keeps that page's moments.
-    cursor: Option<String>,
-}
-
 /// The requested page of a list.
 #[derive(Debug)]
 pub(super) struct PageQuery {
-    path: &'static str,
     log: Uuid,
     /// Which projects.
     pub(super) filter: PortfolioFilter,
@@ -99,8 +71,7 @@ pub(super) struct PageQuery {
     pub(super) has_totals: bool,
     /// The most projects.
     pub(super) limit: usize,
-    /// The parameters that say what is listed, as they were given.
-    given: Vec<(&'static str, String)>,
+    chosen: ChosenParameters,
     begin: Option<(Positions, ListPlace)>,
     cursor: Option<String>,
 }
@@ -116,7 +87,7 @@ impl PageQuery {
         let mut page = Self::without_cursor(path, query, only)?;
         page.log = log_id(app).await?;
         if let Some(cursor) = query.get("cursor") {
-            page.begin = Some(page.read(cursor).ok_or_else(bad_cursor)?);
+            page.begin = Some(page.read(cursor).ok_or_else(foreign_cursor)?);
             page.cursor = Some(cursor.clone());
         }
         Ok(page)
@@ -127,15 +98,7 @@ impl PageQuery {
         query: &HashMap<String, String>,
         only: Option<BTreeSet<ProjectId>>,
     ) -> Result<Self, Box<Problem>> {
-        let limit = match query.get("limit") {
-            None => LIMIT,
-            Some(text) => {
-                let limit = text.parse::<usize>().ok().filter(|limit| (1..=MOST).contains(limit));
-                limit.ok_or_else(|| {
-                    bad_request(format!("limit must be a number from 1 to {MOST}, not {text:?}"))
-                })?
-            }
-        };
+        let limit = page_limit(query)?;
         let search = query.get("q").filter(|text| !text.is_empty());
         if search.is_some_and(|text| text.contains('\0') || text.chars().count() > LONGEST_SEARCH) {
             let message = format!("q must be a text of at most {LONGEST_SEARCH} characters without U+0000");
@@ -146,14 +109,12 @@ impl PageQuery {
         if search.is_some() && !has_names {
             return Err(Box::new(bad_request("q searches names; leave out names=false")));
         }
-        let given = SELECTING.into_iter().filter_map(|name| Some((name, query.get(name)?.clone()))).collect();
         Ok(Self {
-            path,
             log: Uuid::nil(),
             filter: PortfolioFilter { only, search: search.cloned(), on, without_names: !has_names },
             has_totals: flag(query, "totals")?.unwrap_or(false),
             limit,
-            given,
+            chosen: ChosenParameters::of(path, &SELECTING, query),
             begin: None,
             cursor: None,
         })
@@ -203,13 +164,13 @@ impl PageQuery {
     /// A cursor's position that the log does not have makes it a bad cursor.
     fn without_position(&self, problem: Box<Problem>) -> Box<Problem> {
         let is_cursors = self.begin.is_some() && problem.code() == "no_such_position";
-        if is_cursors { Box::new(bad_cursor()) } else { problem }
+        if is_cursors { Box::new(foreign_cursor()) } else { problem }
     }
 
     /// Fails unless the cursor, if there is one, is of these positions.
     pub(super) fn check(&self, positions: Positions) -> Result<(), Box<Problem>> {
         match self.positions() {
-            Some(begun) if begun != positions => Err(Box::new(bad_cursor())),
+            Some(begun) if begun != positions => Err(Box::new(foreign_cursor())),
             _ => Ok(()),
         }
     }
@@ -221,7 +182,7 @@ impl PageQuery {
             ListPlace::Named(Some((name, id))) => format!("{}.{name}", id.uuid().simple()),
             ListPlace::Unnamed(Some(id)) => id.uuid().simple().to_string(),
         };
-        URL_SAFE_NO_PAD.encode(format!("{}.{from}.{to}.{}.{place}", self.log.simple(), self.selection()))
+        URL_SAFE_NO_PAD.encode(format!("{}.{from}.{to}.{}.{place}", self.log.simple(), self.chosen.digest()))
     }
 
     fn read(&self, cursor: &str) -> Option<(Positions, ListPlace)> {
@@ -230,7 +191,7 @@ impl PageQuery {
         let mut parts = text.splitn(6, '.');
         let mut next = || parts.next();
         let (log, from, to, selection, id) = (next()?, next()?, next()?, next()?, next()?);
-        if log != self.log.simple().to_string() || selection != self.selection() {
+        if log != self.log.simple().to_string() || selection != self.chosen.digest() {
             return None;
         }
         let position = |text: &str| text.parse::<i64>().ok().filter(|position| *position >= 0);
@@ -245,36 +206,17 @@ impl PageQuery {
         Some(([position(from)?, position(to)?], place))
     }
 
-    /// A short digest of the route and of what is listed.
-    fn selection(&self) -> String {
-        let mut digest = Sha256::new_with_prefix(self.path);
-        for (name, value) in &self.given {
-            digest.update(format!("&{}:{name}={value}", value.len()));
-        }
-        URL_SAFE_NO_PAD.encode(&digest.finalize()[..6])
-    }
-
     /// The path of this list at these moments, from a cursor on, with all that the query says otherwise.
-    pub(super) fn link(&self, at: &[(&str, i64)], cursor: Option<&str>) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, position) in at {
-            query.append_pair(name, &position.to_string());
-        }
-        for (name, value) in &self.given {
-            query.append_pair(name, value);
-        }
-        if self.has_totals {
-            query.append_pair("totals", "true");
-        }
-        query.append_pair("limit", &self.limit.to_string());
-        if let Some(cursor) = cursor {
-            query.append_pair("cursor", cursor);
-        }
-        format!("{}?{}", self.path, query.finish())
+    pub(super) fn link(&self, at: &[(&'static str, i64)], cursor: Option<&str>) -> String {
+        let mut others: Vec<_> = at.iter().map(|(name, position)| (*name, position.to_string())).collect();
+        others.extend(self.has_totals.then(|| ("totals", "true".to_owned())));
+        others.push(("limit", self.limit.to_string()));
+        others.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
+        self.chosen.link(&others)
     }
 
     /// The path of this page at these moments.
-    pub(super) fn canonical(&self, at: &[(&str, i64)]) -> String {
+    pub(super) fn canonical(&self, at: &[(&'static str, i64)]) -> String {
         self.link(at, self.cursor.as_deref())
     }
 }
@@ -295,11 +237,6 @@ fn flag(query: &HashMap<String, String>, name: &str) -> Result<Option<bool>, Box
     }
 }
 
-fn bad_cursor() -> Problem {
-    Problem::new(
-        StatusCode::BAD_REQUEST,
-        "bad_cursor",
-        "Bad cursor",
-        "the cursor is not one of this list, of this log, at this moment: begin again without one",
-    )
+fn foreign_cursor() -> Problem {
+    bad_cursor("the cursor is not one of this list, of this log, at this moment: begin again without one")
 }

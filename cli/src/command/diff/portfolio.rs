@@ -26,8 +26,8 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let positions = [from.position, to.position];
     let filter = PortfolioFilter::default();
-    let (mut table, mut lines) = (context.output.csv(&COLUMNS), context.output.stream(ROW));
-    let (mut projects, mut totals) = (Vec::new(), ChangeTotals::default());
+    let mut sink = context.output.sink(&COLUMNS, ROW);
+    let mut totals = ChangeTotals::default();
     let mut unsound = UnsoundProjects::default();
     let has_names = are_names_readable(connection).await?;
     if !has_names {
@@ -36,15 +36,11 @@ pub(super) async fn run(
     let each = |change: ProjectChange| {
         totals.add(&change);
         unsound.see(change.diff.project_id, &change.unreadable, &change.altered);
-        match (&mut table, &mut lines) {
-            (Some(table), _) => {
-                let name = change.name.name.as_deref();
-                let row_of = RowContext { name, event_id: change.event_id, hash: change.hash.as_deref() };
-                rows(&change.diff, row_of).iter().for_each(|row| table.row(row));
-            }
-            (None, Some(lines)) => lines.row(&change),
-            (None, None) => projects.push(change),
-        }
+        sink.add(change, |table, change| {
+            let name = change.name.name.as_deref();
+            let row_of = RowContext { name, event_id: Some(change.event_id), hash: Some(&change.hash) };
+            rows(&change.diff, row_of).iter().for_each(|row| table.row(row));
+        });
         Ok(())
     };
     each_change(connection, positions, &filter, ChangeDetail::Events, each).await?;
@@ -53,14 +49,10 @@ pub(super) async fn run(
     if context.output.form() != OutputFormat::Text {
         unsound.lines().iter().for_each(|line| context.output.warning(line));
     }
-    match (table, lines) {
-        (Some(_), _) => {}
-        (None, Some(lines)) => lines.end(&end),
-        (None, None) => {
-            let notes = PortfolioNotes { has_names, unsound };
-            let report = PortfolioDiffReport { end, projects, notes };
-            context.output.result(&report, || render::portfolio::diff(&report));
-        }
+    if let Some(projects) = sink.end(&end) {
+        let notes = PortfolioNotes { has_names, unsound };
+        let report = PortfolioDiffReport { end, projects, notes };
+        context.output.result(&report, || render::portfolio::diff(&report));
     }
     Ok(exit)
 }

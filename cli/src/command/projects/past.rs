@@ -67,9 +67,9 @@ pub(super) async fn run(
         _ => {}
     }
     let wanted = PortfolioFilter { search: filter.clone(), on, ..PortfolioFilter::default() };
-    let (mut table, mut lines) = (context.output.csv(&COLUMNS), context.output.stream(ROW));
+    let mut sink = context.output.sink(&COLUMNS, ROW);
     let mut totals = PortfolioTotals::default();
-    let (mut projects, mut left) = (Vec::new(), limit.unwrap_or(usize::MAX));
+    let mut left = limit.unwrap_or(usize::MAX);
     let mut unsound = UnsoundProjects::default();
     let each = |project: PortfolioProject| {
         totals.add(&project);
@@ -78,11 +78,7 @@ pub(super) async fn run(
             return Ok(());
         }
         left -= 1;
-        match (&mut table, &mut lines) {
-            (Some(table), _) => table.row(&row(&project)),
-            (None, Some(lines)) => lines.row(&project),
-            (None, None) => projects.push(project),
-        }
+        sink.add(project, |table, project| table.row(&row(project)));
         Ok(())
     };
     each_project(connection, moment.position, &wanted, each).await?;
@@ -91,14 +87,10 @@ pub(super) async fn run(
     if context.output.form() != OutputFormat::Text {
         unsound.lines().iter().for_each(|line| context.output.warning(line));
     }
-    match (table, lines) {
-        (Some(_), _) => {}
-        (None, Some(lines)) => lines.end(&end),
-        (None, None) => {
-            let notes = PortfolioNotes { has_names, unsound };
-            let report = PortfolioReport { end, projects, notes };
-            context.output.result(&report, || render::portfolio::page(&report));
-        }
+    if let Some(projects) = sink.end(&end) {
+        let notes = PortfolioNotes { has_names, unsound };
+        let report = PortfolioReport { end, projects, notes };
+        context.output.result(&report, || render::portfolio::page(&report));
     }
     Ok(exit)
 }
@@ -134,8 +126,8 @@ fn row(project: &PortfolioProject) -> [TableValue<'_>; COLUMNS.len()] {
         project.budget.total.to_string().into(),
         project.version.into(),
         project.position.into(),
-        project.event_id.map(|id| id.to_string()).into(),
-        project.hash.as_deref().into(),
+        project.event_id.to_string().into(),
+        project.hash.as_str().into(),
         joined(&project.unreadable).into(),
         joined(&project.altered).into(),
     ]

@@ -4,9 +4,7 @@ use super::naive_fold::NaiveHistory;
 use super::writer::{Writer, written};
 use crate::quarantine::{connect, projects};
 use phaseline_embedded::testing::TestDatabase;
-use phaseline_projections::portfolio::{
-    ChangeDetail, PortfolioFilter, ProjectChange, each_change, each_project,
-};
+use phaseline_projections::portfolio::{ChangeDetail, PortfolioFilter, each_change, each_project};
 use phaseline_store::timeline_states::{advance, forget, remake};
 use phaseline_tests::random::SeededRandom;
 use sqlx::PgConnection;
@@ -44,9 +42,8 @@ async fn read(connection: &mut PgConnection, [earlier, later]: [i64; 2]) -> [Str
     })
     .await
     .unwrap();
-    // The naive fold has no ids and hashes of events.
     each_change(connection, [earlier, later], &filter, ChangeDetail::Fields, |change| {
-        changes.push(ProjectChange { event_id: None, hash: None, ..change });
+        changes.push(change);
         Ok(())
     })
     .await

@@ -143,8 +143,8 @@ impl NaiveHistory {
                 budget,
                 version: folded.version,
                 position: folded.position,
-                event_id: Some(event_id),
-                hash: Some(hash),
+                event_id,
+                hash,
                 unreadable: Vec::new(),
                 altered: Vec::new(),
                 is_found: true,
@@ -159,11 +159,12 @@ impl NaiveHistory {
         let change = |(project, name)| {
             let before = self.at(earlier).get(&project).unwrap_or(&nothing);
             let diff = TimelineDiff::between(project, before, &self.at(later)[&project]);
+            let (event_id, hash) = self.events[&diff.after.position].clone();
             (!diff.is_empty()).then(|| ProjectChange {
                 name,
                 diff,
-                event_id: None,
-                hash: None,
+                event_id,
+                hash,
                 unreadable: Vec::new(),
                 altered: Vec::new(),
             })
