@@ -32,6 +32,17 @@ pub struct PortfolioFilter {
     pub on: Option<NaiveDate>,
     /// Whether names are left out, and the order is that of ids.
     pub without_names: bool,
+    /// How it is found out which of them have begun; none lets the position decide. The result is the same.
+    pub begun_by: Option<BegunBy>,
+}
+
+/// How it is found out which projects have an event at or before a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BegunBy {
+    /// The log is read up to the position: for early ones, at which most of the planner's projects have no event yet.
+    Log,
+    /// The first event of each project's stream is looked up.
+    Streams,
 }
 
 /// A timeline at a position.

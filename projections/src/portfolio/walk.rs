@@ -1,6 +1,6 @@
 //! The projects of a portfolio in the order of a list: by name, then those that the planner does not have any more, by id.
 
-use super::PortfolioFilter;
+use super::{BegunBy, PortfolioFilter};
 use crate::planner_view::{NameQuery, NamedProject, ProjectName, are_names_readable, named_projects};
 use phaseline_domain::ProjectId;
 use phaseline_store::{StoreError, stream, timeline_states};
@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::ops::ControlFlow;
 use uuid::Uuid;
 
-/// Up to this position the log is read for the projects that it has: most of the planner's have no event yet.
+/// The last position that is early, unless the filter says otherwise.
 const EARLY: i64 = 60_000;
 /// The most projects of a block: their timelines are in memory at once.
 const LARGEST: usize = 2_000;
@@ -121,7 +121,8 @@ impl<'a> ProjectWalk<'a> {
             return Err(StoreError::UnreadableNames);
         }
         let mut among = filter.only.clone();
-        if position <= EARLY {
+        let by_position = if position <= EARLY { BegunBy::Log } else { BegunBy::Streams };
+        if filter.begun_by.unwrap_or(by_position) == BegunBy::Log {
             let begun: BTreeSet<ProjectId> =
                 stream::begun_until(connection, position).await?.into_iter().collect();
             among = Some(match among {

@@ -111,7 +111,13 @@ impl PageQuery {
         }
         Ok(Self {
             log: Uuid::nil(),
-            filter: PortfolioFilter { only, search: search.cloned(), on, without_names: !has_names },
+            filter: PortfolioFilter {
+                only,
+                search: search.cloned(),
+                on,
+                without_names: !has_names,
+                begun_by: None,
+            },
             has_totals: flag(query, "totals")?.unwrap_or(false),
             limit,
             chosen: ChosenParameters::of(path, &SELECTING, query),

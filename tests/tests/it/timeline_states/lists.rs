@@ -2,9 +2,12 @@
 
 use super::at;
 use super::naive_fold::NaiveHistory;
+use crate::fixture::{migrated, sample};
+use crate::quarantine::connect;
 use phaseline_domain::ProjectId;
 use phaseline_projections::portfolio::{
-    ListPlace, PortfolioFilter, PortfolioProject, ProjectSelection, SelectedStates, each_project, page,
+    BegunBy, ListPlace, PortfolioFilter, PortfolioProject, ProjectSelection, SelectedStates, each_project,
+    page,
 };
 use phaseline_store::Quarantine;
 use phaseline_tests::random::SeededRandom;
@@ -80,6 +83,11 @@ pub(super) async fn assert_lists(
         assert_eq!(found.into_iter().map(readable).collect::<BTreeMap<_, _>>(), expected, "{context}");
         let expected = text(&history.list(position, &filter));
         assert_eq!(whole(connection, position, &filter).await, expected, "{context}");
+        assert_eq!(
+            whole(connection, position, &by_streams(&filter)).await,
+            expected,
+            "{context}, by streams"
+        );
         if random.below(4) > 0 {
             continue;
         }
@@ -92,6 +100,46 @@ pub(super) async fn assert_lists(
         let filter = some_filter(random, history);
         let expected = text(&history.list(position, &filter));
         assert_eq!(whole(connection, position, &filter).await, expected, "{context}, {filter:?}");
-        assert_eq!(paged(connection, position, &filter, limit).await, expected, "{context}, {filter:?}");
+        for filter in [by_streams(&filter), filter] {
+            assert_eq!(paged(connection, position, &filter, limit).await, expected, "{context}, {filter:?}");
+        }
+    }
+}
+
+/// The same as at a late position.
+fn by_streams(filter: &PortfolioFilter) -> PortfolioFilter {
+    PortfolioFilter { begun_by: Some(BegunBy::Streams), ..filter.clone() }
+}
+
+/// The first names of a page are as many as it has, then there are many more than a block has.
+#[tokio::test]
+async fn pages_of_few_among_many_projects_miss_none() {
+    let database = sample(90, 180, 23);
+    migrated(database.url()).await;
+    // Some of them the planner does not have any more.
+    database.psql("CREATE TEMP TABLE gone AS SELECT id FROM projects ORDER BY id LIMIT 5;
+         DELETE FROM actuals WHERE resource_assignment_id IN (SELECT a.id FROM resource_assignments a JOIN gone g ON g.id = a.project_id);
+         DELETE FROM resource_assignments WHERE project_id IN (SELECT id FROM gone);
+         DELETE FROM project_phases WHERE project_id IN (SELECT id FROM gone);
+         DELETE FROM projects WHERE id IN (SELECT id FROM gone)");
+    let mut connection = connect(&database).await;
+    let history = NaiveHistory::read(&mut connection).await;
+    let all = history.list(history.tip(), &PortfolioFilter::default());
+    let days = all.iter().step_by(9).map(|project| project.start_date);
+    for on in days.chain([None]) {
+        let filter = PortfolioFilter { on, ..PortfolioFilter::default() };
+        for (position, filter) in [
+            (history.tip(), by_streams(&filter)),
+            (history.tip() / 2, by_streams(&filter)),
+            (history.tip(), PortfolioFilter { search: Some("o".to_owned()), ..by_streams(&filter) }),
+            (history.tip(), filter),
+        ] {
+            let expected = text(&history.list(position, &filter));
+            assert_eq!(whole(&mut connection, position, &filter).await, expected, "{position}, {filter:?}");
+            for limit in [1, 2, 3, 10, 40] {
+                let found = paged(&mut connection, position, &filter, limit).await;
+                assert_eq!(found, expected, "{position}, {filter:?}, by pages of {limit}");
+            }
+        }
     }
 }
