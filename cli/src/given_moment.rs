@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::format::exact_moment;
 use chrono::{DateTime, FixedOffset, NaiveTime, SecondsFormat, TimeDelta, Utc};
-use phaseline_store::moment::{Moment, MomentError, ResolvedMoment, begin_of_command, resolve, time_in_zone};
+use phaseline_store::moment::{Moment, MomentError, ResolvedMoment, first_position, resolve, time_in_zone};
 use phaseline_store::{StoreError, read, schema};
 use sqlx::PgConnection;
 
@@ -141,13 +141,9 @@ impl ExactMoment<'_> {
 
     /// Whether both are times, or both given as positions, and the other one is earlier.
     pub(crate) fn is_after(&self, other: &Self) -> bool {
-        match (self.given, other.given) {
-            (GivenMoment::Position(position), GivenMoment::Position(other)) => position > other,
-            _ => match (self.moment, other.moment) {
-                (Moment::Time(time), Moment::Time(other)) => time > other,
-                _ => false,
-            },
-        }
+        // The end of the log is what it is.
+        let is_now = [self.given, other.given].iter().any(|given| matches!(given, GivenMoment::Now));
+        !is_now && self.moment.is_after(other.moment)
     }
 
     /// The last position up to the moment.
@@ -157,15 +153,7 @@ impl ExactMoment<'_> {
 
     /// The first position from the moment on: a time inside a run means its beginning, as a position does.
     pub(crate) async fn first_position(&self, connection: &mut PgConnection) -> Result<i64, Failure> {
-        match self.moment {
-            Moment::Position(position) => Ok(begin_of_command(connection, position).await?),
-            Moment::Time(time) => {
-                // The log has microseconds.
-                let before = Moment::Time(time - TimeDelta::microseconds(1));
-                let before = resolve(connection, before).await;
-                Ok(before.map_err(|error| self.failure(at(error, time)))?.position + 1)
-            }
-        }
+        first_position(connection, self.moment).await.map_err(|error| self.failure(error))
     }
 
     /// An error about the moment, which names it as it was given.
@@ -187,17 +175,6 @@ impl ExactMoment<'_> {
         }
         Failure::refused("in_the_future", message)
             .remedy("Leave out the time for the state now, or give an earlier one.")
-    }
-}
-
-/// The same error about another time.
-fn at(error: MomentError, time: DateTime<Utc>) -> MomentError {
-    match error {
-        MomentError::InTheFuture { now, .. } => MomentError::InTheFuture { time, now },
-        MomentError::Unsettled(_) => MomentError::Unsettled(time),
-        MomentError::InSnapshot(_) => MomentError::InSnapshot(time),
-        MomentError::NotReplicated(_) => MomentError::NotReplicated(time),
-        other => other,
     }
 }
 

@@ -26,6 +26,17 @@ pub enum Moment {
     Time(DateTime<Utc>),
 }
 
+impl Moment {
+    /// Whether both are positions, or both are times, and the other one is earlier.
+    pub fn is_after(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Position(position), Self::Position(other)) => position > other,
+            (Self::Time(time), Self::Time(other)) => time > other,
+            _ => false,
+        }
+    }
+}
+
 /// The position that a moment means. What a reader finds up to it never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct ResolvedMoment {
@@ -77,6 +88,19 @@ pub enum MomentError {
     Store(#[from] StoreError),
 }
 
+impl MomentError {
+    /// The same about another time.
+    fn about(self, time: DateTime<Utc>) -> Self {
+        match self {
+            Self::InTheFuture { now, .. } => Self::InTheFuture { time, now },
+            Self::Unsettled(_) => Self::Unsettled(time),
+            Self::InSnapshot(_) => Self::InSnapshot(time),
+            Self::NotReplicated(_) => Self::NotReplicated(time),
+            Self::NoSuchPosition { .. } | Self::Store(_) => self,
+        }
+    }
+}
+
 impl From<sqlx::Error> for MomentError {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
@@ -103,16 +127,30 @@ pub async fn resolve(connection: &mut PgConnection, moment: Moment) -> Result<Re
     Ok(ResolvedMoment { position, recorded_at })
 }
 
-/// The first position of the command that wrote the event at a position; 1 for 0, which is before the first event.
+/// The first position from a moment on, for the beginning of a range: that of the command at a position, or behind all that was recorded
+/// before a time.
 ///
 /// # Errors
-/// [`MomentError::NoSuchPosition`]: the log does not reach so far.
-pub async fn begin_of_command(connection: &mut PgConnection, position: i64) -> Result<i64, MomentError> {
-    let tip = schema::tip(connection).await?.position;
-    if position > tip || position < 0 {
-        return Err(MomentError::NoSuchPosition { position, tip });
+/// [`MomentError`], about the given moment.
+pub async fn first_position(connection: &mut PgConnection, moment: Moment) -> Result<i64, MomentError> {
+    match moment {
+        Moment::Position(position) => {
+            need_position(connection, position).await?;
+            Ok(before_unfinished(connection, position.max(1) - 1).await? + 1)
+        }
+        Moment::Time(time) => {
+            // The log has microseconds.
+            let before = Moment::Time(time - TimeDelta::microseconds(1));
+            let before = resolve(connection, before).await.map_err(|error| error.about(time))?;
+            Ok(before.position + 1)
+        }
     }
-    Ok(before_unfinished(connection, position.max(1) - 1).await? + 1)
+}
+
+/// The end of the log; fails unless it reaches so far.
+async fn need_position(connection: &mut PgConnection, position: i64) -> Result<i64, MomentError> {
+    let tip = schema::tip(connection).await?.position;
+    if (0..=tip).contains(&position) { Ok(tip) } else { Err(MomentError::NoSuchPosition { position, tip }) }
 }
 
 /// The moment that a local time in a time zone means, by the server's table of zones; none if it does not know the zone. Of a time that
@@ -186,10 +224,7 @@ async fn command_at(
 
 /// The end of the command that wrote the event at a position.
 async fn end_of_command(connection: &mut PgConnection, position: i64) -> Result<i64, MomentError> {
-    let tip = schema::tip(connection).await?.position;
-    if position > tip || position < 0 {
-        return Err(MomentError::NoSuchPosition { position, tip });
-    }
+    let tip = need_position(connection, position).await?;
     let Some(command) = command_at(connection, position).await? else { return Ok(position) };
     let mut end = position;
     loop {

@@ -178,10 +178,8 @@ pub(super) async fn moments(
     app: &AppState,
     [from, to]: [Option<Moment>; 2],
 ) -> Result<[ResolvedMoment; 2], Box<Problem>> {
-    if let (Some(Moment::Time(from)), Some(Moment::Time(to))) = (from, to)
-        && from > to
-    {
-        return Err(Box::new(bad_request(format!("from ({from}) is after to ({to}); exchange them"))));
+    if from.zip(to).is_some_and(|(from, to)| from.is_after(to)) {
+        return Err(Box::new(bad_request("from is after to; exchange them")));
     }
     let from = resolved(app, from.unwrap_or(Moment::Position(0))).await?;
     let to = match to {

@@ -4,10 +4,9 @@ use super::cursor::LogCursor;
 use crate::problem::{Problem, bad_request};
 use crate::routes::moment::{position, time};
 use crate::routes::page_query::{ChosenParameters, page_limit};
-use chrono::TimeDelta;
 use phaseline_domain::ProjectId;
 use phaseline_projections::log_entries::{ActorFilter, LogSelection, event_types};
-use phaseline_store::moment::{Moment, MomentError, begin_of_command, resolve};
+use phaseline_store::moment::{Moment, MomentError, first_position, resolve};
 use phaseline_store::schema;
 use sqlx::PgConnection;
 use std::collections::{BTreeSet, HashMap};
@@ -65,11 +64,7 @@ impl LogRequest {
             cursor: query.get("cursor").cloned(),
             chosen: ChosenParameters::of(LOG, &CHOOSING, query),
         };
-        let is_reversed = match (request.first, request.last) {
-            (Some(Moment::Position(first)), Some(Moment::Position(last))) => first > last,
-            (Some(Moment::Time(first)), Some(Moment::Time(last))) => first > last,
-            _ => false,
-        };
+        let is_reversed = request.first.zip(request.last).is_some_and(|(first, last)| first.is_after(last));
         if is_reversed { Err(Box::new(reversed())) } else { Ok(request) }
     }
 
@@ -98,16 +93,7 @@ impl LogRequest {
         };
         let first = match self.first {
             None => 1,
-            Some(Moment::Position(position)) => begin_of_command(connection, position).await?,
-            // The log has microseconds.
-            Some(Moment::Time(time)) => {
-                let before = Moment::Time(time - TimeDelta::microseconds(1));
-                let before = resolve(connection, before).await.map_err(|error| match error {
-                    MomentError::InTheFuture { now, .. } => MomentError::InTheFuture { time, now },
-                    other => other,
-                })?;
-                before.position + 1
-            }
+            Some(moment) => first_position(connection, moment).await?,
         };
         Ok([first, last])
     }
