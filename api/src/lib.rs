@@ -3,6 +3,7 @@
 //! - [`server`] builds the service and runs it until a signal stops it; [`state`] is the state of its routes.
 //! - [`settings`] are its settings; [`pool`] has its connections to the database, with the privileges of one role.
 //! - [`auth`] authenticates a caller by its token; [`problem`] is the form of failed responses.
+//! - `routes` are the routes for programs, `pages` those for browsers.
 //! - [`request`] is the context of the current request; [`telemetry`] has the metrics.
 //!
 //! With the feature `otel` each request is a span that goes to an OpenTelemetry collector, under the trace of its client.
@@ -22,6 +23,7 @@ mod origin;
 #[cfg(feature = "otel")]
 pub mod otel;
 mod paced;
+mod pages;
 mod planner_schema;
 pub mod pool;
 pub mod problem;

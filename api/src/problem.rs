@@ -188,6 +188,11 @@ impl Problem {
         &self.detail
     }
 
+    /// The kind of problem, in words.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
     /// A response with the same status and headers and another body, for routes with their own form of errors.
     #[must_use]
     pub fn with_body(self, body: &Value) -> Response {
@@ -196,7 +201,8 @@ impl Problem {
         response
     }
 
-    fn add_headers(&self, response: &mut Response) {
+    /// Adds the headers of the problem to a response that shows it in another form.
+    pub(crate) fn add_headers(&self, response: &mut Response) {
         if let Some(wait) = self.retry_after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
         }

@@ -39,6 +39,7 @@ mod timeline;
 mod validate;
 mod write_request;
 
+pub(crate) use error::RouteFailure;
 pub(crate) use query::{known_parameters, refuse_unknown};
 
 use crate::state::AppState;

@@ -5,7 +5,7 @@ use crate::connections::Limits;
 use crate::openapi::ApiDescription;
 use crate::settings::Settings;
 use crate::state::AppState;
-use crate::{assets, connections, health, middleware, routes, sweep, timeline_states};
+use crate::{assets, connections, health, middleware, pages, routes, sweep, timeline_states};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use phaseline_store::Sessions;
@@ -108,4 +108,5 @@ pub fn all_routes() -> Router<AppState> {
     let (all, description) = routes.split_for_parts();
     let known = routes::known_parameters(&description);
     all.route_layer(from_fn_with_state(known, routes::refuse_unknown)).merge(assets::router(&description))
+        .merge(pages::router())
 }

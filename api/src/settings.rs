@@ -13,6 +13,8 @@ pub const DEFAULT_ROLE: &str = "phaseline_writer";
 pub struct Settings {
     /// How callers are authenticated.
     pub auth: Auth,
+    /// The prefix of the paths below which a proxy sends requests here, such as `/phaseline`: without a slash at its end, empty for none.
+    pub base_path: String,
     /// How long the service treats a user of the planner as active before it queries again (see [`crate::auth::Subjects::Planner`]).
     pub subject_valid: Duration,
     /// The origins of other sites whose pages may use the service.
@@ -62,6 +64,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             auth: Auth::default(),
+            base_path: String::new(),
             subject_valid: Duration::from_secs(5),
             cors_origins: Vec::new(),
             role: Some(DEFAULT_ROLE.to_owned()),

@@ -184,8 +184,21 @@ impl IntoResponse for ProblemError {
     fn into_response(self) -> Response {
         match self.0 {
             RouteFailure::Denied(denied) => denied.into_response(),
-            RouteFailure::Problem(problem) => problem.into_response(),
-            RouteFailure::NotFound(message) => not_found(message).into_response(),
+            RouteFailure::Stale(stale) => {
+                let version = stale.version();
+                with_version(Problem::from(*stale).into_response(), version)
+            }
+            failure => Problem::from(failure).into_response(),
+        }
+    }
+}
+
+impl From<RouteFailure> for Problem {
+    fn from(failure: RouteFailure) -> Self {
+        match failure {
+            RouteFailure::Denied(denied) => denied.into(),
+            RouteFailure::Problem(problem) => *problem,
+            RouteFailure::NotFound(message) => not_found(message),
             RouteFailure::Unreadable(faults) => {
                 let errors = faults.first().iter().map(|fault| FieldError {
                     field: fault.dotted(),
@@ -194,35 +207,35 @@ impl IntoResponse for ProblemError {
                 });
                 invalid("the request cannot be read; `errors` lists what is wrong with it", errors)
                     .more_errors(faults.more())
-                    .into_response()
             }
             RouteFailure::Rules(violations) => match violations.first() {
-                Some(first) if first.rule == Rule::TimelineOpen => no_timeline().into_response(),
+                Some(first) if first.rule == Rule::TimelineOpen => no_timeline(),
                 first => {
                     let detail = first.map(Violation::explained).unwrap_or_default();
                     let (errors, more) =
                         explained_errors(violations.refusal.violations(), &violations.new_phase_ids);
-                    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "rule", "Refused by a rule", detail)
+                    Self::new(StatusCode::UNPROCESSABLE_ENTITY, "rule", "Refused by a rule", detail)
                         .errors(errors)
                         .more_errors(more)
-                        .into_response()
                 }
             },
-            RouteFailure::Stale(stale) => {
-                let version = stale.version();
-                let problem = Problem::new(
-                    StatusCode::PRECONDITION_FAILED,
-                    "version_conflict",
-                    "Version conflict",
-                    stale.detail(),
-                )
-                .current(json!({ "phases": stale.current.phases, "version": stale.current.version }));
-                let problem = match stale.attempted {
-                    Value::Null => problem,
-                    attempted => problem.attempted(attempted),
-                };
-                with_version(problem.into_response(), version)
-            }
+            RouteFailure::Stale(stale) => (*stale).into(),
+        }
+    }
+}
+
+impl From<Stale> for Problem {
+    fn from(stale: Stale) -> Self {
+        let problem = Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "version_conflict",
+            "Version conflict",
+            stale.detail(),
+        )
+        .current(json!({ "phases": stale.current.phases, "version": stale.current.version }));
+        match stale.attempted {
+            Value::Null => problem,
+            attempted => problem.attempted(attempted),
         }
     }
 }

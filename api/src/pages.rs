@@ -1,0 +1,24 @@
+//! The pages for browsers: the portfolio, a project's timeline, the log, the runs, and signing in.
+//!
+//! The service renders everything: a page works without script, and prints. Its scripts ask for the same pages, or for a part of one,
+//! and put that into place; commands go to the routes of [`crate::routes`], with the session's cookie.
+//!
+//! - `files` are the scripts and the style sheet, `frame` is what all pages have in common, `answer` the response, also to a failure;
+//!   `visitor` is who asks.
+//! - `words` has texts, days and amounts as people read them; `chart` computes the bars.
+//! - `project` is a project's page.
+
+mod answer;
+mod chart;
+mod files;
+mod frame;
+mod visitor;
+mod words;
+
+use crate::state::AppState;
+use axum::Router;
+
+/// The routes.
+pub(crate) fn router() -> Router<AppState> {
+    files::router()
+}
