@@ -69,7 +69,7 @@ pub(super) fn requested_moment(query: &HashMap<String, String>) -> Result<Option
 }
 
 /// The moment of a parameter that takes a position or a time; none if the query does not have it.
-pub(super) fn end(
+pub(crate) fn end(
     query: &HashMap<String, String>,
     name: &'static str,
 ) -> Result<Option<Moment>, Box<Problem>> {
@@ -79,14 +79,14 @@ pub(super) fn end(
 }
 
 /// The position that a moment means.
-pub(super) async fn resolved(app: &AppState, moment: Moment) -> Result<ResolvedMoment, Box<Problem>> {
+pub(crate) async fn resolved(app: &AppState, moment: Moment) -> Result<ResolvedMoment, Box<Problem>> {
     let mut session = app.sessions.begin().await.map_err(of_read)?;
     let found = resolve(&mut session, moment).await;
     session.end(found).map_err(|error| Box::new(Problem::from(error)))
 }
 
 /// The end of the log now, which is a position and therefore final.
-pub(super) async fn tip(app: &AppState) -> Result<ResolvedMoment, Box<Problem>> {
+pub(crate) async fn tip(app: &AppState) -> Result<ResolvedMoment, Box<Problem>> {
     let mut session = app.sessions.begin().await.map_err(of_read)?;
     let tip = schema::tip(&mut session).await;
     let tip = session.end(tip).map_err(|error| Problem::of_store(&error))?;
