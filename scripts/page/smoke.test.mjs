@@ -6,12 +6,12 @@ import { pageSuite } from "./support/suite.mjs";
 
 const VIEWS = [390, 1024, 1600].flatMap((width) => ["light", "dark"].map((scheme) => ({ width, scheme })));
 
-// The id of the first project, as the API lists them.
+// The id of the first project that the API lists.
 async function firstProject(service) {
-  const { status, json, text } = await service.api("GET", "/api/v1/projects", { token: "planner" });
+  const { status, json, text } = await service.api("GET", "/api/v1/timelines?limit=1", { token: "planner" });
   assert.equal(status, 200, text);
   const [project] = json.projects;
-  return project.id;
+  return project.project_id;
 }
 
 async function assertGood(view, name) {

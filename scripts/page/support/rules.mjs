@@ -8,7 +8,7 @@ export const rules = [
     name: "instants and time zones are used in clock.js only",
     files: [".js"],
     except: ["clock.js"],
-    pattern: /\bnew\s+Date\b|\bDate\s*(?:\.\s*\w|\()|\bTemporal\b|\bDateTimeFormat\b/,
+    pattern: /\bnew\s+Date\b|\bDate *(?:\.\w|\()|\bTemporal\b|\bDateTimeFormat\b/,
     refused: ["const now = new Date();", "Date.now()", "Date.UTC(2024, 1, 1)", "Date (0)", "new Intl.DateTimeFormat()"],
     allowed: ["const startDate = 1;", 'label.textContent = "Date";', "parseDay(input.value)", "// Without Date."],
   },

@@ -45,7 +45,7 @@ export class Service {
     return this.#log.text();
   }
 
-  // Calls the API: `path` such as "/api/v1/projects"; `token` the name of one of the tokens, or a token, or none.
+  // Calls the API: `path` such as "/api/v1/timelines"; `token` the name of one of the tokens, or a token, or none.
   api(method, path, { token, body, headers = {} } = {}) {
     return request(this.url, method, path, { token: this.tokens?.[token] ?? token, body, headers });
   }
