@@ -45,6 +45,12 @@ clients: ## Check the description, generate clients from it, and run typical req
 	@$(step) build cargo test --workspace --locked --no-run --quiet
 	@$(step) clients bash scripts/clients/run.sh
 
+.PHONY: test-page
+test-page: ## Open the pages in Chromium: walks, accessibility, screenshots in target/page; ARGS='smoke' runs some files
+	@$(setup) page
+	@$(step) build cargo test --workspace --locked --no-run --quiet
+	@$(step) test-page bash scripts/page/run.sh $(ARGS)
+
 # The cheap checks first. All checks that compile share one profile, so that dependencies are checked once.
 .PHONY: lint
 lint: lint-text lint-fmt lint-deny lint-clippy lint-doc ## Check text, format, licences of dependencies, code, docs

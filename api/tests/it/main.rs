@@ -30,6 +30,7 @@ mod log;
 mod middleware;
 mod moments;
 mod openapi;
+mod page_days;
 mod phases;
 mod planner_schema;
 mod pooler;
