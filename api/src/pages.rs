@@ -12,6 +12,7 @@ mod answer;
 mod chart;
 mod files;
 mod frame;
+mod project;
 mod visitor;
 mod words;
 
@@ -20,5 +21,5 @@ use axum::Router;
 
 /// The routes.
 pub(crate) fn router() -> Router<AppState> {
-    files::router()
+    files::router().merge(project::router())
 }

@@ -48,6 +48,7 @@ pub(crate) use past_timeline::timeline_at;
 pub(crate) use path_id::PathId;
 pub(crate) use project_view::{CurrentProject, assignment_days, current_project};
 pub(crate) use responses::PhaseResponse;
+pub(crate) use requests::RestoreTo;
 pub(crate) use restore::command_of as restore_command;
 pub(crate) use query::{known_parameters, refuse_unknown};
 

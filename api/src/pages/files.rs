@@ -28,7 +28,7 @@ static FILES: &[File] = &files! {
     "icon.svg": "image/svg+xml",
     "phaseline.css": "text/css; charset=utf-8",
     "days.js": SCRIPT,
-    "page.js": SCRIPT,
+    "project.js": SCRIPT,
 };
 
 /// The folder of the files in paths: `/assets/` and the hash of all files.

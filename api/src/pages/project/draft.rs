@@ -4,8 +4,8 @@
 mod edit;
 mod merge;
 
-pub(crate) use edit::{DraftEdit, Edited, edited};
-pub(crate) use merge::{MergeNote, merged};
+pub(crate) use edit::{DraftEdit, edited, timeline_of};
+pub(crate) use merge::merged;
 
 use crate::pages::words;
 use chrono::NaiveDate;

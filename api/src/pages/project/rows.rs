@@ -66,8 +66,6 @@ pub(crate) struct PhaseRowView {
     pub(crate) ghost: Option<GhostView>,
     /// What happened to it: `new`, `removed`, `changed` or nothing.
     pub(crate) status: &'static str,
-    /// What is wrong with it, in a draft.
-    pub(crate) faults: Vec<String>,
     /// What assistive technology says.
     pub(crate) spoken: String,
 }
@@ -131,8 +129,8 @@ pub(crate) struct Compared<'a> {
     pub(crate) others: Option<&'a [ShownPhase]>,
     /// The project's dates.
     pub(crate) project: Option<DateRange>,
-    /// Phases that another phase's place must not move out of sight: what else the chart has to contain.
-    pub(crate) also: &'a [DateRange],
+    /// What else the chart has to contain.
+    pub(crate) also: Option<DateRange>,
 }
 
 /// The chart and its rows; none without any phase.
@@ -140,7 +138,7 @@ pub(crate) fn rows(compared: &Compared<'_>, today: NaiveDate) -> Option<(ChartVi
     let Compared { phases, others, project, also } = *compared;
     let others_or_none = others.unwrap_or_default();
     let ranges = phases.iter().chain(others_or_none).map(|phase| phase.range);
-    let chart = ChartDays::around(ranges.chain(project).chain(also.iter().copied()))?;
+    let chart = ChartDays::around(ranges.chain(project).chain(also))?;
     let other = |id: PhaseId| others_or_none.iter().find(|other| other.id == id);
     let mut rows: Vec<PhaseRowView> = Vec::with_capacity(phases.len());
     for phase in phases {
@@ -225,7 +223,6 @@ fn row(
         last: crate::pages::chart::day_number(end),
         ghost,
         status,
-        faults: Vec::new(),
         spoken,
     }
 }

@@ -148,6 +148,10 @@ pub(crate) struct TimelineView {
     pub(crate) compare: Option<MomentView>,
     /// The phase that is selected.
     pub(crate) select: Option<PhaseId>,
+    /// Whether whoever looks may change timelines.
+    pub(crate) can_write: bool,
+    /// Whether whoever looks may see what was.
+    pub(crate) can_look_back: bool,
     /// Whether whoever looks may edit it, here and now.
     pub(crate) can_edit: bool,
     /// Whether whoever looks may restore this moment.
