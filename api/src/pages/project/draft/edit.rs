@@ -31,12 +31,12 @@ pub(crate) enum DraftEdit {
         /// Whether its neighbours follow.
         follow: bool,
     },
-    /// A phase changes its place with a neighbour in the order; each keeps its length.
+    /// A phase changes its place in the order; each keeps its length.
     Move {
         /// The phase.
         phase: PhaseId,
-        /// Whether to the earlier neighbour.
-        earlier: bool,
+        /// By how many places; later is positive.
+        by: i32,
     },
     /// A new phase in the later half of one.
     Add {
@@ -80,7 +80,7 @@ pub(crate) fn edited(current: &Timeline, rows: &[DraftRow], edit: &DraftEdit) ->
     match edit {
         DraftEdit::None | DraftEdit::Merge => Edited::unchanged(rows),
         DraftEdit::Dates { phase, start, end, follow } => dates(current, rows, *phase, [start, end], *follow),
-        DraftEdit::Move { phase, earlier } => moved(current, rows, *phase, *earlier),
+        DraftEdit::Move { phase, by } => moved(current, rows, *phase, *by),
         DraftEdit::Add { within } => added(current, rows, *within),
         DraftEdit::Remove { phase } => removed(current, rows, *phase),
     }
@@ -175,13 +175,16 @@ fn said_dates(before: &Timeline, after: &Timeline, phase: PhaseId) -> String {
     first.chain(others).collect::<Vec<_>>().join("; ")
 }
 
-fn moved(current: &Timeline, rows: &[DraftRow], phase: PhaseId, earlier: bool) -> Edited {
+fn moved(current: &Timeline, rows: &[DraftRow], phase: PhaseId, by: i32) -> Edited {
     let order = with(current, rows, |timeline| {
         let mut ids: Vec<PhaseId> = timeline.phases().iter().map(|phase| phase.id).collect();
         let place = ids.iter().position(|id| *id == phase).ok_or("The draft does not have this phase any more")?;
-        let other = if earlier { place.checked_sub(1) } else { Some(place + 1).filter(|next| *next < ids.len()) };
-        let other = other.ok_or(if earlier { "This is the first phase" } else { "This is the last phase" })?;
-        ids.swap(place, other);
+        let other = place.saturating_add_signed(by as isize).min(ids.len() - 1);
+        if other == place {
+            return Err(if by < 0 { "This is the first phase" } else { "This is the last phase" }.to_owned());
+        }
+        let id = ids.remove(place);
+        ids.insert(other, id);
         Ok(TimelineCommand::Reorder { phases: ids })
     });
     finish(rows, order, "The order can change once the phases cover the project: mend their dates first", |before, after| {
