@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 pub(crate) struct ServiceProcess {
     child: Option<Child>,
     /// The line that it printed.
-    line: String,
+    pub(crate) line: String,
     pub(crate) client: Client,
     stderr: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
@@ -26,6 +26,11 @@ impl ServiceProcess {
         let mut command = phaseline(&[&["serve", "--listen", "127.0.0.1:0"], args].concat());
         command.env("PHASELINE_JWT_SECRET", SECRET);
         set(&mut command);
+        Self::of(command)
+    }
+
+    /// Starts a program that prints the address of its service, and waits for that line.
+    pub(crate) fn of(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let stderr = Arc::new(Mutex::new(String::new()));
         let (mut pipe, kept) = (child.stderr.take().unwrap(), Arc::clone(&stderr));

@@ -4,8 +4,10 @@ mod words;
 
 use super::random::DemoRandom;
 use chrono::{NaiveDate, TimeDelta};
-use phaseline_domain::{DateRange, InvalidValue};
+use phaseline_domain::{DateRange, InvalidValue, ProjectId};
 use phaseline_migrator::sample::portfolio::SampleProject;
+use serde::Serialize;
+use uuid::Uuid;
 use words::{ACTIONS, LEADS, MANAGERS, SPONSORS, SUBJECTS};
 
 /// The seed of all choices.
@@ -55,8 +57,15 @@ pub(super) struct DemoProject {
 pub(super) struct Portfolio {
     /// Those of the sample, in order.
     pub(super) projects: Vec<DemoProject>,
-    /// The one that the planner adds after the migration.
-    pub(super) added: SampleProject,
+    /// The one that the planner adds after the migration, with its id.
+    pub(super) added: (ProjectId, SampleProject),
+}
+
+/// A project that can be found by its name.
+#[derive(Serialize)]
+pub(super) struct NamedProject {
+    project_id: ProjectId,
+    name: String,
 }
 
 /// Projects that can be found by name: name, role, the first day before today, and the length.
@@ -79,6 +88,7 @@ const HOSTILE: [&str; 3] = [
 
 /// The project without a timeline.
 const ADDED: &str = "Without timeline";
+const ADDED_ID: Uuid = Uuid::from_u128(0x0b5d_7a1e_6f0c_4c7e_9a43_5d2f_1c8e_7b60);
 
 impl Portfolio {
     /// So many projects, with dates around today. Apart from these it is always the same.
@@ -107,7 +117,15 @@ impl Portfolio {
             projects.push(DemoProject { row: row(&mut random, ordinary_name(number), range), role });
         }
         let added = row(&mut random, ADDED.to_owned(), range(today, 30, 200)?);
-        Ok(Self { projects, added })
+        Ok(Self { projects, added: (ADDED_ID.into(), added) })
+    }
+
+    /// The projects that can be found by name; `ids` are those of the sample, in order.
+    pub(super) fn named(&self, ids: &[ProjectId]) -> Vec<NamedProject> {
+        let sample =
+            ids.iter().zip(&self.projects).take(NAMED.len()).map(|(id, project)| (*id, &project.row));
+        let all = sample.chain([(self.added.0, &self.added.1)]);
+        all.map(|(project_id, row)| NamedProject { project_id, name: row.name.clone() }).collect()
     }
 }
 
@@ -118,7 +136,7 @@ pub(super) fn size(text: &str) -> Result<u32, String> {
 }
 
 /// Dates of so many days, from a day relative to today on.
-pub(super) fn range(today: NaiveDate, from: i64, days: i64) -> Result<DateRange, InvalidValue> {
+fn range(today: NaiveDate, from: i64, days: i64) -> Result<DateRange, InvalidValue> {
     let start = today + TimeDelta::days(from);
     DateRange::new(start, start + TimeDelta::days(days - 1))
 }

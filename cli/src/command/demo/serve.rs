@@ -1,7 +1,7 @@
 //! `phaseline demo --serve`: a sample portfolio over HTTP.
 
 use super::demo_folder::DemoFolder;
-use super::portfolio::{self, Portfolio};
+use super::portfolio::{self, NamedProject, Portfolio};
 use super::sign_in::{self, SampleToken};
 use super::user_history;
 use crate::command::{migrate, sample, serve};
@@ -48,6 +48,8 @@ struct DemoServing {
     /// The number of events in the log.
     events: i64,
     took_ms: u64,
+    /// The projects that can be found by name.
+    named_projects: Vec<NamedProject>,
     /// The tokens to sign in with; none without sign-in.
     tokens: Vec<SampleToken>,
 }
@@ -78,6 +80,7 @@ pub(super) async fn run(
                 projects: 0,
                 events: 0,
                 took_ms: 0,
+                named_projects: Vec::new(),
                 tokens,
             };
             let demo = DemoService { context, begun, listener, settings, serving };
@@ -109,12 +112,18 @@ impl DemoService<'_> {
             done = prepare(self.context, &target, projects, watcher) => done,
             () = interrupt.signalled() => Err(Failure::interrupted()),
         };
-        (self.serving.projects, self.serving.events) = prepared?;
-        self.serving.took_ms = elapsed_ms(self.begun);
+        let Prepared { projects, events, named } = prepared?;
+        let serving = DemoServing {
+            projects,
+            events,
+            named_projects: named,
+            took_ms: elapsed_ms(self.begun),
+            ..self.serving
+        };
         self.settings.pooler = target.pooler();
         let sessions = pool::connect(target.service_url().servers(), &self.settings);
         serve::log_panics();
-        self.context.output.result(&self.serving, || self.serving.page());
+        self.context.output.result(&serving, || serving.page());
         let stop = async move { interrupt.signalled().await };
         server::serve(self.listener, sessions, self.settings, stop).await;
         drop(target);
@@ -144,13 +153,20 @@ impl DemoServing {
     }
 }
 
-/// Makes the portfolio, migrates it, and gives it its history. Returns the number of projects and of events.
+/// What was prepared.
+struct Prepared {
+    projects: usize,
+    events: i64,
+    named: Vec<NamedProject>,
+}
+
+/// Makes the portfolio, migrates it, and gives it its history.
 async fn prepare(
     context: &Context,
     target: &Target,
     projects: u32,
     watcher: &Watcher,
-) -> Result<(usize, i64), Failure> {
+) -> Result<Prepared, Failure> {
     let quiet = context.without_progress();
     let today = Utc::now().date_naive();
     let portfolio = Portfolio::new(projects as usize, today)
@@ -176,5 +192,5 @@ async fn prepare(
     let events = user_history::write(target, &mut connection, &portfolio, &ids, watcher).await?;
     watcher.finish();
     // One was deleted, and one added.
-    Ok((size, events))
+    Ok(Prepared { projects: size, events, named: portfolio.named(&ids) })
 }

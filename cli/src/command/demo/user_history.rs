@@ -66,7 +66,7 @@ pub(super) async fn write(
         }
     }
     let planner = PlannerChanges { portfolio, store: &store };
-    planner.make(connection, &projects, recorder.fresh_id().into()).await?;
+    planner.make(connection, &projects).await?;
     sessions.close().await;
     let head = LogHead::current(connection).await?;
     Ok(head.map_or(0, |head| head.position))
@@ -79,12 +79,11 @@ struct PlannerChanges<'a> {
 }
 
 impl PlannerChanges<'_> {
-    /// Deletes a project, changes the dates of another one, and adds one without a timeline, whose id is `added`.
+    /// Deletes a project, changes the dates of another one, and adds one without a timeline.
     async fn make(
         &self,
         connection: &mut PgConnection,
         projects: &[(ProjectId, ProjectRole)],
-        added: ProjectId,
     ) -> Result<(), Failure> {
         for (row, (project, role)) in self.portfolio.projects.iter().zip(projects) {
             match role {
@@ -101,6 +100,7 @@ impl PlannerChanges<'_> {
                 _ => {}
             }
         }
-        Ok(add_project(connection, added, &self.portfolio.added).await?)
+        let (id, added) = &self.portfolio.added;
+        Ok(add_project(connection, *id, added).await?)
     }
 }

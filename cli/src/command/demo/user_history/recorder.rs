@@ -7,7 +7,6 @@ use phaseline_domain::{ProjectId, Timeline, TimelineCommand};
 use phaseline_projections::ProjectPhases;
 use phaseline_store::{Metadata, TimelineStore};
 use std::collections::HashMap;
-use uuid::Uuid;
 
 /// The source of the events.
 const SOURCE: &str = "demo";
@@ -34,11 +33,6 @@ impl Recorder {
         timelines: HashMap<ProjectId, Timeline>,
     ) -> Self {
         Self { store, random, timelines, earlier: HashMap::new() }
-    }
-
-    /// A fresh id.
-    pub(super) fn fresh_id(&mut self) -> Uuid {
-        self.random.id()
     }
 
     /// The project's current timeline, and the choices.
