@@ -4,7 +4,7 @@ use crate::program::{ProgramOutput, eventually, legacy, migrated, phaseline, run
 use crate::token::SECRET;
 use phaseline_embedded::testing::{TestCluster, TestOptions};
 use phaseline_tests::http::{Client, HttpResponse, RequestBuilder};
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -40,8 +40,16 @@ impl ServiceProcess {
                 kept.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..count]));
             }
         });
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        // Without a buffer, which would take more than the line.
+        let bytes = child.stdout.as_mut().unwrap().bytes().map(Result::unwrap);
+        let mut line: Vec<u8> = Vec::new();
+        for byte in bytes {
+            line.push(byte);
+            if byte == b'\n' {
+                break;
+            }
+        }
+        let line = String::from_utf8(line).unwrap();
         let Some((_, address)) = line.split_once("http://") else {
             panic!("it does not listen: {line:?} {}", stderr.lock().unwrap())
         };
