@@ -4,8 +4,8 @@ use crate::program::{ProgramOutput, eventually, legacy, migrated, phaseline, run
 use crate::token::SECRET;
 use phaseline_embedded::testing::{TestCluster, TestOptions};
 use phaseline_tests::http::{Client, HttpResponse, RequestBuilder};
-use std::io::Read;
-use std::process::{Child, Command};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Output};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -14,6 +14,7 @@ pub(crate) struct ServiceProcess {
     child: Option<Child>,
     /// The line that it printed.
     pub(crate) line: String,
+    stdout: BufReader<ChildStdout>,
     pub(crate) client: Client,
     stderr: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
@@ -40,16 +41,9 @@ impl ServiceProcess {
                 kept.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..count]));
             }
         });
-        // Without a buffer, which would take more than the line.
-        let bytes = child.stdout.as_mut().unwrap().bytes().map(Result::unwrap);
-        let mut line: Vec<u8> = Vec::new();
-        for byte in bytes {
-            line.push(byte);
-            if byte == b'\n' {
-                break;
-            }
-        }
-        let line = String::from_utf8(line).unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
         let Some((_, address)) = line.split_once("http://") else {
             panic!("it does not listen: {line:?} {}", stderr.lock().unwrap())
         };
@@ -60,7 +54,7 @@ impl ServiceProcess {
         let client = Client::new(address.parse().unwrap());
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        Self { child: Some(child), line, client, stderr, reader: Some(reader), runtime }
+        Self { child: Some(child), line, stdout, client, stderr, reader: Some(reader), runtime }
     }
 
     pub(crate) fn on(url: &str, args: &[&str]) -> Self {
@@ -90,14 +84,16 @@ impl ServiceProcess {
         eventually("it is ready", || self.get("/readyz").status == 200);
     }
 
-    /// Sends a signal, and waits for its end.
+    /// Sends a signal, and waits for its end. The output is what follows the line.
     pub(crate) fn stop(mut self, name: &str) -> ProgramOutput {
         let child = self.child.take().unwrap();
         signal(name, child.id());
+        let mut stdout = Vec::new();
+        self.stdout.read_to_end(&mut stdout).unwrap();
         let output = child.wait_with_output().unwrap();
         self.reader.take().unwrap().join().unwrap();
-        let stderr = std::mem::take(&mut *self.stderr.lock().unwrap());
-        ProgramOutput { stderr, ..ProgramOutput::of(output) }
+        let stderr = std::mem::take(&mut *self.stderr.lock().unwrap()).into_bytes();
+        ProgramOutput::of(Output { stdout, stderr, ..output })
     }
 }
 

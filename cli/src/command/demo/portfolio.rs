@@ -54,7 +54,7 @@ pub(super) struct DemoProject {
 }
 
 /// All projects.
-pub(super) struct Portfolio {
+pub(super) struct DemoPortfolio {
     /// Those of the sample, in order.
     pub(super) projects: Vec<DemoProject>,
     /// The one that the planner adds after the migration, with its id.
@@ -63,7 +63,7 @@ pub(super) struct Portfolio {
 
 /// A project that can be found by its name.
 #[derive(Serialize)]
-pub(super) struct NamedProject {
+pub(super) struct SpecialProject {
     project_id: ProjectId,
     name: String,
 }
@@ -90,7 +90,7 @@ const HOSTILE: [&str; 3] = [
 const ADDED: &str = "Without timeline";
 const ADDED_ID: Uuid = Uuid::from_u128(0x0b5d_7a1e_6f0c_4c7e_9a43_5d2f_1c8e_7b60);
 
-impl Portfolio {
+impl DemoPortfolio {
     /// So many projects, with dates around today. Apart from these it is always the same.
     pub(super) fn new(size: usize, today: NaiveDate) -> Result<Self, InvalidValue> {
         let mut random = DemoRandom::new(SEED);
@@ -121,11 +121,11 @@ impl Portfolio {
     }
 
     /// The projects that can be found by name; `ids` are those of the sample, in order.
-    pub(super) fn named(&self, ids: &[ProjectId]) -> Vec<NamedProject> {
+    pub(super) fn named(&self, ids: &[ProjectId]) -> Vec<SpecialProject> {
         let sample =
             ids.iter().zip(&self.projects).take(NAMED.len()).map(|(id, project)| (*id, &project.row));
         let all = sample.chain([(self.added.0, &self.added.1)]);
-        all.map(|(project_id, row)| NamedProject { project_id, name: row.name.clone() }).collect()
+        all.map(|(project_id, row)| SpecialProject { project_id, name: row.name.clone() }).collect()
     }
 }
 
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn names_are_unique_and_dates_lie_around_today() {
         let today: NaiveDate = "2024-02-29".parse().unwrap();
-        let portfolio = Portfolio::new(1_000, today).unwrap();
+        let portfolio = DemoPortfolio::new(1_000, today).unwrap();
         let rows = || portfolio.projects.iter().map(|project| &project.row);
         assert_eq!(rows().map(|row| &row.name).collect::<BTreeSet<_>>().len(), 1_000);
         let running = rows().filter(|row| row.range.contains(today)).count();

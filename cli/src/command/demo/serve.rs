@@ -1,7 +1,7 @@
 //! `phaseline demo --serve`: a sample portfolio over HTTP.
 
 use super::demo_folder::DemoFolder;
-use super::portfolio::{self, NamedProject, Portfolio};
+use super::portfolio::{self, DemoPortfolio, SpecialProject};
 use super::sign_in::{self, SampleToken};
 use super::user_history;
 use crate::command::{migrate, sample, serve};
@@ -49,7 +49,7 @@ struct DemoServing {
     events: i64,
     took_ms: u64,
     /// The projects that can be found by name.
-    named_projects: Vec<NamedProject>,
+    named_projects: Vec<SpecialProject>,
     /// The tokens to sign in with; none without sign-in.
     tokens: Vec<SampleToken>,
 }
@@ -157,7 +157,7 @@ impl DemoServing {
 struct Prepared {
     projects: usize,
     events: i64,
-    named: Vec<NamedProject>,
+    named: Vec<SpecialProject>,
 }
 
 /// Makes the portfolio, migrates it, and gives it its history.
@@ -169,7 +169,7 @@ async fn prepare(
 ) -> Result<Prepared, Failure> {
     let quiet = context.without_progress();
     let today = Utc::now().date_naive();
-    let portfolio = Portfolio::new(projects as usize, today)
+    let portfolio = DemoPortfolio::new(projects as usize, today)
         .map_err(|error| Failure::unexpected(format!("the sample has a wrong date: {error}")))?;
     watcher.step("migrating a sample portfolio", None);
     let size = portfolio.projects.len();

@@ -6,7 +6,7 @@ mod recorder;
 mod steps;
 mod words;
 
-use super::portfolio::{Portfolio, ProjectRole, SEED};
+use super::portfolio::{DemoPortfolio, ProjectRole, SEED};
 use super::random::DemoRandom;
 use crate::failure::Failure;
 use crate::progress::Watcher;
@@ -31,7 +31,7 @@ const LATER: Days = Days::new(21);
 pub(super) async fn write(
     target: &Target,
     connection: &mut PgConnection,
-    portfolio: &Portfolio,
+    portfolio: &DemoPortfolio,
     ids: &[ProjectId],
     watcher: &Watcher,
 ) -> Result<i64, Failure> {
@@ -74,7 +74,7 @@ pub(super) async fn write(
 
 /// The changes of the planner itself.
 struct PlannerChanges<'a> {
-    portfolio: &'a Portfolio,
+    portfolio: &'a DemoPortfolio,
     store: &'a TimelineStore<ProjectPhases>,
 }
 

@@ -1,7 +1,7 @@
 //! Edits as users make them. Each is valid for the timeline that it is chosen for.
 
 use super::phase_list;
-use super::recorder::Edit;
+use super::recorder::UserEdit;
 use super::words::{ADDED, BUDGETED, DESCRIPTIONS, EXTENDED, RESIZED, RESTRUCTURED, WORDED};
 use crate::command::demo::random::DemoRandom;
 use chrono::TimeDelta;
@@ -14,7 +14,7 @@ const REVISED: &str = " (revised)";
 const WITHOUT_REASON: usize = 15;
 
 /// Any edit.
-pub(super) fn any(timeline: &Timeline, random: &mut DemoRandom) -> Option<Edit> {
+pub(super) fn any(timeline: &Timeline, random: &mut DemoRandom) -> Option<UserEdit> {
     let chosen = match random.below(100) {
         0..30 => resized(timeline, random),
         30..40 => reordered(timeline, random),
@@ -28,7 +28,7 @@ pub(super) fn any(timeline: &Timeline, random: &mut DemoRandom) -> Option<Edit> 
 }
 
 /// An edit of one event: a name, a description or a budget.
-pub(super) fn small(timeline: &Timeline, random: &mut DemoRandom) -> Option<Edit> {
+pub(super) fn small(timeline: &Timeline, random: &mut DemoRandom) -> Option<UserEdit> {
     let phase = phase(timeline, random)?;
     let phase_id = phase.id;
     Some(match random.below(4) {
@@ -51,9 +51,9 @@ pub(super) fn edit<const N: usize>(
     command: TimelineCommand,
     reasons: [&str; N],
     random: &mut DemoRandom,
-) -> Edit {
+) -> UserEdit {
     let reason = (!random.hits(WITHOUT_REASON)).then(|| random.pick(reasons).to_owned());
-    Edit { command, reason }
+    UserEdit { command, reason }
 }
 
 fn phase<'t>(timeline: &'t Timeline, random: &mut DemoRandom) -> Option<&'t Phase> {
@@ -77,7 +77,7 @@ fn other_description(phase: &Phase, random: &mut DemoRandom) -> String {
 }
 
 /// A phase ends up to three weeks earlier or later, and the next one follows.
-fn resized(timeline: &Timeline, random: &mut DemoRandom) -> Option<Edit> {
+fn resized(timeline: &Timeline, random: &mut DemoRandom) -> Option<UserEdit> {
     let at = random.below(timeline.phases().len().saturating_sub(1));
     let (phase, next) = (timeline.phases().get(at)?, timeline.phases().get(at + 1)?);
     let least = -(phase.range.days() - 1).min(21);
@@ -93,7 +93,7 @@ fn resized(timeline: &Timeline, random: &mut DemoRandom) -> Option<Edit> {
 }
 
 /// Two neighbours change places.
-pub(super) fn reordered(timeline: &Timeline, random: &mut DemoRandom) -> Option<Edit> {
+pub(super) fn reordered(timeline: &Timeline, random: &mut DemoRandom) -> Option<UserEdit> {
     let mut phases: Vec<PhaseId> = timeline.phases().iter().map(|phase| phase.id).collect();
     let at = random.below(phases.len().checked_sub(1)?);
     if at + 1 >= phases.len() {
@@ -104,7 +104,7 @@ pub(super) fn reordered(timeline: &Timeline, random: &mut DemoRandom) -> Option<
 }
 
 /// A new phase takes the end of another one.
-fn added(timeline: &Timeline, random: &mut DemoRandom) -> Option<Edit> {
+fn added(timeline: &Timeline, random: &mut DemoRandom) -> Option<UserEdit> {
     let shortened = phase(timeline, random).filter(|phase| phase.range.days() >= 14)?;
     let end_date = shortened.range.end();
     let (capital_budget, expense_budget) = phase_list::budget(random);
@@ -123,14 +123,14 @@ fn added(timeline: &Timeline, random: &mut DemoRandom) -> Option<Edit> {
 }
 
 /// One of four or more phases goes.
-fn removed(timeline: &Timeline, random: &mut DemoRandom) -> Option<Edit> {
+fn removed(timeline: &Timeline, random: &mut DemoRandom) -> Option<UserEdit> {
     let phase_id = phase(timeline, random).filter(|_| timeline.phases().len() > 3)?.id;
     let remove = TimelineCommand::RemovePhase { phase_id, neighbours: Neighbours::Adjust };
     Some(edit(remove, RESTRUCTURED, random))
 }
 
 /// Name, description and budget of a phase.
-fn several(timeline: &Timeline, random: &mut DemoRandom) -> Option<Edit> {
+fn several(timeline: &Timeline, random: &mut DemoRandom) -> Option<UserEdit> {
     let phase = phase(timeline, random)?;
     let (capital, expense) = phase_list::budget(random);
     let changes = PhaseChanges {
@@ -145,7 +145,7 @@ fn several(timeline: &Timeline, random: &mut DemoRandom) -> Option<Edit> {
 }
 
 /// The project ends one to six weeks later.
-fn extended(timeline: &Timeline, random: &mut DemoRandom) -> Option<Edit> {
+fn extended(timeline: &Timeline, random: &mut DemoRandom) -> Option<UserEdit> {
     let range = timeline.range()?;
     let reschedule = TimelineCommand::Reschedule {
         start_date: range.start(),

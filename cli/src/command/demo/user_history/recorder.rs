@@ -12,7 +12,7 @@ use std::collections::HashMap;
 const SOURCE: &str = "demo";
 
 /// One command of a user, with its reason.
-pub(super) struct Edit {
+pub(super) struct UserEdit {
     pub(super) command: TimelineCommand,
     pub(super) reason: Option<String>,
 }
@@ -41,7 +41,7 @@ impl Recorder {
     }
 
     /// Executes an edit.
-    pub(super) async fn execute(&mut self, project: ProjectId, edit: Edit) -> Result<(), Failure> {
+    pub(super) async fn execute(&mut self, project: ProjectId, edit: UserEdit) -> Result<(), Failure> {
         self.record(project, edit, None).await
     }
 
@@ -51,13 +51,13 @@ impl Recorder {
         let restoring = earlier
             .and_then(|(position, timeline)| Some((*position, TimelineCommand::restore(timeline, true)?)));
         let Some((position, command)) = restoring else { return Ok(()) };
-        self.record(project, Edit { command, reason: Some(reason.to_owned()) }, Some(position)).await
+        self.record(project, UserEdit { command, reason: Some(reason.to_owned()) }, Some(position)).await
     }
 
     async fn record(
         &mut self,
         project: ProjectId,
-        Edit { command, reason }: Edit,
+        UserEdit { command, reason }: UserEdit,
         restored_from: Option<i64>,
     ) -> Result<(), Failure> {
         let (subject, name) = self.random.pick(USERS);

@@ -2,7 +2,7 @@
 
 use super::edits;
 use super::phase_list::{divided, names, rebudgeted};
-use super::recorder::{Edit, Recorder};
+use super::recorder::{Recorder, UserEdit};
 use super::words::{BUDGETED, DIVIDED, RESTORED, hostile};
 use crate::command::demo::portfolio::ProjectRole;
 use crate::command::demo::random::DemoRandom;
@@ -47,7 +47,7 @@ pub(super) async fn take(
 }
 
 /// Divides the project into phases.
-fn first(role: ProjectRole, timeline: &Timeline, random: &mut DemoRandom) -> Option<Edit> {
+fn first(role: ProjectRole, timeline: &Timeline, random: &mut DemoRandom) -> Option<UserEdit> {
     let names = match role {
         ProjectRole::OnePhase => vec!["Delivery".to_owned()],
         ProjectRole::ThreePhases => ["Discovery", "Build", "Rollout"].map(str::to_owned).into(),
@@ -64,7 +64,7 @@ fn first(role: ProjectRole, timeline: &Timeline, random: &mut DemoRandom) -> Opt
     Some(edits::edit(command, DIVIDED, random))
 }
 
-fn later(role: ProjectRole, number: usize, timeline: &Timeline, random: &mut DemoRandom) -> Option<Edit> {
+fn later(role: ProjectRole, number: usize, timeline: &Timeline, random: &mut DemoRandom) -> Option<UserEdit> {
     match role {
         ProjectRole::FiveHundredEvents if number.is_multiple_of(SEVERAL) => {
             let command = rebudgeted(timeline, random);
@@ -82,10 +82,10 @@ fn later(role: ProjectRole, number: usize, timeline: &Timeline, random: &mut Dem
 }
 
 /// Gives a phase its own name as description, for a reason that is as hostile.
-fn described(timeline: &Timeline, number: usize) -> Option<Edit> {
+fn described(timeline: &Timeline, number: usize) -> Option<UserEdit> {
     let phase = timeline.phases().get(number - 1)?;
     let name = phase.name.as_str();
     let command =
         TimelineCommand::DescribePhase { phase_id: phase.id, description: Some(format!("About {name}")) };
-    Some(Edit { command, reason: Some(format!("because of {name}")) })
+    Some(UserEdit { command, reason: Some(format!("because of {name}")) })
 }
