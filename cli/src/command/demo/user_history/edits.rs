@@ -17,11 +17,11 @@ const WITHOUT_REASON: usize = 15;
 pub(super) fn any(timeline: &Timeline, random: &mut DemoRandom) -> Option<UserEdit> {
     let chosen = match random.below(100) {
         0..30 => resized(timeline, random),
-        30..40 => reordered(timeline, random),
-        40..48 => added(timeline, random),
-        48..54 => removed(timeline, random),
-        54..62 => several(timeline, random),
-        62..68 => extended(timeline, random),
+        30..34 => reordered(timeline, random),
+        34..43 => added(timeline, random),
+        43..48 => removed(timeline, random),
+        48..58 => several(timeline, random),
+        58..63 => extended(timeline, random),
         _ => None,
     };
     chosen.or_else(|| small(timeline, random))
