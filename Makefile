@@ -21,6 +21,12 @@ demo: setup ## Build phaseline and show its work on a sample database
 	cargo build --profile quick --locked -p phaseline
 	"$(target)/quick/phaseline" demo
 
+.PHONY: page
+page: setup ## Build phaseline and serve a sample portfolio to open in a browser; ARGS='--with-sign-in' requires tokens
+	@echo "page: building phaseline without optimisation, the first time about three minutes on two cores; then it is ready in seconds"
+	cargo build --profile quick --locked -p phaseline
+	"$(target)/quick/phaseline" demo --serve $(ARGS)
+
 .PHONY: test
 test: ## Run every test; ARGS='-p phaseline-store append' runs some; PG=18 runs them on that major version
 	@$(setup) test
