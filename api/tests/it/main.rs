@@ -10,6 +10,7 @@
 mod altered_log;
 mod auth;
 mod authz;
+mod base_path;
 mod command_queue;
 mod connection_limit;
 mod contract;
@@ -30,6 +31,8 @@ mod log;
 mod middleware;
 mod moments;
 mod openapi;
+mod pages;
+mod pages_session;
 mod phases;
 mod planner_schema;
 mod pooler;
