@@ -32,6 +32,7 @@ mod middleware;
 mod moments;
 mod openapi;
 mod pages;
+mod pages_browser;
 mod pages_session;
 mod phases;
 mod planner_schema;

@@ -1,6 +1,7 @@
 //! Signing in to the pages, and what a browser may do with its session.
 
 use crate::fixture::ServiceFixture;
+use crate::middleware::LogBuffer;
 use crate::service::{EVERYTHING, Service, in_seconds, settings, token};
 use http::Method;
 use phaseline_api::auth::{Auth, TokenRules};
@@ -188,7 +189,7 @@ async fn a_session_reads_and_a_token_of_its_own_counts_first() {
         assert_eq!(response.json()["code"], code, "{cookies:?}");
     }
     // The header counts, whatever the cookie is.
-    let refused = with_session(client.get(&list), &fixture.token).bearer("x").send().await.is(401);
+    let refused = with_session(client.get("/api/v1/log"), &fixture.token).bearer("x").send().await.is(401);
     assert_eq!(refused.json()["code"], "token_invalid");
     client.get(&list).bearer(&fixture.token).header("cookie", "phaseline_session=x").send().await.is(200);
 }
@@ -316,4 +317,70 @@ async fn methods_that_only_read_are_not_changes() {
     let head =
         fixture.service.client.request(Method::HEAD, "/api/v1/log").header("sec-fetch-site", "cross-site");
     with_session(head, &fixture.token).send().await.is(200);
+}
+
+/// Two texts of a token: all of it, and its signature, which nothing else has.
+fn traces_of(token: &str) -> [&str; 2] {
+    [token, token.rsplit('.').next().unwrap()]
+}
+
+/// One thread: the subscriber is this thread's.
+#[tokio::test(flavor = "current_thread")]
+async fn tokens_and_queries_are_in_no_log_line_and_in_no_answer_but_the_cookie() {
+    let log = LogBuffer::default();
+    let subscriber =
+        tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(log.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let service = service_with(|settings| {
+        for_audience(settings);
+        settings.page_token_header = Some("x-token".parse().unwrap());
+    })
+    .await;
+    service.client.get("/sign-in").send().await;
+    tracing::callsite::rebuild_interest_cache();
+    log.take();
+    let tokens = [
+        token(&claims(&json!({}))),
+        token(&claims(&json!({ "aud": "other" }))),
+        token(&claims(&json!({ "exp": in_seconds(-120) }))),
+        token(&claims(&json!({ "more": "x".repeat(4000) }))),
+        "odd.token.secret-1".to_owned(),
+    ];
+    let mut answers = Vec::new();
+    for token in &tokens {
+        let signed_in = sign_in(&service, token, "/hidden-2?hidden-2").await;
+        answers.push(HttpResponse { headers: http::HeaderMap::new(), ..signed_in.clone() });
+        let location = signed_in.header("location");
+        assert!(location.is_empty() || location == "/hidden-2?hidden-2", "{location}");
+        answers.push(form(&service, "/session", &[("token", token)]).send().await);
+        answers.push(with_session(service.client.get("/log"), token).send().await);
+        answers.push(with_session(service.client.post("/session/end"), token).send().await);
+        answers.push(service.client.get("/runs").header("x-token", token).send().await);
+        answers.push(service.client.get(&format!("/sign-in?next=%2Flog&why={token}")).send().await);
+    }
+    let lines = log.take();
+    let requests: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|line: &Value| line["target"] == "phaseline_api::request")
+        .collect();
+    assert_eq!(requests.len(), tokens.len() * 6, "{lines}");
+    let first = &requests[0]["fields"];
+    assert_eq!(
+        (&first["path"], &first["status"], &first["subject"]),
+        (&json!("/session"), &json!(303), &json!("ada"))
+    );
+    assert_eq!(requests[5]["fields"]["path"], "/sign-in");
+    let ours = lines.lines().filter(|line| line.contains("\"target\":\"phaseline"));
+    let ours: String = ours.collect();
+    assert!(!ours.contains("hidden-2"), "{ours}");
+    for trace in tokens.iter().flat_map(|token| traces_of(token)) {
+        assert!(!ours.contains(trace), "{trace}: {ours}");
+        for answer in &answers {
+            assert!(
+                !answer.text().contains(trace) && !format!("{:?}", answer.headers).contains(trace),
+                "{answer:?}"
+            );
+        }
+    }
 }
