@@ -6,6 +6,7 @@
 //! - `files` are the scripts and the style sheet, `frame` is what all pages have in common, `answer` the response, also to a failure;
 //!   `visitor` is who asks.
 //! - `words` has texts, days and amounts as people read them; `chart` computes the bars.
+//! - `sign_in` begins and ends the session of a browser.
 //! - `project` is a project's page.
 
 mod answer;
@@ -13,6 +14,7 @@ mod chart;
 mod files;
 mod frame;
 mod project;
+mod sign_in;
 mod visitor;
 mod words;
 
@@ -21,5 +23,5 @@ use axum::Router;
 
 /// The routes.
 pub(crate) fn router() -> Router<AppState> {
-    files::router().merge(project::router())
+    files::router().merge(project::router()).merge(sign_in::router())
 }

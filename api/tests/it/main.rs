@@ -10,6 +10,7 @@
 mod altered_log;
 mod auth;
 mod authz;
+mod base_path;
 mod command_queue;
 mod connection_limit;
 mod contract;
@@ -31,6 +32,9 @@ mod middleware;
 mod moments;
 mod openapi;
 mod page_days;
+mod pages;
+mod pages_browser;
+mod pages_session;
 mod phases;
 mod planner_schema;
 mod pooler;
