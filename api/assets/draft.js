@@ -1,5 +1,5 @@
 // The draft: edits go to the service, which applies and checks them and returns the part of the page that shows the result.
-import { notice, say } from "./notices.js";
+import { dismiss, notice, say } from "./notices.js";
 import { here, isConflict, isDraft, project, put, region } from "./region.js";
 import { ask, base, Failure, headerText, loadPage, newKey, report } from "./server.js";
 
@@ -33,6 +33,7 @@ async function request(state, edit, focus) {
   const page = await loadPage(`${here}/draft`, { body: { state, edit } });
   const select = page.querySelector(".bar.selected")?.id;
   put(page, { focus: focus === "bar" ? (select ?? null) : focus });
+  dismiss("changes");
   if (isConflict()) document.getElementById("conflict").focus();
   remember();
 }

@@ -13,6 +13,9 @@ const WIDE_ENOUGH: f64 = 16.0;
 /// A label is behind its bar if that ends before this place, in percent.
 const ROOM_BEHIND: f64 = 66.0;
 
+/// A few characters fit behind a bar that ends before this place, in percent.
+const ALMOST_ALL: f64 = 92.0;
+
 /// Days since 1970-01-01.
 pub(crate) fn day_number(day: NaiveDate) -> i64 {
     (day - NaiveDate::default()).num_days()
@@ -101,6 +104,15 @@ impl ChartDays {
     /// Whether the chart shows the day.
     pub(crate) fn contains(self, day: NaiveDate) -> bool {
         (self.first..=self.last).contains(&day)
+    }
+
+    /// Where the bar of a range is that has its text outside: behind its end if there is room, else before its start.
+    pub(crate) fn thin_bar(self, range: DateRange) -> BarPlace {
+        let bar = self.bar(range);
+        let end = Percent(bar.x.0 + bar.width.0);
+        let label = if end.0 <= ALMOST_ALL { LabelPlace::Behind(end) } else { LabelPlace::Before(bar.x) };
+        let label = if end.0 > ALMOST_ALL && bar.x.0 < 100.0 - ALMOST_ALL { LabelPlace::Inside } else { label };
+        BarPlace { label, ..bar }
     }
 
     /// Where the bar of a range is.

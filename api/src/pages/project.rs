@@ -57,7 +57,10 @@ struct ProjectPage {
     frame: Frame,
     cost_center: Option<String>,
     can_look_back: bool,
+    /// The newest commands, newest first.
     commands: Vec<CommandView>,
+    /// How many there are.
+    total: usize,
     t: TimelineView,
 }
 
@@ -102,11 +105,12 @@ async fn page(
     if is_part {
         return Ok(html(&TimelinePart { t }, StatusCode::OK));
     }
+    let total = commands.len();
     commands.reverse();
     commands.truncate(LISTED);
     let cost_center = names.cost_center.as_deref().map(super::words::shown);
     let frame = visitor.frame.clone();
-    Ok(html(&ProjectPage { frame, cost_center, can_look_back, commands, t }, StatusCode::OK))
+    Ok(html(&ProjectPage { frame, cost_center, can_look_back, commands, total, t }, StatusCode::OK))
 }
 
 /// What the query asks for.

@@ -56,10 +56,15 @@ fn as_time<S: serde::Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<
     serializer.serialize_str(&words::machine_time(*time))
 }
 
-/// The commands of a history, oldest first. Events without a command's id are one command each.
+/// The commands of a history, oldest first. What a run wrote at one time counts as one; other events without a command's id are one
+/// command each.
 pub(crate) fn commands(entries: &[HistoryEntry]) -> Vec<CommandView> {
-    let same = |a: &HistoryEntry, b: &HistoryEntry| {
-        a.metadata.command_id.is_some() && a.metadata.command_id == b.metadata.command_id
+    let same = |a: &HistoryEntry, b: &HistoryEntry| match (&a.metadata.command_id, &b.metadata.command_id) {
+        (Some(a), Some(b)) => a == b,
+        // A run writes all events of a project at once.
+        (None, None) => a.metadata.correlation_id.is_some()
+            && (&a.metadata.correlation_id, a.recorded_at) == (&b.metadata.correlation_id, b.recorded_at),
+        _ => false,
     };
     let mut previous = 0;
     let mut commands = Vec::new();

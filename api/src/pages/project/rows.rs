@@ -87,6 +87,21 @@ pub(crate) struct GhostView {
     pub(crate) growth: Option<String>,
     /// Its name, if it is another.
     pub(crate) name: Option<String>,
+    /// Whether its bar is elsewhere than the phase's.
+    pub(crate) is_elsewhere: bool,
+    /// Whether the phase ends on another day.
+    is_late_or_early: bool,
+}
+
+impl GhostView {
+    /// Where the number of days stands, and on which side of the dashed bar; none if the end is the same.
+    pub(crate) fn slip_place(&self) -> Option<(Percent, &'static str)> {
+        self.is_late_or_early.then(|| match self.bar.label {
+            LabelPlace::Behind(x) => (x, "behind"),
+            LabelPlace::Before(x) => (x, "before"),
+            LabelPlace::Inside => (self.bar.x, "inside"),
+        })
+    }
 }
 
 impl PhaseRowView {
@@ -180,13 +195,15 @@ fn row(
         let slip = (end - other.range.end()).num_days();
         let growth = phase.total() - other.total();
         GhostView {
-            bar: chart.bar(other.range),
+            bar: chart.thin_bar(other.range),
             start: other.range.start(),
             end: other.range.end(),
             slip: words::signed_days(slip),
             slip_words: words::slip(slip),
             growth: (!growth.is_zero()).then(|| words::growth(growth)),
             name: (other.name != phase.name).then(|| other.shown_name()),
+            is_elsewhere: status == "removed" || other.range != phase.range,
+            is_late_or_early: slip != 0,
         }
     });
     let name = phase.shown_name();
