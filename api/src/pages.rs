@@ -6,12 +6,15 @@
 //! - `files` are the scripts and the style sheet, `frame` is what all pages have in common, `answer` the response, also to a failure;
 //!   `visitor` is who asks.
 //! - `words` has texts, days and amounts as people read them; `chart` computes the bars.
-//! - `project` is a project's page.
+//! - `project` is a project's page; `portfolio` has all projects, `log` the log, `runs` the runs and repairs. `parameters` reads their
+//!   queries.
 
 mod answer;
 mod chart;
 mod files;
 mod frame;
+mod parameters;
+mod portfolio;
 mod visitor;
 mod words;
 
@@ -20,5 +23,5 @@ use axum::Router;
 
 /// The routes.
 pub(crate) fn router() -> Router<AppState> {
-    files::router()
+    files::router().merge(portfolio::router())
 }

@@ -49,7 +49,7 @@ pub struct LoggedRun {
     pub kind: LoggedRunKind,
     /// How it ended.
     pub outcome: LoggedOutcome,
-    /// What it counted, by name; a name is in the singular.
+    /// What it counted, by name.
     pub counts: Vec<(&'static str, u64)>,
     /// The sum of the budgets that a migration carried over.
     pub budget: Option<Decimal>,
@@ -159,7 +159,7 @@ pub async fn logged_runs(connection: &mut PgConnection) -> Result<Vec<LoggedRun>
         .into_values()
         .map(|(mut run, projects)| {
             if run.kind == LoggedRunKind::Repair && !projects.is_empty() {
-                run.counts.insert(0, ("project", projects.len() as u64));
+                run.counts.insert(0, ("projects", projects.len() as u64));
             }
             run
         })
@@ -211,16 +211,16 @@ impl LoggedRun {
                 self.outcome = LoggedOutcome::Done;
                 self.budget = Some(budgets.total);
                 self.counts = vec![
-                    ("project", counts.projects),
-                    ("phase", counts.phases),
-                    ("assignment", counts.assignments),
-                    ("linked assignment", counts.links),
-                    ("opened timeline", counts.timelines_opened),
-                    ("continued timeline", counts.timelines_continued),
-                    ("timeline with changes of the legacy tables", counts.timelines_changed),
-                    ("closed timeline", counts.timelines_closed),
-                    ("supplied phase", counts.phases_supplied),
-                    ("written event", counts.timeline_events + counts.link_events),
+                    ("projects", counts.projects),
+                    ("phases", counts.phases),
+                    ("assignments", counts.assignments),
+                    ("assignments linked", counts.links),
+                    ("timelines opened", counts.timelines_opened),
+                    ("timelines continued", counts.timelines_continued),
+                    ("timelines with changes of the legacy tables", counts.timelines_changed),
+                    ("timelines closed", counts.timelines_closed),
+                    ("phases supplied", counts.phases_supplied),
+                    ("events written", counts.timeline_events + counts.link_events),
                 ];
             }
             "RollbackCompleted" => {
@@ -228,11 +228,11 @@ impl LoggedRun {
                 self.outcome = LoggedOutcome::Done;
                 self.accepted_loss = counts.accepted_loss;
                 self.counts = vec![
-                    ("phase", counts.phases),
-                    ("assignment", counts.assignments),
-                    ("link restored from the log", counts.links_restored),
-                    ("link by date", counts.links_by_date),
-                    ("link to a first phase", counts.links_first_phase),
+                    ("phases", counts.phases),
+                    ("assignments", counts.assignments),
+                    ("links restored from the log", counts.links_restored),
+                    ("links by date", counts.links_by_date),
+                    ("links to a first phase", counts.links_first_phase),
                 ];
             }
             "RunFailed" => {
@@ -242,8 +242,8 @@ impl LoggedRun {
             "DriftRepaired" => {
                 let RepairedRows { differences, missing_rows } = payload(event)?;
                 projects.extend(differences.iter().map(|difference| difference.project_id));
-                self.count("repaired difference", differences.len() as u64);
-                self.count("row that was missing", missing_rows.unwrap_or_default());
+                self.count("differences repaired", differences.len() as u64);
+                self.count("missing rows written", missing_rows.unwrap_or_default());
             }
             "LegacySchemaRecorded" | "LegacyRowsWritten" | "LossAccepted" => {}
             other => return Err(format!("{other} is not known")),

@@ -27,6 +27,7 @@ macro_rules! files {
 static FILES: &[File] = &files! {
     "icon.svg": "image/svg+xml",
     "phaseline.css": "text/css; charset=utf-8",
+    "lists.css": "text/css; charset=utf-8",
     "days.js": SCRIPT,
     "page.js": SCRIPT,
 };

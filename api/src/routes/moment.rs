@@ -59,7 +59,7 @@ pub(super) fn position(name: &str, text: &str) -> Result<Moment, Box<Problem>> {
 }
 
 /// The moment of `at` or `as_of`; none if the query has neither.
-pub(super) fn requested_moment(query: &HashMap<String, String>) -> Result<Option<Moment>, Box<Problem>> {
+pub(crate) fn requested_moment(query: &HashMap<String, String>) -> Result<Option<Moment>, Box<Problem>> {
     match (query.get("at"), query.get("as_of")) {
         (None, None) => Ok(None),
         (Some(text), None) => position("at", text).map(Some),
@@ -79,14 +79,14 @@ pub(super) fn end(
 }
 
 /// The position that a moment means.
-pub(super) async fn resolved(app: &AppState, moment: Moment) -> Result<ResolvedMoment, Box<Problem>> {
+pub(crate) async fn resolved(app: &AppState, moment: Moment) -> Result<ResolvedMoment, Box<Problem>> {
     let mut session = app.sessions.begin().await.map_err(of_read)?;
     let found = resolve(&mut session, moment).await;
     session.end(found).map_err(|error| Box::new(Problem::from(error)))
 }
 
 /// The end of the log now, which is a position and therefore final.
-pub(super) async fn tip(app: &AppState) -> Result<ResolvedMoment, Box<Problem>> {
+pub(crate) async fn tip(app: &AppState) -> Result<ResolvedMoment, Box<Problem>> {
     let mut session = app.sessions.begin().await.map_err(of_read)?;
     let tip = schema::tip(&mut session).await;
     let tip = session.end(tip).map_err(|error| Problem::of_store(&error))?;
