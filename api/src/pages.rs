@@ -13,8 +13,10 @@ mod answer;
 mod chart;
 mod files;
 mod frame;
+mod log;
 mod parameters;
 mod portfolio;
+mod runs;
 mod visitor;
 mod words;
 
@@ -23,5 +25,5 @@ use axum::Router;
 
 /// The routes.
 pub(crate) fn router() -> Router<AppState> {
-    files::router().merge(portfolio::router())
+    files::router().merge(portfolio::router()).merge(log::router()).merge(runs::router())
 }
