@@ -96,7 +96,7 @@ pub(crate) struct GhostView {
 impl GhostView {
     /// Where the number of days stands, and on which side of the dashed bar; none if the end is the same.
     pub(crate) fn slip_place(&self) -> Option<(Percent, &'static str)> {
-        self.is_late_or_early.then(|| match self.bar.label {
+        self.is_late_or_early.then_some(match self.bar.label {
             LabelPlace::Behind(x) => (x, "behind"),
             LabelPlace::Before(x) => (x, "before"),
             LabelPlace::Inside => (self.bar.x, "inside"),

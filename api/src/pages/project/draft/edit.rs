@@ -102,12 +102,15 @@ fn after(timeline: &Timeline, command: &TimelineCommand) -> Result<Timeline, Ref
     Ok(after)
 }
 
-/// The rows after a command on a valid draft.
+/// The draft's timeline before and after a command, and the rows after it; or why the command is not possible.
+type Applied = Result<(Timeline, Timeline, Vec<DraftRow>), String>;
+
+/// A command on a draft; none if the draft breaks rules.
 fn with(
     current: &Timeline,
     rows: &[DraftRow],
     command: impl FnOnce(&Timeline) -> Result<TimelineCommand, String>,
-) -> Option<Result<(Timeline, Timeline, Vec<DraftRow>), String>> {
+) -> Option<Applied> {
     let before = timeline_of(current, rows)?;
     let command = match command(&before) {
         Ok(command) => command,
@@ -245,7 +248,8 @@ fn removed(current: &Timeline, rows: &[DraftRow], phase: PhaseId) -> Edited {
         Ok(TimelineCommand::RemovePhase { phase_id: phase, neighbours: Neighbours::Adjust })
     });
     match result {
-        // Without rules to follow a row may simply go.
+        None if rows.len() == 1 => Edited::refusing(rows, "Cannot delete the last remaining phase"),
+        // The draft breaks rules: then the row goes, and nothing follows.
         None => {
             let rows: Vec<DraftRow> = rows.iter().filter(|row| row.id != phase).cloned().collect();
             let focus = rows.first().map(|row| row.id);
@@ -263,7 +267,7 @@ fn removed(current: &Timeline, rows: &[DraftRow], phase: PhaseId) -> Edited {
 
 fn finish(
     rows: &[DraftRow],
-    result: Option<Result<(Timeline, Timeline, Vec<DraftRow>), String>>,
+    result: Option<Applied>,
     invalid: &str,
     said: impl FnOnce(&Timeline, &Timeline) -> (String, Option<PhaseId>),
 ) -> Edited {
