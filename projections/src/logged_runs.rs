@@ -193,7 +193,10 @@ impl LoggedRun {
             return Err(metadata_fault(error));
         }
         if event.schema_version != VERSION {
-            return Err(format!("{} of schema version {} is not known", event.event_type, event.schema_version));
+            return Err(format!(
+                "{} of schema version {} is not known",
+                event.event_type, event.schema_version
+            ));
         }
         match event.event_type.as_str() {
             "RunStarted" => {

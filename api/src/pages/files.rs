@@ -46,13 +46,17 @@ pub(super) static FOLDER: LazyLock<String> = LazyLock::new(|| {
 
 /// The route.
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/assets/{hash}/{name}", get(async |Path((hash, name)): Path<(String, String)>| file(&hash, &name)))
+    Router::new().route(
+        "/assets/{hash}/{name}",
+        get(async |Path((hash, name)): Path<(String, String)>| file(&hash, &name)),
+    )
 }
 
 fn file(hash: &str, name: &str) -> Response {
     let found = FILES.iter().find(|(known, ..)| *known == name);
     let Some((_, kind, content)) = found.filter(|_| FOLDER.strip_prefix("/assets/") == Some(hash)) else {
-        return not_found(format!("the service has no file /assets/{hash}/{name}: load the page again")).into_response();
+        return not_found(format!("the service has no file /assets/{hash}/{name}: load the page again"))
+            .into_response();
     };
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(kind)),

@@ -52,7 +52,11 @@ struct LogTable {
     other_order_link: String,
 }
 
-async fn show(State(app): State<AppState>, visitor: Visitor, query: QueryResult) -> Result<Response, PageFailure> {
+async fn show(
+    State(app): State<AppState>,
+    visitor: Visitor,
+    query: QueryResult,
+) -> Result<Response, PageFailure> {
     let visitor = visitor.in_section(Section::Log, TokenScope::HistoryRead)?;
     let query = query.map_err(|error| visitor.failure(Problem::from(error)))?;
     let mut form = LogForm::of(PageParameters::of(&PARAMETERS, &query));
@@ -82,7 +86,9 @@ fn refused(visitor: &Visitor, form: LogForm) -> Response {
 
 fn table(base: &str, form: &LogForm, found: &FoundEvents) -> LogTable {
     let of_command = |events: &Vec<_>| {
-        let first = events.first().map(|event: &phaseline_projections::log_entries::DescribedEvent| event.entry.position)?;
+        let first = events
+            .first()
+            .map(|event: &phaseline_projections::log_entries::DescribedEvent| event.entry.position)?;
         LoggedCommand::of(base, events, *found.previous.get(&first)?, &found.names)
     };
     let mut commands: Vec<LoggedCommand> = found.commands.iter().filter_map(of_command).collect();
@@ -90,7 +96,8 @@ fn table(base: &str, form: &LogForm, found: &FoundEvents) -> LogTable {
         commands.reverse();
     }
     let path = format!("{base}/log");
-    let link = |without: &[&str], with: &[(&'static str, String)]| form.parameters.with(without, with).link(&path);
+    let link =
+        |without: &[&str], with: &[(&'static str, String)]| form.parameters.with(without, with).link(&path);
     let (turned, continued) = match form.is_oldest_first {
         true => ("newest", "after"),
         false => ("oldest", "before"),

@@ -33,8 +33,7 @@ impl PageParameters {
 
     /// The same without some, and with other values of others.
     pub(super) fn with(&self, without: &[&str], others: &[(&'static str, String)]) -> Self {
-        let is_kept =
-            |name: &str| !without.contains(&name) && others.iter().all(|(other, _)| *other != name);
+        let is_kept = |name: &str| !without.contains(&name) && others.iter().all(|(other, _)| *other != name);
         let kept = self.0.iter().filter(|(name, _)| is_kept(name)).cloned();
         Self(kept.chain(others.iter().cloned()).collect())
     }

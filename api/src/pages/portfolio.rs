@@ -76,7 +76,11 @@ struct PortfolioTable {
     columns: usize,
 }
 
-async fn show(State(app): State<AppState>, visitor: Visitor, query: QueryResult) -> Result<Response, PageFailure> {
+async fn show(
+    State(app): State<AppState>,
+    visitor: Visitor,
+    query: QueryResult,
+) -> Result<Response, PageFailure> {
     let visitor = visitor.in_section(Section::Portfolio, TokenScope::PhasesRead)?;
     let query = query.map_err(|error| visitor.failure(Problem::from(error)))?;
     let mut form = PortfolioForm::of(PageParameters::of(&PARAMETERS, &query));
@@ -126,7 +130,8 @@ fn table(visitor: &Visitor, form: &PortfolioForm, found: FoundProjects) -> Portf
             at.push(("at", moment.position.to_string()));
         }
         at.extend(found.since.map(|since| ("compare", since.to_string())));
-        let link = PageParameters::default().with(&[], &at).link(&format!("{}/projects/{id}", visitor.frame.base));
+        let link =
+            PageParameters::default().with(&[], &at).link(&format!("{}/projects/{id}", visitor.frame.base));
         let mut row = PortfolioRow::of(project, axis.as_ref(), day, link);
         row.slip = slips.remove(&id);
         if let Some(found) = drifted.remove(&id) {
@@ -152,7 +157,10 @@ fn table(visitor: &Visitor, form: &PortfolioForm, found: FoundProjects) -> Portf
         page,
         totals: found.totals.map(|totals| SumsRow::of(totals.projects, totals.phases, &totals.budget)),
         totals_link: parameters.with(&[], &[("totals", "1".to_owned())]).link(&home),
-        unsound: found.totals.filter(|totals| totals.unsound > 0).map(|totals| words::counted_many(totals.unsound, "project")),
+        unsound: found
+            .totals
+            .filter(|totals| totals.unsound > 0)
+            .map(|totals| words::counted_many(totals.unsound, "project")),
         without_timeline: found.without_timeline.map(|projects| words::counted(projects, "project")),
         compared: found.compared.map(|projects| words::counted_many(projects, "project")),
         next_link: found.next.map(|cursor| parameters.with(&[], &[("cursor", cursor)]).link(&home)),

@@ -110,7 +110,9 @@ impl RunText {
         let outcome = match &run.outcome {
             LoggedOutcome::Done => "done".to_owned(),
             LoggedOutcome::WithoutEffect(how, _) => format!("ended without effect ({})", words::shown(how)),
-            LoggedOutcome::NoEnd => "recorded no end: it is running, or was stopped and changed nothing".to_owned(),
+            LoggedOutcome::NoEnd => {
+                "recorded no end: it is running, or was stopped and changed nothing".to_owned()
+            }
         };
         let counts = run.counts.iter().filter(|(_, number)| *number > 0);
         let marks = run.unreadable.iter();
@@ -125,7 +127,9 @@ impl RunText {
             facts: facts(run),
             counts: counts.map(|(name, number)| [(*name).to_owned(), number.to_string()]).collect(),
             marks: marks
-                .map(|(position, fault)| format!("the event at position {position} cannot be read: {}", words::shown(fault)))
+                .map(|(position, fault)| {
+                    format!("the event at position {position} cannot be read: {}", words::shown(fault))
+                })
                 .collect(),
             log_link: format!("{base}/log?from={first}&to={last}"),
             before_link: before.map(portfolio),

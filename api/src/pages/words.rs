@@ -11,7 +11,11 @@ pub(crate) fn shown(text: &str) -> String {
         match char {
             '\u{0}'..='\u{1f}' => shown.push(char::from_u32(0x2400 + u32::from(char)).unwrap_or('\u{fffd}')),
             '\u{7f}' => shown.push('\u{2421}'),
-            '\u{80}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            '\u{80}'..='\u{9f}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => {
                 // Writing to a string cannot fail.
                 let _ = write!(shown, "\u{2039}U+{:04X}\u{203a}", u32::from(char));
             }
@@ -42,7 +46,11 @@ pub(crate) fn amount(amount: Decimal) -> String {
 
 /// A growth or a loss, with its sign.
 pub(crate) fn growth(growth: Decimal) -> String {
-    if growth.is_sign_positive() && !growth.is_zero() { format!("+{}", amount(growth)) } else { amount(growth) }
+    if growth.is_sign_positive() && !growth.is_zero() {
+        format!("+{}", amount(growth))
+    } else {
+        amount(growth)
+    }
 }
 
 /// A number of days.

@@ -31,6 +31,7 @@ mod middleware;
 mod moments;
 mod openapi;
 mod page;
+mod pages_drift;
 mod pages_log;
 mod pages_portfolio;
 mod pages_runs;

@@ -108,5 +108,9 @@ impl Page {
 
 /// A value of an attribute without escapes.
 pub(crate) fn unescaped(text: &str) -> String {
-    text.replace("&#38;", "&").replace("&#60;", "<").replace("&#62;", ">").replace("&#34;", "\"").replace("&#39;", "'")
+    text.replace("&#38;", "&")
+        .replace("&#60;", "<")
+        .replace("&#62;", ">")
+        .replace("&#34;", "\"")
+        .replace("&#39;", "'")
 }

@@ -53,7 +53,11 @@ async fn pages_of_any_size_have_every_event_once_in_both_orders() {
     assert!(older.contains("limit=5") && older.contains("before="), "{older}");
     let first = Page::get(&fixture, &older).await;
     let phase = fixture.phases(&fixture.project().await).await.swap_remove(0);
-    fixture.patch(&format!("/phases/{}", phase["id"].as_str().unwrap()), &json!({ "name": "Later" })).send().await.is(200);
+    fixture
+        .patch(&format!("/phases/{}", phase["id"].as_str().unwrap()), &json!({ "name": "Later" }))
+        .send()
+        .await
+        .is(200);
     assert_eq!(Page::get(&fixture, &older).await.positions(), first.positions());
     assert_eq!(first.link("first").unwrap(), "/log?limit=5");
 }
@@ -86,7 +90,12 @@ async fn filters_select_the_same_events_as_the_route() {
     // Days are those of UTC; a day that is not over has all so far. Empty fields of the form are none.
     let today = &time[..10];
     let all = walk(&fixture, &fixture.token, "/log?limit=500").await;
-    let of_day = walk(&fixture, &fixture.token, &format!("/log?since=2001-01-01&until={today}&limit=500&type=&actor=")).await;
+    let of_day = walk(
+        &fixture,
+        &fixture.token,
+        &format!("/log?since=2001-01-01&until={today}&limit=500&type=&actor="),
+    )
+    .await;
     assert_eq!(of_day, all);
     Page::get(&fixture, "/log?until=2001-01-01").await.has_all(&["No event fits this selection"]);
     let page = Page::get(&fixture, "/log?type=PhaseRenamed").await;
@@ -113,13 +122,16 @@ async fn a_command_is_one_group_with_its_links() {
     assert_eq!(group.matches("<tr class=\"entry").count() as i64, end - begin + 1);
     for entry in entries(&fixture, &format!("from={begin}&to={end}")).await {
         let text = |field: &str| entry[field].as_str().unwrap().replace('\'', "&#39;");
-        for part in [text("words"), text("event_id"), text("hash"), text("correlation_id")] {
+        for part in [text("words"), text("event_id"), text("hash"), text("command_id"), text("request_id")] {
             assert!(group.contains(&part), "{part} is not in {group}");
         }
     }
     assert!(group.contains("<del><bdi>") && group.contains("<ins><bdi>2.50"), "{group}");
     let renamed = groups.iter().find(|group| group.contains("plan B")).unwrap();
-    assert!(renamed.contains("Reason: <bdi>plan B</bdi>") && renamed.contains("<time datetime=\""), "{renamed}");
+    assert!(
+        renamed.contains("Reason: <bdi>plan B</bdi>") && renamed.contains("<time datetime=\""),
+        "{renamed}"
+    );
     assert!(renamed.contains("href=\"/log?actor=bob\"><bdi>bob</bdi>"), "{renamed}");
     // A part of the command leads to the same difference.
     let part = Page::get(&fixture, &format!("/log?before={}&limit=1", end)).await;
@@ -127,14 +139,18 @@ async fn a_command_is_one_group_with_its_links() {
     part.has_all(&[&format!("at={}&#38;compare={}\"", end - 1, begin - 1)]);
     // The work of a run is one command, and its beginning another one.
     let migration = groups.iter().find(|group| group.contains("migration completed")).unwrap();
-    assert!(!migration.contains("run began") && migration.contains("definitions of the legacy shape recorded"), "{migration}");
+    assert!(
+        !migration.contains("run began") && migration.contains("definitions of the legacy shape recorded"),
+        "{migration}"
+    );
 }
 
 #[tokio::test]
 async fn what_is_wrong_with_events_is_marked() {
     let Eventful { fixture, projects, command: [begin, _] } = Eventful::start().await;
     let [first, second, _] = &projects;
-    let unreadable = insert_unreadable(fixture.database.url(), second.parse().unwrap(), UnreadableKind::Payload).await;
+    let unreadable =
+        insert_unreadable(fixture.database.url(), second.parse().unwrap(), UnreadableKind::Payload).await;
     fixture
         .sql(&format!(
             "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
@@ -208,8 +224,12 @@ async fn tokens_limit_which_events_are_shown() {
         let page = Page::with(&fixture, &bearer, &format!("/log?project={first}"), 403).await;
         assert!(!page.has("plan B"));
     }
-    Page::with(&fixture, &of("phases:read phases:write", &[first]), "/log", 403).await.has_all(&["history:read"]);
-    Page::with(&fixture, &of("history:read", &[]), "/log", 200).await.has_all(&["No event fits this selection"]);
+    Page::with(&fixture, &of("phases:read phases:write", &[first]), "/log", 403)
+        .await
+        .has_all(&["history:read"]);
+    Page::with(&fixture, &of("history:read", &[]), "/log", 200)
+        .await
+        .has_all(&["No event fits this selection"]);
     fixture.service.client.get("/log").send().await.is(303);
 }
 

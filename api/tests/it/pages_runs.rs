@@ -9,11 +9,16 @@ use serde_json::json;
 
 /// The runs' sections, in order.
 fn sections(page: &Page) -> Vec<String> {
-    page.text.split("<section class=\"run").skip(1).map(|rest| rest.split("</section>").next().unwrap().to_owned()).collect()
+    page.text
+        .split("<section class=\"run")
+        .skip(1)
+        .map(|rest| rest.split("</section>").next().unwrap().to_owned())
+        .collect()
 }
 
 fn link_of(section: &str, label: &str) -> String {
-    let (before, _) = section.split_once(&format!("\">{label}</a>")).unwrap_or_else(|| panic!("{label}: {section}"));
+    let (before, _) =
+        section.split_once(&format!("\">{label}</a>")).unwrap_or_else(|| panic!("{label}: {section}"));
     unescaped(before.rsplit("href=\"").next().unwrap())
 }
 
@@ -24,7 +29,10 @@ async fn runs_and_repairs_are_listed_with_their_figures() {
     migrate_it(fixture.database.url()).await;
     let page = Page::get(&fixture, "/runs").await;
     let found = sections(&page);
-    let titles: Vec<&str> = found.iter().map(|section| section.split(", <time").next().unwrap().rsplit('>').next().unwrap()).collect();
+    let titles: Vec<&str> = found
+        .iter()
+        .map(|section| section.split(", <time").next().unwrap().rsplit('>').next().unwrap())
+        .collect();
     assert_eq!(titles, ["Migration", "Rollback", "Repair", "Repair", "Migration"]);
     let number = async |query: &str| fixture.number(query).await;
     let assignments = number("SELECT count(*) FROM resource_assignments").await;
@@ -34,9 +42,17 @@ async fn runs_and_repairs_are_listed_with_their_figures() {
         let part = format!("<dt>{name}</dt><dd>{value}</dd>");
         assert!(first.contains(&part), "{part} is not in {first}");
     }
-    assert!(first.contains("<dt>By</dt><dd><bdi>tester@test</bdi>") && first.contains(": done</h2>"), "{first}");
+    assert!(
+        first.contains("<dt>By</dt><dd><bdi>tester@test</bdi>") && first.contains(": done</h2>"),
+        "{first}"
+    );
     assert!(found[1].contains("<dt>Reason</dt><dd><bdi>not yet</bdi>"), "{}", found[1]);
-    assert!(found[2].contains("<dt>projects</dt><dd>2</dd>") && found[2].contains("<dt>differences repaired</dt>"), "{}", found[2]);
+    assert!(
+        found[2].contains("<dt>projects</dt><dd>2</dd>")
+            && found[2].contains("<dt>differences repaired</dt>"),
+        "{}",
+        found[2]
+    );
     // The links lead to the run's own events, and to the portfolio before and after it.
     let log = Page::get(&fixture, &link_of(first, "Its events")).await;
     log.has_all(&["migration completed", "run began"]);
@@ -56,14 +72,23 @@ async fn a_run_without_effect_has_its_reason_as_text() {
     let begun = json!({ "direction": "rollback", "program": "0.0.0", "host": "<host>", "pid": 1,
         "started_at": "2026-01-01T00:00:00Z", "plan_digest": null, "options": {} });
     let failed = json!({ "outcome": "refused", "error": "<b>no</b>\u{202e}" });
-    for (version, (name, payload)) in [("RunStarted", begun), ("RunFailed", failed), ("RunPaused", json!({}))].into_iter().enumerate() {
+    for (version, (name, payload)) in
+        [("RunStarted", begun), ("RunFailed", failed), ("RunPaused", json!({}))].into_iter().enumerate()
+    {
         let event = phaseline_store::NewEvent::new(name, 1, payload.to_string());
         import.push(stream, version as i64 + 1, &event, "{\"actor\":\"ops\"}").await.unwrap();
     }
     import.finish().await.unwrap();
     let page = Page::get(&fixture, "/runs").await;
     let section = &sections(&page)[0];
-    for part in ["Rollback", "ended without effect (refused)", "&#60;b&#62;no&#60;/b&#62;\u{2039}U+202E\u{203a}", "on &#60;host&#62;", "RunPaused is not known", "failed"] {
+    for part in [
+        "Rollback",
+        "ended without effect (refused)",
+        "&#60;b&#62;no&#60;/b&#62;\u{2039}U+202E\u{203a}",
+        "on &#60;host&#62;",
+        "RunPaused is not known",
+        "failed",
+    ] {
         assert!(section.contains(part), "{part} is not in {section}");
     }
     assert!(!section.contains("Just after"), "{section}");
@@ -72,7 +97,9 @@ async fn a_run_without_effect_has_its_reason_as_text() {
 #[tokio::test]
 async fn the_page_needs_the_right_to_see_all() {
     let fixture = ServiceFixture::start().await;
-    let limited = token(&json!({ "sub": "eve", "exp": in_seconds(600), "scope": "history:read", "projects": [fixture.project().await] }));
+    let limited = token(
+        &json!({ "sub": "eve", "exp": in_seconds(600), "scope": "history:read", "projects": [fixture.project().await] }),
+    );
     Page::with(&fixture, &limited, "/runs", 403).await.has_all(&["limited to some"]);
     let reads = fixture.service.token("phases:read");
     Page::with(&fixture, &reads, "/runs", 403).await.has_all(&["history:read"]);

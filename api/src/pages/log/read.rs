@@ -7,7 +7,9 @@ use crate::routes::actor_names;
 use crate::routes::log::{LogRequest, MOST_LOOKED_THROUGH};
 use crate::state::AppState;
 use phaseline_domain::ProjectId;
-use phaseline_projections::log_entries::{ActorFilter, DescribedEvent, LogSelection, log_page, log_page_back};
+use phaseline_projections::log_entries::{
+    ActorFilter, DescribedEvent, LogSelection, log_page, log_page_back,
+};
 use phaseline_projections::planner_users::UserNames;
 use phaseline_projections::planner_view::{ProjectName, project_names};
 use phaseline_store::moment::{Moment, first_position};
@@ -134,7 +136,9 @@ fn commands(events: Vec<DescribedEvent>) -> Vec<Vec<DescribedEvent>> {
     for event in events {
         let command = command_of(&event);
         match commands.last_mut() {
-            Some(last) if command.is_some() && last.last().and_then(command_of) == command => last.push(event),
+            Some(last) if command.is_some() && last.last().and_then(command_of) == command => {
+                last.push(event)
+            }
             _ => commands.push(vec![event]),
         }
     }

@@ -64,14 +64,19 @@ impl LoggedCommand {
         let entry = &events.first()?.entry;
         let metadata = &entry.metadata;
         let actor = metadata.actor.as_ref().map(|actor| {
-            let link = PageParameters::default().with(&[], &[("actor", actor.clone())]).link(&format!("{base}/log"));
+            let link =
+                PageParameters::default().with(&[], &[("actor", actor.clone())]).link(&format!("{base}/log"));
             [words::shown(metadata.actor_name.as_ref().unwrap_or(actor)), link]
         });
         Some(Self {
             time: words::time(entry.recorded_at),
             machine_time: words::machine_time(entry.recorded_at),
             actor,
-            login: entry.login.as_deref().filter(|login| Some(*login) != metadata.actor.as_deref()).map(words::shown),
+            login: entry
+                .login
+                .as_deref()
+                .filter(|login| Some(*login) != metadata.actor.as_deref())
+                .map(words::shown),
             reason: metadata.reason.as_deref().map(words::shown),
             source: metadata.source.as_deref().map(words::shown),
             restored_from: metadata.restored_from.as_deref().map(words::shown),
@@ -81,7 +86,12 @@ impl LoggedCommand {
 }
 
 impl EventRow {
-    fn of(base: &str, event: &DescribedEvent, previous: i64, names: &HashMap<ProjectId, ProjectName>) -> Self {
+    fn of(
+        base: &str,
+        event: &DescribedEvent,
+        previous: i64,
+        names: &HashMap<ProjectId, ProjectName>,
+    ) -> Self {
         let entry = &event.entry;
         let position = entry.position;
         let mut marks = Vec::new();

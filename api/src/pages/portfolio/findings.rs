@@ -30,7 +30,10 @@ fn damages(project: ProjectId, drifted: &DriftedProject) -> Vec<FindingText> {
     let mut texts = Vec::new();
     if !drifted.unreadable.is_empty() {
         texts.push(FindingText {
-            text: format!("{} cannot be read: the rows of this project were not compared", events_at(&drifted.unreadable)),
+            text: format!(
+                "{} cannot be read: the rows of this project were not compared",
+                events_at(&drifted.unreadable)
+            ),
             is_note: false,
             remedy: "see what is wrong with it, and leave it out if that is right".to_owned(),
             command: Some(format!("phaseline quarantine {project}")),
@@ -82,10 +85,17 @@ fn of_finding(project: ProjectId, finding: &Finding) -> FindingText {
     let text = text.replace(&format!(" of project {project}"), "");
     let text = text.strip_prefix(&format!("project {project}: ")).unwrap_or(&text);
     let (remedy, command) = match finding.remedy() {
-        Remedy::Repair => ("write the rows from the log", Some(format!("phaseline drift --repair {project}"))),
+        Remedy::Repair => {
+            ("write the rows from the log", Some(format!("phaseline drift --repair {project}")))
+        }
         Remedy::Adopt => ("take the rows into the log", Some(format!("phaseline adopt {project}"))),
-        Remedy::AdoptRepair => ("give the project a phase", Some(format!("phaseline adopt --repair {project}"))),
-        Remedy::Close => ("none is needed: the service closes the timeline; to close it now", Some("phaseline adopt".to_owned())),
+        Remedy::AdoptRepair => {
+            ("give the project a phase", Some(format!("phaseline adopt --repair {project}")))
+        }
+        Remedy::Close => (
+            "none is needed: the service closes the timeline; to close it now",
+            Some("phaseline adopt".to_owned()),
+        ),
         Remedy::NextCommand => (
             "none is needed: the next change of the project takes its dates in; to apply them now",
             Some(format!("phaseline timeline reschedule {project} --from-table")),

@@ -86,7 +86,8 @@ impl PortfolioForm {
 
 fn requested(parameters: &PageParameters, faults: &mut FormFaults) -> Option<Moment> {
     let field = if parameters.has("at") && !parameters.has("as_of") { "at" } else { "as_of" };
-    let as_day = parameters.get("as_of").filter(|_| !parameters.has("at")).and_then(|text| day("as_of", text).ok());
+    let as_day =
+        parameters.get("as_of").filter(|_| !parameters.has("at")).and_then(|text| day("as_of", text).ok());
     if let Some(day) = as_day {
         return Some(Moment::Time(end_of_day(day)));
     }

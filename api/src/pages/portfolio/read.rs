@@ -85,27 +85,41 @@ struct ListRequest<'a> {
 }
 
 /// Finds the projects for a caller, who sees the present only without the right to look back.
-pub(super) async fn find(app: &AppState, caller: &Caller, form: &PortfolioForm) -> Result<FoundProjects, RefusedList> {
+pub(super) async fn find(
+    app: &AppState,
+    caller: &Caller,
+    form: &PortfolioForm,
+) -> Result<FoundProjects, RefusedList> {
     let looks_back = caller.scopes.contains(TokenScope::HistoryRead);
     let accepts = accepts_commands(app).await?;
     if !accepts && (!looks_back || form.has_drift) {
         return Err(Box::new(Problem::of_store(&StoreError::NotAccepting)).into());
     }
-    let page = PageQuery::of(app, "/", &form.query(), caller.projects.clone()).await.map_err(|problem| {
-        match problem.code() {
-            "bad_cursor" => RefusedList::Field("cursor", problem),
-            _ => RefusedList::Failed(problem),
-        }
-    })?;
+    let page =
+        PageQuery::of(app, "/", &form.query(), caller.projects.clone()).await.map_err(
+            |problem| match problem.code() {
+                "bad_cursor" => RefusedList::Field("cursor", problem),
+                _ => RefusedList::Failed(problem),
+            },
+        )?;
     let moment = match (form.requested, page.positions()) {
-        (Some(requested), _) => resolved(app, requested).await.map_err(|problem| of_moment(form.moment_field(), problem))?,
-        (None, Some([_, position])) => page.resolved(app, position).await.map_err(|problem| of_moment("cursor", problem))?,
+        (Some(requested), _) => {
+            resolved(app, requested).await.map_err(|problem| of_moment(form.moment_field(), problem))?
+        }
+        (None, Some([_, position])) => {
+            page.resolved(app, position).await.map_err(|problem| of_moment("cursor", problem))?
+        }
         (None, None) => tip(app).await?,
     };
     page.check([moment.position; 2]).map_err(|problem| RefusedList::Field("cursor", problem))?;
     let since = since(app, form, moment.position).await?;
-    let request =
-        ListRequest { page: &page, position: moment.position, since, looks_back, is_now: form.requested.is_none() };
+    let request = ListRequest {
+        page: &page,
+        position: moment.position,
+        since,
+        looks_back,
+        is_now: form.requested.is_none(),
+    };
     let reading = app.readers.acquire().await.map_err(|_| Box::new(internal()))?;
     let mut session = app.sessions.begin().await.map_err(of_read)?;
     let found = match form.has_drift {
@@ -174,17 +188,25 @@ impl ListRequest<'_> {
     }
 
     /// The planner's projects, among those that the caller may see, without a timeline.
-    async fn without_timeline(&self, connection: &mut PgConnection, with: i64) -> Result<Option<i64>, StoreError> {
+    async fn without_timeline(
+        &self,
+        connection: &mut PgConnection,
+        with: i64,
+    ) -> Result<Option<i64>, StoreError> {
         let filter = &self.page.filter;
         if filter.search.is_some() || filter.on.is_some() || !self.is_now {
             return Ok(None);
         }
-        let only: Option<Vec<Uuid>> = filter.only.as_ref().map(|only| only.iter().map(|id| id.uuid()).collect());
+        let only: Option<Vec<Uuid>> =
+            filter.only.as_ref().map(|only| only.iter().map(|id| id.uuid()).collect());
         Ok(count_projects(connection, only.as_deref()).await?.map(|all| (all - with).max(0)))
     }
 }
 
-async fn listed(connection: &mut PgConnection, request: &ListRequest<'_>) -> Result<ReadProjects, StoreError> {
+async fn listed(
+    connection: &mut PgConnection,
+    request: &ListRequest<'_>,
+) -> Result<ReadProjects, StoreError> {
     let ListRequest { page, position, since, .. } = *request;
     let found = request.page(connection, page.place(), page.limit).await?;
     let mut read = ReadProjects { projects: found.projects, next: found.next, ..ReadProjects::default() };
@@ -226,7 +248,8 @@ async fn drifted(
         let ids: Vec<ProjectId> = block.projects.iter().map(|project| project.project_id).collect();
         compared += ids.len();
         let found = find_drift_among(&mut snapshot, &ids).await?;
-        read.projects.extend(block.projects.into_iter().filter(|project| found.contains_key(&project.project_id)));
+        read.projects
+            .extend(block.projects.into_iter().filter(|project| found.contains_key(&project.project_id)));
         read.drifted.extend(found);
         let Some(next) = block.next else { break };
         if read.projects.len() >= request.page.limit || begun.elapsed() >= duration {

@@ -44,11 +44,18 @@ pub(super) struct SumsRow {
 
 impl PortfolioRow {
     /// The row of a project, on an axis; `day` is the day on which running phases are named.
-    pub(super) fn of(project: &PortfolioProject, axis: Option<&SparkAxis>, day: NaiveDate, link: String) -> Self {
+    pub(super) fn of(
+        project: &PortfolioProject,
+        axis: Option<&SparkAxis>,
+        day: NaiveDate,
+        link: String,
+    ) -> Self {
         let range = project.start_date.zip(project.end_date);
         let count = words::counted_many(project.phases.len(), "phase");
         let label = match range {
-            Some((start, end)) => format!("{count} from {} to {}", words::spoken_day(start), words::spoken_day(end)),
+            Some((start, end)) => {
+                format!("{count} from {} to {}", words::spoken_day(start), words::spoken_day(end))
+            }
             None => count,
         };
         let runs = project.phases.iter().filter(|phase| (phase.start_date..=phase.end_date).contains(&day));
@@ -57,7 +64,9 @@ impl PortfolioRow {
             marks.push("an event cannot be read: the phases are those of the others".to_owned());
         }
         if !project.altered.is_empty() {
-            marks.push("an event was altered after it was recorded: the phases are not the recorded ones".to_owned());
+            marks.push(
+                "an event was altered after it was recorded: the phases are not the recorded ones".to_owned(),
+            );
         }
         Self {
             id: project.project_id.to_string(),

@@ -46,10 +46,9 @@ pub(super) struct SparkBar {
 impl SparkAxis {
     /// Over all these dates; none without one.
     pub(super) fn over(ranges: impl Iterator<Item = (NaiveDate, NaiveDate)>) -> Option<Self> {
-        ranges.map(|(first, last)| Self { first, last }).reduce(|one, other| Self {
-            first: one.first.min(other.first),
-            last: one.last.max(other.last),
-        })
+        ranges
+            .map(|(first, last)| Self { first, last })
+            .reduce(|one, other| Self { first: one.first.min(other.first), last: one.last.max(other.last) })
     }
 
     /// Its ends, in words.
@@ -75,13 +74,16 @@ impl SparkAxis {
     pub(super) fn ticks(&self) -> Vec<SparkTick> {
         let month_of = |day: NaiveDate| i64::from(day.year()) * 12 + i64::from(day.month0());
         let months = month_of(self.last) - month_of(self.first);
-        let step = STEPS.into_iter().find(|step| months / step <= MOST_TICKS).unwrap_or(STEPS[STEPS.len() - 1]);
+        let step =
+            STEPS.into_iter().find(|step| months / step <= MOST_TICKS).unwrap_or(STEPS[STEPS.len() - 1]);
         let begin = month_of(self.first).div_euclid(step) * step;
         let mut ticks = Vec::new();
         let mut month = begin;
         while month <= month_of(self.last) {
             let year = i32::try_from(month.div_euclid(12)).unwrap_or_default();
-            let day = u32::try_from(month.rem_euclid(12)).ok().and_then(|month| NaiveDate::from_ymd_opt(year, month + 1, 1));
+            let day = u32::try_from(month.rem_euclid(12))
+                .ok()
+                .and_then(|month| NaiveDate::from_ymd_opt(year, month + 1, 1));
             if let Some((day, x)) = day.and_then(|day| Some((day, self.x(day)?))) {
                 let is_year = day.month() == 1;
                 let label = if is_year { day.year().to_string() } else { day.format("%b").to_string() };
@@ -105,7 +107,11 @@ impl SparkAxis {
             let start = phases.iter().map(|phase| phase.start_date).min();
             let end = phases.iter().map(|phase| phase.end_date).max();
             let hint = words::counted_many(phases.len(), "phase");
-            return start.zip(end).map(|(start, end)| self.bar([start, end], "many".to_owned(), false, hint)).into_iter().collect();
+            return start
+                .zip(end)
+                .map(|(start, end)| self.bar([start, end], "many".to_owned(), false, hint))
+                .into_iter()
+                .collect();
         }
         let bar = |(index, phase): (usize, &PhaseRow)| {
             let hint = format!("{}: {} to {}", words::shown(&phase.name), phase.start_date, phase.end_date);
@@ -147,7 +153,8 @@ mod tests {
     fn bars_meet_and_end_with_the_axis() {
         let axis = axis("2026-01-01", "2026-01-10");
         let bar = |start: &str, end: &str| {
-            let bar = axis.bar([start.parse().unwrap(), end.parse().unwrap()], String::new(), false, String::new());
+            let bar =
+                axis.bar([start.parse().unwrap(), end.parse().unwrap()], String::new(), false, String::new());
             (bar.x, bar.width)
         };
         assert_eq!(bar("2026-01-01", "2026-01-04"), ("0.000%".to_owned(), "40.000%".to_owned()));
