@@ -294,6 +294,12 @@ async fn tokens_limit_what_is_shown() {
         let page = Page::with(&fixture, &reads, &format!("/?{query}"), 403).await;
         page.has_all(&["history:read"]);
     }
+    // Not even with a cursor of the past.
+    let old = Page::get(&fixture, "/?at=29&limit=2").await.link("next").unwrap();
+    let cursor = old.split("cursor=").nth(1).unwrap();
+    assert!(Page::get(&fixture, &format!("/?cursor={cursor}")).await.has("position 29 of the log"));
+    let page = Page::with(&fixture, &reads, &format!("/?cursor={cursor}"), 200).await;
+    assert!(page.has(&format!("position {} of the log", tip(&fixture).await)) && page.projects().len() == 5);
     Page::with(&fixture, &of("history:read", false), "/", 403).await;
     let sign_in = fixture.service.client.get("/?q=a").send().await.is(303);
     assert_eq!(sign_in.header("location"), "/sign-in?next=%2F%3Fq%3Da");
