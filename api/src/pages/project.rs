@@ -14,6 +14,7 @@ mod view;
 
 use super::answer::{PageFailure, html};
 use super::frame::{Frame, Section};
+use super::live::unless_known;
 use super::visitor::Visitor;
 use crate::auth::TokenScope;
 use crate::problem::Problem;
@@ -22,9 +23,8 @@ use crate::state::AppState;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Query, State};
-use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use axum::routing::{get, post};
 use commands::CommandView;
 use phaseline_domain::ProjectId;
@@ -175,11 +175,5 @@ async fn live(
         version: found.as_ref().map_or(0, |found| found.version),
         digest: read::digest(found.as_ref()),
     };
-    let tag =
-        HeaderValue::from_str(&format!("\"{}\"", live.digest)).unwrap_or(HeaderValue::from_static("\"\""));
-    let caching = [(ETAG, tag.clone()), (CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
-    if headers.get(IF_NONE_MATCH) == Some(&tag) {
-        return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
-    }
-    Ok((caching, axum::Json(live)).into_response())
+    Ok(unless_known(&live, &live.digest, &headers))
 }
