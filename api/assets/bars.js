@@ -194,8 +194,9 @@ function endDrag(event, isCancelled) {
   const box = chart.getBoundingClientRect();
   const isOutside = event.clientX < box.left || event.clientX > box.right || event.clientY < box.top || event.clientY > box.bottom;
   if (isCancelled || isOutside) {
+    const isMoved = edit.moved || order !== 0;
     edit.undo();
-    if (edit.moved || order) say("Cancelled.");
+    if (isMoved) say("Cancelled.");
   } else if (isOrder) {
     if (order) draft.edit({ kind: "move", phase: id, by: order }, "bar");
   } else if (edit.moved) {
