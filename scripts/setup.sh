@@ -4,7 +4,7 @@
 #
 #   scripts/setup.sh         the needs of `make demo`
 #   scripts/setup.sh test    that, Python, kill and pgrep, an older minor version of PostgreSQL 15 in target/postgres, Chromium,
-#                            Node.js and PgBouncer for `make test`
+#                            Node.js, PgBouncer and nginx for `make test`
 #   scripts/setup.sh lint    that of the first line, and rustfmt, clippy and cargo-deny for `make lint`
 #   scripts/setup.sh fuzz    that of the first line, and schemathesis (Python) in target/fuzz for `make fuzz`
 #   scripts/setup.sh clients  that of the first line, Python, Node.js and, in target/clients, the tools of `make clients`: validators of
@@ -424,16 +424,16 @@ get_optional() {
     say "without $tool the test of $tests is skipped"
 }
 
-# A pooler, for the tests of connections through it, which are skipped without it. Its package would start a service.
-get_pgbouncer() {
+# The server program $1, for the tests of $2, which are skipped without it. Its package would start a service.
+get_server() {
     local manager
     local -a command
-    if have pgbouncer || [[ -x /usr/sbin/pgbouncer ]]; then return; fi
+    if have "$1" || [[ -x /usr/sbin/$1 ]]; then return; fi
     manager=$(package_manager)
     if [[ $manager == apt-get ]]; then
-        read -ra command <<<"$(install_command "$manager" pgbouncer)"
+        read -ra command <<<"$(install_command "$manager" "$1")"
         if may_install; then
-            say "missing: pgbouncer; running: ${command[*]}"
+            say "missing: $1; running: ${command[*]}"
             if [[ ! -e /usr/sbin/policy-rc.d ]]; then
                 policy=/usr/sbin/policy-rc.d
                 as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
@@ -443,14 +443,14 @@ get_pgbouncer() {
             [[ -z $policy ]] || as_root rm -f "$policy"
             policy=
             # It would start with the machine.
-            if have systemctl; then as_root systemctl disable --quiet pgbouncer || true; fi
+            if have systemctl; then as_root systemctl disable --quiet "$1" || true; fi
             ((status != 0)) || return 0
         else
             say "$(how_to_run "${command[@]}")"
         fi
     fi
-    [[ ${CI:-} != true ]] || die "pgbouncer is not available, see above"
-    say "without pgbouncer the tests of connections through a pooler are skipped"
+    [[ ${CI:-} != true ]] || die "$1 is not available, see above"
+    say "without $1 the tests of $2 are skipped"
 }
 
 cd "$(dirname "$0")/.."
@@ -474,7 +474,8 @@ case $wanted in
         get_older_postgres
         have_chromium || get_optional chromium "pages of other origins"
         have_node || get_optional node "the page's days"
-        get_pgbouncer
+        get_server pgbouncer 'connections through a pooler'
+        get_server nginx 'the pages behind a proxy'
         ;;
     fuzz) need_schemathesis ;;
     clients) need_client_tools ;;

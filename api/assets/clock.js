@@ -28,7 +28,8 @@ export function isUntil(timestamp, dayText) {
 // Shows the timestamps below an element in the zone of whoever looks; the one of the service stays as a hint.
 export function showLocalTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
-    if (!time.dateTime || time.title) continue;
+    // A day has no zone.
+    if (!time.dateTime.includes("T") || time.title) continue;
     time.title = time.textContent;
     time.textContent = localTime(time.dateTime);
   }

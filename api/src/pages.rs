@@ -7,13 +7,18 @@
 //!   `visitor` is who asks.
 //! - `words` has texts, days and amounts as people read them; `chart` computes the bars.
 //! - `sign_in` begins and ends the session of a browser.
-//! - `project` is a project's page.
+//! - `project` is a project's page; `portfolio` has all projects, `log` the log, `runs` the runs and repairs. `parameters` reads their
+//!   queries.
 
 mod answer;
 mod chart;
 mod files;
 mod frame;
+mod log;
+mod parameters;
+mod portfolio;
 mod project;
+mod runs;
 mod sign_in;
 mod visitor;
 mod words;
@@ -23,5 +28,10 @@ use axum::Router;
 
 /// The routes.
 pub(crate) fn router() -> Router<AppState> {
-    files::router().merge(project::router()).merge(sign_in::router())
+    files::router()
+        .merge(sign_in::router())
+        .merge(portfolio::router())
+        .merge(project::router())
+        .merge(log::router())
+        .merge(runs::router())
 }

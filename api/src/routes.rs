@@ -11,7 +11,7 @@
 //! - A response: `success` adds the headers with a timeline's version, `responses` has the bodies of phases and assignments;
 //!   `error` is every failed response, in both forms. `components` lists the schemas for the description.
 
-mod actor_names;
+pub(crate) mod actor_names;
 mod components;
 mod diff;
 mod error;
@@ -19,15 +19,15 @@ mod execute;
 mod headers;
 mod history;
 mod legacy_compat;
-mod log;
-mod moment;
+pub(crate) mod log;
+pub(crate) mod moment;
 mod money;
 mod opening;
 mod page_query;
 mod past_timeline;
 mod path_id;
 mod phases;
-mod portfolio;
+pub(crate) mod portfolio;
 mod preview;
 mod project_view;
 mod query;
@@ -47,10 +47,10 @@ pub(crate) use opening::{OpenWith, preview_or_open};
 pub(crate) use past_timeline::timeline_at;
 pub(crate) use path_id::PathId;
 pub(crate) use project_view::{CurrentProject, assignment_days, current_project};
-pub(crate) use responses::PhaseResponse;
+pub(crate) use query::{QueryResult, known_parameters, refuse_unknown};
 pub(crate) use requests::RestoreTo;
+pub(crate) use responses::PhaseResponse;
 pub(crate) use restore::command_of as restore_command;
-pub(crate) use query::{known_parameters, refuse_unknown};
 
 use crate::state::AppState;
 pub(crate) use legacy_compat::is_planners;

@@ -1,9 +1,11 @@
 //! Drift: differences between the planner's tables and the log.
 
 mod dates_to_follow;
+mod listed;
 mod project;
 
 pub use dates_to_follow::DatesToFollow;
+pub use listed::{DriftedProject, find_drift_among};
 pub use project::{Finding, ProjectDrift, ProjectDriftKind, Remedy, find_drift, find_drift_watched};
 
 use crate::live_row::LiveRow;

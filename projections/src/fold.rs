@@ -5,6 +5,7 @@ use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineEvent};
 use phaseline_store::parallel::{self, LogEntry, Readers};
 use phaseline_store::progress::Progress;
 use phaseline_store::stream::{self, TIMELINE};
+use phaseline_store::timeline_states::FoldedStream;
 use phaseline_store::unreadable::{self, EventHeader};
 use phaseline_store::{
     Content, FoldedTimeline, Quarantine, RawEvent, RecordedTimeline, StoreError, UnreadableEvent, skip,
@@ -63,6 +64,20 @@ impl FoldedLog {
     /// An empty fold, with the positions of the events that are left out.
     pub async fn begin(connection: &mut sqlx::PgConnection) -> Result<Self, StoreError> {
         Ok(Self { skipped: skip::positions(connection).await?, ..Self::default() })
+    }
+
+    /// Of some timelines at a position.
+    pub(crate) fn of_streams(position: i64, streams: impl IntoIterator<Item = FoldedStream>) -> Self {
+        let mut log = Self { position, ..Self::default() };
+        for stream in streams {
+            if stream.quarantine.is_empty() {
+                log.timelines.insert(stream.project, stream.folded);
+            } else {
+                let found = Quarantined { folded: stream.folded, quarantine: stream.quarantine };
+                log.quarantined.insert(stream.project, found);
+            }
+        }
+        log
     }
 
     /// Whether the log has an open timeline of the project, or one in quarantine. A closed timeline does not count.

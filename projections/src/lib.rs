@@ -11,6 +11,7 @@
 //! - [`changes`] are fields before and after a change; [`diff`] is the difference between two moments.
 //! - [`history`] describes a timeline's events.
 //! - [`log_entries`] describes the events of all streams.
+//! - [`logged_runs`] has the runs and repairs of the log, for readers.
 //! - [`planner_users`] reads the planner's users, for a service that accepts only their tokens.
 //! - [`planner_schema`] finds missing and changed columns of the planner's tables.
 //! - [`planner_view`] reads the planner's tables: for a service by functions, for runs directly.
@@ -34,6 +35,7 @@ pub mod inline;
 pub mod legacy_phases;
 pub mod live_row;
 pub mod log_entries;
+pub mod logged_runs;
 mod owners;
 pub mod planner_schema;
 pub mod planner_users;

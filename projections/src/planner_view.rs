@@ -15,10 +15,12 @@ pub use assignment_days::AssignmentDays;
 pub use deletions::{DeletedPart, find_deleted_part};
 pub(crate) use deletions::{deleted_among, find_deletion};
 pub(crate) use named_projects::{NameQuery, NamedProject, may_call, named_projects};
-pub use named_projects::{ProjectName, are_names_readable, project_names};
+pub use named_projects::{ProjectName, are_names_readable, count_projects, project_names};
 pub(crate) use project_dates::FEW;
 pub use project_dates::{ProjectDates, project_dates};
-pub(crate) use project_rows::{ProjectRows, dates_as_text, project_with_rows, projects_with_rows};
+pub(crate) use project_rows::{
+    ProjectRows, dates_as_text, project_with_rows, projects_with_rows, rows_of_projects,
+};
 pub use projects::{
     EntityNames, IdRange, ListedProject, Match, list_projects, matching_named_projects, matching_phases,
     matching_projects, names_of, phases_of_project,

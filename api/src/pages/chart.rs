@@ -75,10 +75,10 @@ pub(crate) struct Tick {
 impl ChartDays {
     /// The days that contain all these ranges; none without a range.
     pub(crate) fn around(ranges: impl IntoIterator<Item = DateRange>) -> Option<Self> {
-        ranges.into_iter().map(|range| Self { first: range.start(), last: range.end() }).reduce(|all, next| Self {
-            first: all.first.min(next.first),
-            last: all.last.max(next.last),
-        })
+        ranges
+            .into_iter()
+            .map(|range| Self { first: range.start(), last: range.end() })
+            .reduce(|all, next| Self { first: all.first.min(next.first), last: all.last.max(next.last) })
     }
 
     /// The first day's number.
@@ -111,7 +111,8 @@ impl ChartDays {
         let bar = self.bar(range);
         let end = Percent(bar.x.0 + bar.width.0);
         let label = if end.0 <= ALMOST_ALL { LabelPlace::Behind(end) } else { LabelPlace::Before(bar.x) };
-        let label = if end.0 > ALMOST_ALL && bar.x.0 < 100.0 - ALMOST_ALL { LabelPlace::Inside } else { label };
+        let label =
+            if end.0 > ALMOST_ALL && bar.x.0 < 100.0 - ALMOST_ALL { LabelPlace::Inside } else { label };
         BarPlace { label, ..bar }
     }
 
@@ -132,7 +133,11 @@ impl ChartDays {
     /// The marks of the axis: weeks, months or years, as many as fit.
     pub(crate) fn ticks(self) -> Vec<Tick> {
         let days: Vec<NaiveDate> = if self.len() <= 7 * MOST_TICKS {
-            self.first.iter_days().take_while(|day| *day <= self.last).filter(|day| day.weekday() == Weekday::Mon).collect()
+            self.first
+                .iter_days()
+                .take_while(|day| *day <= self.last)
+                .filter(|day| day.weekday() == Weekday::Mon)
+                .collect()
         } else {
             self.months()
         };
@@ -177,7 +182,8 @@ impl ChartDays {
             day.weekday() == Weekday::Sat || (day.weekday() == Weekday::Sun && *day == self.first)
         };
         let weekends = days.filter(is_begin).map(|day| {
-            let rest = if day.weekday() == Weekday::Sat { (self.last - day).num_days().min(1) + 1 } else { 1 };
+            let rest =
+                if day.weekday() == Weekday::Sat { (self.last - day).num_days().min(1) + 1 } else { 1 };
             (self.x(day), self.width(rest))
         });
         weekends.collect()
@@ -228,7 +234,10 @@ mod tests {
     #[test]
     fn ticks_fit_whatever_the_length() {
         for years in [0, 1, 2, 3, 5, 10, 40, 200, 2000] {
-            let chart = ChartDays { first: day("2021-11-17"), last: NaiveDate::from_ymd_opt(2022 + years, 3, 5).unwrap() };
+            let chart = ChartDays {
+                first: day("2021-11-17"),
+                last: NaiveDate::from_ymd_opt(2022 + years, 3, 5).unwrap(),
+            };
             let ticks = chart.ticks();
             assert!(!ticks.is_empty() && ticks.len() <= 15, "{years}: {}", ticks.len());
             assert!(ticks.iter().all(|tick| tick.x >= Percent(0.0) && tick.x < Percent(100.0)), "{years}");
@@ -251,7 +260,8 @@ mod tests {
     #[test]
     fn a_chart_contains_all_its_ranges() {
         assert_eq!(ChartDays::around([]), None);
-        let chart = ChartDays::around([range("2024-03-01", "2024-03-05"), range("2023-12-31", "2024-01-01")]).unwrap();
+        let chart = ChartDays::around([range("2024-03-01", "2024-03-05"), range("2023-12-31", "2024-01-01")])
+            .unwrap();
         assert_eq!((chart.first, chart.last), (day("2023-12-31"), day("2024-03-05")));
         assert!(chart.contains(day("2024-02-01")) && !chart.contains(day("2024-03-06")));
     }

@@ -29,6 +29,7 @@ static FILES: &[File] = &files! {
     "phaseline.css": "text/css; charset=utf-8",
     "bars.js": SCRIPT,
     "clock.js": SCRIPT,
+    "lists.css": "text/css; charset=utf-8",
     "days.js": SCRIPT,
     "draft.js": SCRIPT,
     "live.js": SCRIPT,

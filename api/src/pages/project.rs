@@ -146,7 +146,8 @@ async fn command_list(
 ) -> Result<axum::Json<CommandList>, PageFailure> {
     let (visitor, project) = entered(visitor, &project)?;
     visitor.need(TokenScope::HistoryRead)?;
-    let entries = crate::routes::whole_history(&app, project).await.map_err(|failure| visitor.failure(failure))?;
+    let entries =
+        crate::routes::whole_history(&app, project).await.map_err(|failure| visitor.failure(failure))?;
     let mut commands = commands::commands(&entries);
     let earlier = commands.len().saturating_sub(MOST_COMMANDS);
     commands.drain(..earlier);
@@ -168,12 +169,14 @@ async fn live(
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
     let (visitor, project) = entered(visitor, &project)?;
-    let found = crate::routes::current_project(&app, project).await.map_err(|problem| visitor.failure(problem))?;
+    let found =
+        crate::routes::current_project(&app, project).await.map_err(|problem| visitor.failure(problem))?;
     let live = Live {
         version: found.as_ref().map_or(0, |found| found.version),
         digest: read::digest(found.as_ref()),
     };
-    let tag = HeaderValue::from_str(&format!("\"{}\"", live.digest)).unwrap_or(HeaderValue::from_static("\"\""));
+    let tag =
+        HeaderValue::from_str(&format!("\"{}\"", live.digest)).unwrap_or(HeaderValue::from_static("\"\""));
     let caching = [(ETAG, tag.clone()), (CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
     if headers.get(IF_NONE_MATCH) == Some(&tag) {
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());

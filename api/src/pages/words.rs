@@ -63,6 +63,11 @@ pub(crate) fn counted(number: i64, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
+/// The same of a number without sign.
+pub(crate) fn counted_many<N: TryInto<i64>>(number: N, thing: &str) -> String {
+    counted(number.try_into().unwrap_or(i64::MAX), thing)
+}
+
 /// By how many days something moved, in words: `3 days later`.
 pub(crate) fn slip(days: i64) -> String {
     match days {

@@ -7,12 +7,12 @@ use phaseline_projections::{HistoryEntry, TimelineDiff};
 use phaseline_store::Metadata;
 
 /// The actor of an event that has no name of the actor.
-pub(super) fn unnamed(metadata: &Metadata) -> Option<&str> {
+pub(crate) fn unnamed(metadata: &Metadata) -> Option<&str> {
     metadata.actor.as_deref().filter(|_| metadata.actor_name.is_none())
 }
 
 /// Adds the actor's present name, unless the event has one.
-pub(super) fn complete(users: &UserNames, metadata: &mut Metadata) {
+pub(crate) fn complete(users: &UserNames, metadata: &mut Metadata) {
     users.complete(metadata.actor.as_deref(), &mut metadata.actor_name);
 }
 

@@ -260,7 +260,10 @@ async fn read_page(
 }
 
 /// All entries of a project's history, oldest first; none for a project that the log does not have.
-pub(crate) async fn whole_history(app: &AppState, project: ProjectId) -> Result<Vec<HistoryEntry>, RouteFailure> {
+pub(crate) async fn whole_history(
+    app: &AppState,
+    project: ProjectId,
+) -> Result<Vec<HistoryEntry>, RouteFailure> {
     let reading = app.readers.acquire().await.map_err(|_| internal())?;
     let skipped = marks(app, project).await?;
     let (mut describer, mut entries) = (EventDescriber::new(None, &skipped), Vec::new());

@@ -17,7 +17,7 @@ use phaseline_domain::ProjectId;
 use phaseline_projections::log_entries::{DescribedEvent, log_page};
 use phaseline_projections::planner_users::UserNames;
 use phaseline_projections::planner_view::{ProjectName, project_names};
-use request::LogRequest;
+pub(crate) use request::LogRequest;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 use utoipa::{IntoParams, ToSchema};
@@ -26,7 +26,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 /// The most positions that a page looks through for the wanted events: so the duration of a request has a bound.
-const MOST_LOOKED_THROUGH: i64 = 131_072;
+pub(crate) const MOST_LOOKED_THROUGH: i64 = 131_072;
 
 /// The routes.
 pub(crate) fn router() -> OpenApiRouter<AppState> {

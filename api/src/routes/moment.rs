@@ -59,7 +59,7 @@ pub(super) fn position(name: &str, text: &str) -> Result<Moment, Box<Problem>> {
 }
 
 /// The moment of `at` or `as_of`; none if the query has neither.
-pub(super) fn requested_moment(query: &HashMap<String, String>) -> Result<Option<Moment>, Box<Problem>> {
+pub(crate) fn requested_moment(query: &HashMap<String, String>) -> Result<Option<Moment>, Box<Problem>> {
     match (query.get("at"), query.get("as_of")) {
         (None, None) => Ok(None),
         (Some(text), None) => position("at", text).map(Some),

@@ -18,7 +18,8 @@ use crate::state::AppState;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 pub(super) use bodies::{TimelineList, TimelineListDiff};
-use list_query::{DayQuery, KnownTag, ListQuery, PageQuery};
+use list_query::{DayQuery, KnownTag, ListQuery};
+pub(crate) use list_query::{PageQuery, day};
 use listed::ListAnswer;
 use phaseline_projections::portfolio::{
     self, ChangeDetail, ChangeTotals, PortfolioProject, PortfolioTotals, ProjectChange,

@@ -24,7 +24,7 @@ const MOST: usize = 100;
 const LONGEST: usize = 100;
 
 /// The query of a request, as its route extracts it.
-pub(super) type QueryResult = Result<Query<HashMap<String, String>>, QueryRejection>;
+pub(crate) type QueryResult = Result<Query<HashMap<String, String>>, QueryRejection>;
 
 /// How much of the body of a refused request is read and discarded.
 const DISCARDED: usize = 1024 * 1024;

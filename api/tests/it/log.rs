@@ -74,16 +74,16 @@ async fn repair_all(fixture: &ServiceFixture, projects: &[&str]) {
 }
 
 /// A log with commands of two actors on two projects, one of several events, a migration, two repairs, and a mark.
-struct Eventful {
-    fixture: ServiceFixture,
+pub(crate) struct Eventful {
+    pub(crate) fixture: ServiceFixture,
     /// The project with most events, the other one, and one with a mark.
-    projects: [String; 3],
+    pub(crate) projects: [String; 3],
     /// The first and the last position of a command of several events.
-    command: [i64; 2],
+    pub(crate) command: [i64; 2],
 }
 
 impl Eventful {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let fixture = ServiceFixture::start().await;
         let found = fixture.projects(2).await;
         let projects = [found[0].clone(), found[1].clone(), found[2].clone()];

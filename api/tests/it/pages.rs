@@ -148,3 +148,15 @@ async fn a_link_on_another_site_goes_on_by_itself_once() {
     let request = request.header("sec-fetch-site", "cross-site").header("sec-fetch-mode", "navigate");
     assert_eq!(request.send().await.is(303).header("location"), "/sign-in?next=%2F&why=token_expired");
 }
+
+#[tokio::test]
+async fn only_a_session_can_be_ended() {
+    let (service, cookie) = service().await;
+    let page = service.client.get("/").header("cookie", &cookie).send().await.is(200).text();
+    assert!(page.contains("action=\"/session/end\"") && page.contains("Sign out"), "{page}");
+    let token = service.token(EVERYTHING);
+    let page = service.client.get("/").bearer(&token).send().await.is(200).text();
+    assert!(page.contains("Signed in as") && !page.contains("Sign out"), "{page}");
+    let page = service.client.get("/sign-in").send().await.is(200).text();
+    assert!(!page.contains("aria-label=\"Pages\"") && !page.contains("Signed in as"), "{page}");
+}

@@ -111,16 +111,20 @@ fn the_planner_deleted_added_and_moved_projects_of_a_served_demo() {
     assert_eq!((&without["version"], &without["phases"]), (&json!(0), &json!([])));
     assert_eq!(served.history("Without timeline"), Vec::<Value>::new());
 
-    // The next command takes the planner's dates in.
-    let moved = served.timeline("Dates changed by the planner");
-    let phase = moved["phases"][0]["id"].as_str().unwrap();
+    // The timeline follows the planner's dates; its next command records them.
+    let name = "Dates changed by the planner";
+    let end = |timeline: &Value| timeline["end_date"].as_str().unwrap().parse::<NaiveDate>().unwrap();
+    let recorded = || {
+        let listed = served.timelines();
+        end(listed.iter().find(|timeline| timeline["name"] == name).unwrap())
+    };
+    let (before, current) = (recorded(), served.timeline(name));
+    assert_eq!((end(&current) - before).num_days(), 21);
+    let phase = current["phases"][0]["id"].as_str().unwrap();
     let rename =
         served.service.client.patch(&format!("/api/v1/phases/{phase}")).json(&json!({"name": "New"}));
     served.service.send(rename).is(200);
-    let after = served.timeline("Dates changed by the planner");
-    assert_eq!(after["phases"][0]["name"], "New");
-    let end = |timeline: &Value| timeline["end_date"].as_str().unwrap().parse::<NaiveDate>().unwrap();
-    assert_eq!((end(&after) - end(&moved)).num_days(), 21);
+    assert_eq!(recorded(), end(&current));
 
     let log = served.get("/api/v1/log?limit=500");
     let restored = |page: &Value| {

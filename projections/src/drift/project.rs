@@ -2,7 +2,7 @@
 
 use super::{DatesToFollow, Drift, DriftKind, LiveTable, differences};
 use crate::live_row::LiveRow;
-use crate::planner_view::project_dates;
+use crate::planner_view::{ProjectDates, project_dates};
 use crate::{Access, FoldedLog, refuse_foreign_code};
 use chrono::NaiveDate;
 use phaseline_domain::ProjectId;
@@ -10,7 +10,7 @@ use phaseline_store::StoreError;
 use phaseline_store::progress::{Progress, Silent};
 use serde::Serialize;
 use sqlx::PgConnection;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A difference from the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -170,25 +170,38 @@ pub async fn find_drift_watched(
     };
     let gone =
         |project: &ProjectId| requested(project) && log.knows(*project) && !dates.contains_key(project);
-    let mut live = LiveTable::read(connection, log, only.as_ref(), &gone, read).await?;
+    let live = LiveTable::read(connection, log, only.as_ref(), &gone, read).await?;
     if only.is_none() {
         progress.advance(expected);
     }
+    let away = gone_holders(connection, &live, requested).await?;
+    Ok(all_findings(log, &dates, requested, &away, live))
+}
 
+/// The differences of the requested projects, whose dates these are, by project and phase. Deleted projects that are `away` were not
+/// requested.
+pub(super) fn all_findings(
+    log: &FoldedLog,
+    dates: &BTreeMap<ProjectId, ProjectDates>,
+    requested: impl Fn(&ProjectId) -> bool,
+    away: &HashSet<ProjectId>,
+    mut live: LiveTable<'_>,
+) -> Vec<Finding> {
+    let gone =
+        |project: &ProjectId| requested(project) && log.knows(*project) && !dates.contains_key(project);
     let with_rows: HashSet<ProjectId> = live.others.iter().map(|row| row.project_id).collect();
     let mut left: HashMap<ProjectId, Vec<LiveRow>> = HashMap::new();
     // A deleted project is one finding, with its rows.
     for row in live.others.extract_if(.., |row| gone(&row.project_id)) {
         left.entry(row.project_id).or_default().push(row);
     }
-    let away = gone_holders(connection, &live, requested).await?;
     let rows = differences(
         log,
         |project| requested(project) && !gone(project),
         |project| gone(project) || away.contains(project),
         live,
     );
-    let to_follow = DatesToFollow::among(log, &dates);
+    let to_follow = DatesToFollow::among(log, dates);
     let rows = to_follow.explain(rows);
     let mut findings: Vec<Finding> = rows.into_iter().map(Finding::Row).collect();
     for (project_id, folded) in log.timelines.iter().filter(|(project, _)| requested(project)) {
@@ -216,7 +229,7 @@ pub async fn find_drift_watched(
         Finding::Project(drift) => (drift.project_id, None),
         Finding::Row(drift) => (drift.project_id, Some(drift.phase_id)),
     });
-    Ok(findings)
+    findings
 }
 
 /// Deleted projects that were not requested, but have rows under a requested one.

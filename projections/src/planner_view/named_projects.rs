@@ -95,3 +95,18 @@ pub async fn project_names(
     let found = named_projects(connection, NameQuery { ids: Some(&ids), ..NameQuery::default() }).await?;
     Ok(found.into_iter().map(|project| (project.id.into(), project.into())).collect())
 }
+
+/// The number of the planner's projects, or of those with these ids; none for a session that may not read names.
+pub async fn count_projects(
+    connection: &mut PgConnection,
+    only: Option<&[Uuid]>,
+) -> Result<Option<i64>, sqlx::Error> {
+    if !are_names_readable(connection).await? {
+        return Ok(None);
+    }
+    sqlx::query_scalar("SELECT count(*) FROM phaseline.named_projects($1, NULL, NULL, NULL, NULL)")
+        .bind(only)
+        .fetch_one(connection)
+        .await
+        .map(Some)
+}

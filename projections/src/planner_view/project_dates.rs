@@ -15,6 +15,11 @@ pub(crate) const FEW: usize = 1000;
 pub struct ProjectDates([Option<String>; 2]);
 
 impl ProjectDates {
+    /// These dates.
+    pub(crate) const fn of(dates: [Option<String>; 2]) -> Self {
+        Self(dates)
+    }
+
     /// The dates, if both are dates of the calendar and in order.
     pub fn range(&self) -> Option<DateRange> {
         range_of(&self.0)

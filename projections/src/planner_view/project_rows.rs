@@ -4,8 +4,10 @@ use crate::live_row::{LiveRow, NIL_ID, select_list};
 use crate::project_phases::COLUMNS;
 use phaseline_domain::ProjectId;
 use phaseline_store::{StoreError, copy};
+use serde::Deserialize;
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// A project's dates and rows as the tables have them.
 #[derive(Debug)]
@@ -61,24 +63,52 @@ pub(crate) async fn projects_with_rows(
     Ok(found.into_values().collect())
 }
 
+/// The result of `phaseline.unadopted`.
+#[derive(Deserialize)]
+struct UnadoptedRows {
+    dates: Option<[Option<String>; 2]>,
+    rows: Vec<[Option<String>; COLUMNS.len()]>,
+}
+
+fn parsed(project_id: ProjectId, json: &str) -> Result<ProjectRows, serde_json::Error> {
+    let document: UnadoptedRows = serde_json::from_str(json)?;
+    let row = |values: [Option<String>; COLUMNS.len()]| LiveRow::of_project(project_id, values.into());
+    Ok(ProjectRows { project_id, dates: document.dates, rows: document.rows.into_iter().map(row).collect() })
+}
+
 /// One project, and the JSON that it was read from. None while the log accepts no commands. Needs only the role `phaseline_writer`.
 pub(crate) async fn project_with_rows(
     connection: &mut PgConnection,
     project: ProjectId,
 ) -> Result<Option<(ProjectRows, String)>, StoreError> {
-    #[derive(serde::Deserialize)]
-    struct UnadoptedRows {
-        dates: Option<[Option<String>; 2]>,
-        rows: Vec<[Option<String>; COLUMNS.len()]>,
-    }
     let json: Option<String> = sqlx::query_scalar("SELECT phaseline.unadopted($1)::text")
         .bind(project.uuid())
         .fetch_one(connection)
         .await?;
     let Some(text) = json else { return Ok(None) };
-    let document: UnadoptedRows = serde_json::from_str(&text)?;
-    let rows = document.rows.into_iter().map(|values| LiveRow::of_project(project, values.into())).collect();
-    Ok(Some((ProjectRows { project_id: project, dates: document.dates, rows }, text)))
+    Ok(Some((parsed(project, &text)?, text)))
+}
+
+/// The same of several projects.
+///
+/// # Errors
+/// [`StoreError::NotAccepting`] while the log accepts no commands; the database's own.
+pub(crate) async fn rows_of_projects(
+    connection: &mut PgConnection,
+    projects: &[ProjectId],
+) -> Result<Vec<ProjectRows>, StoreError> {
+    let ids: Vec<Uuid> = projects.iter().map(|project| project.uuid()).collect();
+    let found: Vec<(Uuid, Option<String>)> = sqlx::query_as(
+        "SELECT wanted.id, phaseline.unadopted(wanted.id)::text FROM unnest($1::uuid[]) AS wanted (id)",
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await?;
+    let of_project = |(id, json): (Uuid, Option<String>)| match json {
+        Some(json) => Ok(parsed(id.into(), &json)?),
+        None => Err(StoreError::NotAccepting),
+    };
+    found.into_iter().map(of_project).collect()
 }
 
 /// The dates of one project; none if it does not exist. Needs only the role `phaseline_writer`.

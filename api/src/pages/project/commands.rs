@@ -62,8 +62,10 @@ pub(crate) fn commands(entries: &[HistoryEntry]) -> Vec<CommandView> {
     let same = |a: &HistoryEntry, b: &HistoryEntry| match (&a.metadata.command_id, &b.metadata.command_id) {
         (Some(a), Some(b)) => a == b,
         // A run writes all events of a project at once.
-        (None, None) => a.metadata.correlation_id.is_some()
-            && (&a.metadata.correlation_id, a.recorded_at) == (&b.metadata.correlation_id, b.recorded_at),
+        (None, None) => {
+            a.metadata.correlation_id.is_some()
+                && (&a.metadata.correlation_id, a.recorded_at) == (&b.metadata.correlation_id, b.recorded_at)
+        }
         _ => false,
     };
     let mut previous = 0;

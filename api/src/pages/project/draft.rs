@@ -131,7 +131,10 @@ fn amount(text: &str) -> Option<Decimal> {
     let digits = whole.strip_prefix('-').unwrap_or(whole);
     let groups: Vec<&str> = digits.split(',').collect();
     let is_grouped = groups.len() == 1
-        || groups.iter().enumerate().all(|(at, group)| if at == 0 { (1..=3).contains(&group.len()) } else { group.len() == 3 });
+        || groups
+            .iter()
+            .enumerate()
+            .all(|(at, group)| if at == 0 { (1..=3).contains(&group.len()) } else { group.len() == 3 });
     let are_digits = !digits.is_empty()
         && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_digit()))
         && decimals.bytes().all(|byte| byte.is_ascii_digit());
@@ -185,7 +188,22 @@ mod tests {
         ] {
             assert_eq!(amount(text), amount_text.parse().ok(), "{text:?}");
         }
-        for text in ["1,23", "1234,567", ",5", ".", "-", "1e3", "1 000", "12.5.1", "1.234,50", "+1", "$5", "NaN", "1,234.5,0", "--1"] {
+        for text in [
+            "1,23",
+            "1234,567",
+            ",5",
+            ".",
+            "-",
+            "1e3",
+            "1 000",
+            "12.5.1",
+            "1.234,50",
+            "+1",
+            "$5",
+            "NaN",
+            "1,234.5,0",
+            "--1",
+        ] {
             assert_eq!(amount(text), None, "{text:?}");
         }
     }
@@ -193,7 +211,16 @@ mod tests {
     #[test]
     fn days_have_ten_characters() {
         assert_eq!(day(" 2024-02-29 "), NaiveDate::from_ymd_opt(2024, 2, 29));
-        for text in ["2023-02-29", "2024-2-29", "29.02.2024", "2024-02-29T00:00:00", "+024-02-29", "20240229", "", "0000-01-01x"] {
+        for text in [
+            "2023-02-29",
+            "2024-2-29",
+            "29.02.2024",
+            "2024-02-29T00:00:00",
+            "+024-02-29",
+            "20240229",
+            "",
+            "0000-01-01x",
+        ] {
             assert_eq!(day(text), None, "{text:?}");
         }
     }

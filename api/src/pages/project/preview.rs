@@ -11,7 +11,9 @@ use crate::pages::answer::{PageFailure, html};
 use crate::pages::visitor::Visitor;
 use crate::pages::words;
 use crate::problem::{bad_request, conflict};
-use crate::routes::{OpenWith, PathId, RouteFailure, assignment_days, current_project, preview_or_open, whole_history};
+use crate::routes::{
+    OpenWith, PathId, RouteFailure, assignment_days, current_project, preview_or_open, whole_history,
+};
 use crate::state::AppState;
 use crate::work::{MANY, aside_if};
 use axum::Json;
@@ -63,7 +65,8 @@ pub(super) async fn draft(
     let names = name_of(&app, project).await.map_err(failure)?;
     // Decides nothing: it is the present timeline that counts, with the dates that it would follow.
     let nothing = TimelineCommand::ReplaceAll { phases: Vec::new() };
-    let preview = preview_or_open(&app, project, &nothing, Some(OpenWith::ProjectDates)).await.map_err(failure)?;
+    let preview =
+        preview_or_open(&app, project, &nothing, Some(OpenWith::ProjectDates)).await.map_err(failure)?;
     let days = assignment_days(&app, project).await.map_err(|problem| visitor.failure(problem))?;
     let found = current_project(&app, project).await.map_err(|problem| visitor.failure(problem))?;
     let (current, version) = (preview.before.timeline.clone(), preview.before.version);
@@ -107,7 +110,8 @@ fn applied(
 ) {
     let saved = rows_of(current, |_| false);
     let version = view.version;
-    let mut state = request.state.unwrap_or_else(|| DraftState { version, base: saved.clone(), rows: saved.clone() });
+    let mut state =
+        request.state.unwrap_or_else(|| DraftState { version, base: saved.clone(), rows: saved.clone() });
     state.rows = normal(&state.rows);
     let mut merge_notes = Vec::new();
     if matches!(request.edit, DraftEdit::Merge) {
@@ -160,7 +164,8 @@ fn applied(
 
 /// How many phases differ from those from which the draft began.
 fn changed(state: &DraftState) -> usize {
-    let differs = |row: &&DraftRow| state.base.iter().find(|base| base.id == row.id).is_none_or(|base| base != *row);
+    let differs =
+        |row: &&DraftRow| state.base.iter().find(|base| base.id == row.id).is_none_or(|base| base != *row);
     let removed = |base: &&DraftRow| state.rows.iter().all(|row| row.id != base.id);
     state.rows.iter().filter(differs).count() + state.base.iter().filter(removed).count()
 }

@@ -138,7 +138,9 @@ async fn closed(
     let (before, moment) = past(app, view.project, last).await?;
     view.show_past(&before, moment, others);
     view.can_restore = false;
-    view.warn("The planner has deleted this project: this is its timeline as it was last. It cannot be changed.");
+    view.warn(
+        "The planner has deleted this project: this is its timeline as it was last. It cannot be changed.",
+    );
     Ok(())
 }
 
@@ -274,7 +276,9 @@ impl TimelineView {
         }
         self.can_edit = self.can_write && !phases.is_empty() && self.dates.is_some();
         self.can_open = self.can_write && found.phases.is_empty() && self.dates.is_some();
-        if let Some(quarantine) = app.store.quarantine_of(self.project).await.map_err(|error| Problem::of_store(&error))? {
+        if let Some(quarantine) =
+            app.store.quarantine_of(self.project).await.map_err(|error| Problem::of_store(&error))?
+        {
             self.can_edit = false;
             self.warn(format!(
                 "An event of this timeline cannot be read (position {quarantine}), so it cannot be changed until that is mended; \
@@ -283,13 +287,17 @@ impl TimelineView {
         } else if found.version == 0 && !phases.is_empty() {
             self.notes.push(NoteView {
                 kind: "info",
-                text: "The log has no change of this timeline yet; the first one takes it in as it is.".to_owned(),
+                text: "The log has no change of this timeline yet; the first one takes it in as it is."
+                    .to_owned(),
             });
         }
         if self.dates.is_none() {
             self.warn("The planner's dates of this project are no range of days, so its phases cannot be changed: mend them there.");
         }
-        let ends = phases.first().map(|phase| phase.range.start()).zip(phases.iter().map(|phase| phase.range.end()).max());
+        let ends = phases
+            .first()
+            .map(|phase| phase.range.start())
+            .zip(phases.iter().map(|phase| phase.range.end()).max());
         if let (Some(dates), Some(ends)) = (self.dates, ends)
             && (dates.start(), dates.end()) != ends
         {

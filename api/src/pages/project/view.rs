@@ -96,7 +96,11 @@ impl DraftRowView {
 
     /// Everything that is wrong with the row.
     pub(crate) fn messages(&self) -> Vec<&str> {
-        self.faults.iter().map(|fault| fault.message.as_str()).chain(self.broken.iter().map(String::as_str)).collect()
+        self.faults
+            .iter()
+            .map(|fault| fault.message.as_str())
+            .chain(self.broken.iter().map(String::as_str))
+            .collect()
     }
 }
 

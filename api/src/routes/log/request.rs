@@ -19,13 +19,13 @@ const LOG: &str = "/api/v1/log";
 const CHOOSING: [&str; 7] = ["from", "to", "since", "until", "actor", "type", "project"];
 
 /// A request for a page.
-pub(super) struct LogRequest {
+pub(crate) struct LogRequest {
     first: Option<Moment>,
     last: Option<Moment>,
     actor: Option<String>,
     event_type: Option<String>,
     /// The project of the events; none for all.
-    pub(super) project: Option<ProjectId>,
+    pub(crate) project: Option<ProjectId>,
     limit: usize,
     cursor: Option<String>,
     /// Those of [`CHOOSING`].
@@ -33,11 +33,11 @@ pub(super) struct LogRequest {
 }
 
 /// Where a page begins, in a range of positions that is the same for all pages.
-pub(super) struct PagePlace {
+pub(crate) struct PagePlace {
     /// The first position of the range.
-    pub(super) first: i64,
+    pub(crate) first: i64,
     /// The last one.
-    pub(super) last: i64,
+    pub(crate) last: i64,
     /// The position behind which the page begins.
     after: i64,
     log: Uuid,
@@ -53,7 +53,7 @@ impl PagePlace {
 
 impl LogRequest {
     /// Reads a query.
-    pub(super) fn of(query: &HashMap<String, String>) -> Result<Self, Box<Problem>> {
+    pub(crate) fn of(query: &HashMap<String, String>) -> Result<Self, Box<Problem>> {
         let request = Self {
             first: end(query, "from", "since")?,
             last: end(query, "to", "until")?,
@@ -69,7 +69,7 @@ impl LogRequest {
     }
 
     /// Where the page begins.
-    pub(super) async fn place(&self, connection: &mut PgConnection) -> Result<PagePlace, Box<Problem>> {
+    pub(crate) async fn place(&self, connection: &mut PgConnection) -> Result<PagePlace, Box<Problem>> {
         let log = schema::log_id(connection).await.map_err(|error| Problem::of_store(&error))?;
         let selection = self.chosen.digest();
         if let Some(text) = &self.cursor {
@@ -99,7 +99,7 @@ impl LogRequest {
     }
 
     /// The events of the page, for a caller that may see these projects only.
-    pub(super) fn selection(&self, place: &PagePlace, visible: Option<BTreeSet<ProjectId>>) -> LogSelection {
+    pub(crate) fn selection(&self, place: &PagePlace, visible: Option<BTreeSet<ProjectId>>) -> LogSelection {
         LogSelection {
             positions: place.after + 1..=place.last,
             project: self.project,

@@ -63,14 +63,14 @@ pub(super) struct KnownTag {
 
 /// The requested page of a list.
 #[derive(Debug)]
-pub(super) struct PageQuery {
+pub(crate) struct PageQuery {
     log: Uuid,
     /// Which projects.
-    pub(super) filter: PortfolioFilter,
+    pub(crate) filter: PortfolioFilter,
     /// Whether sums over all pages are wanted.
-    pub(super) has_totals: bool,
+    pub(crate) has_totals: bool,
     /// The most projects.
-    pub(super) limit: usize,
+    pub(crate) limit: usize,
     chosen: ChosenParameters,
     begin: Option<(Positions, ListPlace)>,
     cursor: Option<String>,
@@ -78,7 +78,7 @@ pub(super) struct PageQuery {
 
 impl PageQuery {
     /// Reads a query. `only` are the projects that the caller may see; none for all.
-    pub(super) async fn of(
+    pub(crate) async fn of(
         app: &AppState,
         path: &'static str,
         query: &HashMap<String, String>,
@@ -93,7 +93,8 @@ impl PageQuery {
         Ok(page)
     }
 
-    fn without_cursor(
+    /// The same, without looking at its cursor.
+    pub(crate) fn without_cursor(
         path: &'static str,
         query: &HashMap<String, String>,
         only: Option<BTreeSet<ProjectId>>,
@@ -127,22 +128,22 @@ impl PageQuery {
     }
 
     /// The positions of the page before; none for the first page.
-    pub(super) fn positions(&self) -> Option<Positions> {
+    pub(crate) fn positions(&self) -> Option<Positions> {
         self.begin.as_ref().map(|(positions, _)| *positions)
     }
 
     /// Where the page begins.
-    pub(super) fn place(&self) -> ListPlace {
+    pub(crate) fn place(&self) -> ListPlace {
         self.begin.as_ref().map_or_else(ListPlace::default, |(_, place)| place.clone())
     }
 
     /// Whether the list has names.
-    pub(super) const fn has_names(&self) -> bool {
+    pub(crate) const fn has_names(&self) -> bool {
         !self.filter.without_names
     }
 
     /// The moments of a difference, and whether both were given as positions. Those that are not given are the cursor's.
-    pub(super) async fn moments(
+    pub(crate) async fn moments(
         &self,
         app: &AppState,
         query: &HashMap<String, String>,
@@ -159,7 +160,7 @@ impl PageQuery {
     }
 
     /// The moment of a cursor's position.
-    pub(super) async fn resolved(
+    pub(crate) async fn resolved(
         &self,
         app: &AppState,
         position: i64,
@@ -174,7 +175,7 @@ impl PageQuery {
     }
 
     /// Fails unless the cursor, if there is one, is of these positions.
-    pub(super) fn check(&self, positions: Positions) -> Result<(), Box<Problem>> {
+    pub(crate) fn check(&self, positions: Positions) -> Result<(), Box<Problem>> {
         match self.positions() {
             Some(begun) if begun != positions => Err(Box::new(foreign_cursor())),
             _ => Ok(()),
@@ -182,7 +183,7 @@ impl PageQuery {
     }
 
     /// The cursor of the page behind a place.
-    pub(super) fn cursor(&self, [from, to]: Positions, place: &ListPlace) -> String {
+    pub(crate) fn cursor(&self, [from, to]: Positions, place: &ListPlace) -> String {
         let place = match place {
             ListPlace::Named(None) | ListPlace::Unnamed(None) => String::new(),
             ListPlace::Named(Some((name, id))) => format!("{}.{name}", id.uuid().simple()),
@@ -213,7 +214,7 @@ impl PageQuery {
     }
 
     /// The path of this list at these moments, from a cursor on, with all that the query says otherwise.
-    pub(super) fn link(&self, at: &[(&'static str, i64)], cursor: Option<&str>) -> String {
+    pub(crate) fn link(&self, at: &[(&'static str, i64)], cursor: Option<&str>) -> String {
         let mut others: Vec<_> = at.iter().map(|(name, position)| (*name, position.to_string())).collect();
         others.extend(self.has_totals.then(|| ("totals", "true".to_owned())));
         others.push(("limit", self.limit.to_string()));
@@ -222,12 +223,13 @@ impl PageQuery {
     }
 
     /// The path of this page at these moments.
-    pub(super) fn canonical(&self, at: &[(&'static str, i64)]) -> String {
+    pub(crate) fn canonical(&self, at: &[(&'static str, i64)]) -> String {
         self.link(at, self.cursor.as_deref())
     }
 }
 
-fn day(name: &str, text: &str) -> Result<NaiveDate, Box<Problem>> {
+/// The day of a parameter.
+pub(crate) fn day(name: &str, text: &str) -> Result<NaiveDate, Box<Problem>> {
     let parsed = text.parse::<NaiveDate>().ok().filter(|day| day.to_string() == text);
     parsed.ok_or_else(|| {
         Box::new(bad_request(format!("{name} must be a day such as 2026-01-31, not {text:?}")))

@@ -144,7 +144,12 @@ fn dates(
     let requested = row.parse().ok().map(|draft| (draft.start_date, draft.end_date));
     if let Some((start_date, end_date)) = requested.filter(|_| follow)
         && let Some(Ok((before, after, rows))) = with(current, rows, |_| {
-            Ok(TimelineCommand::ResizePhase { phase_id: phase, start_date, end_date, neighbours: Neighbours::Adjust })
+            Ok(TimelineCommand::ResizePhase {
+                phase_id: phase,
+                start_date,
+                end_date,
+                neighbours: Neighbours::Adjust,
+            })
         })
     {
         return Edited { rows, said: said_dates(&before, &after, phase), refused: None, focus: Some(phase) };
@@ -166,7 +171,11 @@ fn span(start: NaiveDate, end: NaiveDate) -> String {
 fn said_dates(before: &Timeline, after: &Timeline, phase: PhaseId) -> String {
     let changed = |found: &&Phase| before.phase(found.id).map(|old| old.range) != Some(found.range);
     let words = |found: &Phase, verb| {
-        format!("{} {verb} {}", words::shown(found.name.as_str()), span(found.range.start(), found.range.end()))
+        format!(
+            "{} {verb} {}",
+            words::shown(found.name.as_str()),
+            span(found.range.start(), found.range.end())
+        )
     };
     let (first, others): (Vec<&Phase>, Vec<&Phase>) =
         after.phases().iter().filter(changed).partition(|found| found.id == phase);
@@ -178,7 +187,8 @@ fn said_dates(before: &Timeline, after: &Timeline, phase: PhaseId) -> String {
 fn moved(current: &Timeline, rows: &[DraftRow], phase: PhaseId, by: i32) -> Edited {
     let order = with(current, rows, |timeline| {
         let mut ids: Vec<PhaseId> = timeline.phases().iter().map(|phase| phase.id).collect();
-        let place = ids.iter().position(|id| *id == phase).ok_or("The draft does not have this phase any more")?;
+        let place =
+            ids.iter().position(|id| *id == phase).ok_or("The draft does not have this phase any more")?;
         let other = place.saturating_add_signed(by as isize).min(ids.len() - 1);
         if other == place {
             return Err(if by < 0 { "This is the first phase" } else { "This is the last phase" }.to_owned());
@@ -187,9 +197,12 @@ fn moved(current: &Timeline, rows: &[DraftRow], phase: PhaseId, by: i32) -> Edit
         ids.insert(other, id);
         Ok(TimelineCommand::Reorder { phases: ids })
     });
-    finish(rows, order, "The order can change once the phases cover the project: mend their dates first", |before, after| {
-        (said_dates(before, after, phase), Some(phase))
-    })
+    finish(
+        rows,
+        order,
+        "The order can change once the phases cover the project: mend their dates first",
+        |before, after| (said_dates(before, after, phase), Some(phase)),
+    )
 }
 
 fn added(current: &Timeline, rows: &[DraftRow], within: Option<PhaseId>) -> Edited {
@@ -199,7 +212,10 @@ fn added(current: &Timeline, rows: &[DraftRow], within: Option<PhaseId>) -> Edit
         let host = within.and_then(|id| timeline.phase(id)).or_else(longest);
         let host = host.ok_or("The project has no phase yet")?;
         if host.range.days() < 2 {
-            return Err(format!("{} has one day only: there is no room for another phase in it", words::shown(host.name.as_str())));
+            return Err(format!(
+                "{} has one day only: there is no room for another phase in it",
+                words::shown(host.name.as_str())
+            ));
         }
         let kept = Days::new(host.range.days().unsigned_abs().div_ceil(2));
         let start_date = host.range.start().checked_add_days(kept).unwrap_or(host.range.end());
@@ -215,9 +231,12 @@ fn added(current: &Timeline, rows: &[DraftRow], within: Option<PhaseId>) -> Edit
         };
         Ok(TimelineCommand::CreatePhase { phase, neighbours: Neighbours::Adjust })
     });
-    finish(rows, result, "A phase can be added once the phases cover the project: mend their dates first", |before, after| {
-        (said_dates(before, after, id), Some(id))
-    })
+    finish(
+        rows,
+        result,
+        "A phase can be added once the phases cover the project: mend their dates first",
+        |before, after| (said_dates(before, after, id), Some(id)),
+    )
 }
 
 fn removed(current: &Timeline, rows: &[DraftRow], phase: PhaseId) -> Edited {

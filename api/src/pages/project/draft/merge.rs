@@ -16,7 +16,11 @@ pub(crate) struct MergeNote {
 
 /// The rows of the draft on top of the saved ones. `base` are the rows from which the draft began. Where both sides changed the same
 /// field, the draft's value stays, and a note says so.
-pub(crate) fn merged(base: &[DraftRow], ours: &[DraftRow], theirs: &[DraftRow]) -> (Vec<DraftRow>, Vec<MergeNote>) {
+pub(crate) fn merged(
+    base: &[DraftRow],
+    ours: &[DraftRow],
+    theirs: &[DraftRow],
+) -> (Vec<DraftRow>, Vec<MergeNote>) {
     let by_id = |rows: &'_ [DraftRow]| -> HashMap<PhaseId, DraftRow> {
         rows.iter().map(|row| (row.id, row.clone())).collect()
     };
@@ -165,9 +169,12 @@ mod tests {
         let (rows, notes) = merged(&base(), &ours, &theirs);
         assert_eq!(ids(&rows), Vec::<u128>::new());
         let words: Vec<&str> = notes.iter().map(|note| note.words.as_str()).collect();
-        assert_eq!(words, [
-            "You remove Changed too, which was changed meanwhile",
-            "Changed was removed meanwhile; your changes to it are left out",
-        ]);
+        assert_eq!(
+            words,
+            [
+                "You remove Changed too, which was changed meanwhile",
+                "Changed was removed meanwhile; your changes to it are left out",
+            ]
+        );
     }
 }
