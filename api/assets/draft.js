@@ -31,11 +31,24 @@ function remember() {
 
 async function request(state, edit, focus) {
   const page = await loadPage(`${here}/draft`, { body: { state, edit } });
+  keepTyped(state, page);
   const select = page.querySelector(".bar.selected")?.id;
   put(page, { focus: focus === "bar" ? (select ?? null) : focus });
   dismiss("changes");
   if (isConflict()) document.getElementById("conflict").focus();
   remember();
+}
+
+// What was typed while the service was asked stays in its field, and counts when the field is left.
+function keepTyped(state, page) {
+  for (const row of state?.rows ?? []) {
+    for (const input of region().querySelectorAll(`#row-${row.id} [data-field]`)) {
+      const next = page.getElementById(input.id);
+      if (!next || input.value === row[input.dataset.field]) continue;
+      next.value = input.value;
+      next.dataset.typed = "";
+    }
+  }
 }
 
 // Applies an edit after those before it. `focus` is the id of what gets the focus, or "bar" for the bar of the edited phase.
@@ -237,6 +250,11 @@ export function listen(main) {
     const field = (name) => row.querySelector(`[data-field="${name}"]`).value.trim();
     if (input.dataset.field.endsWith("_date")) setDates(row.dataset.phase, field("start_date"), field("end_date"), null);
     else edit({ kind: "none" });
+  });
+  main.addEventListener("focusout", ({ target }) => {
+    if (target.dataset.typed === undefined) return;
+    delete target.dataset.typed;
+    target.dispatchEvent(new Event("change", { bubbles: true }));
   });
   main.addEventListener("submit", (event) => {
     if (event.target.id === "draft") {
