@@ -33,7 +33,7 @@ export const notice = (page, name) => page.locator(`#notices [data-notice="${nam
 export async function type(page, name, phase, text) {
   const input = field(page, name, phase);
   await input.fill(text);
-  await swapped(page, () => input.dispatchEvent("change"));
+  await swapped(page, () => input.press("Tab"));
 }
 
 // Where a bar's body is: its box in pixels, and the pixels per day.
