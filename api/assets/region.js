@@ -26,6 +26,9 @@ export function bars() {
   }));
 }
 
+// While one timeline takes the place of another: the field that has the focus is left then, though nobody left it.
+export let isPutting = false;
+
 // Puts the timeline of another page into place. The focus stays where it was, or goes to the element with the id `focus`.
 export function put(page, { focus = null, quiet = false } = {}) {
   const next = document.importNode(page.getElementById("timeline"), true);
@@ -37,7 +40,9 @@ export function put(page, { focus = null, quiet = false } = {}) {
     const [old, fresh] = [document.getElementById(id), next.querySelector(`#${id}`)];
     if (old && fresh) [fresh.value, fresh.checked] = [old.value, old.checked];
   }
+  isPutting = true;
   region().replaceWith(next);
+  isPutting = false;
   decorate(next);
   next.querySelectorAll(".scroll").forEach((element, index) => (element.scrollLeft = scrolls[index] ?? 0));
   const target = document.getElementById(focus ?? place?.id ?? "");

@@ -231,14 +231,14 @@ pageSuite("signing in by keyboard", { signIn: true, args: ["--projects", "20"] }
     await page.goto("/");
     await keys.at("#token");
     await keys.type("wrong");
-    await keys.press("Enter");
+    await page.keyboard.press("Enter");
     await assertShown(page.locator('[role="alert"]'), "not valid");
     await keys.at("#token");
     await page.keyboard.insertText(service.tokens.planner);
     await page.keyboard.press("Enter");
     await page.waitForURL((url) => url.pathname === "/");
     await keys.reach(".session button");
-    await keys.press("Enter");
+    await page.keyboard.press("Enter");
     await page.waitForURL("**/sign-in**");
     await keys.at("#token");
   });
