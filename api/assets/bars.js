@@ -194,8 +194,9 @@ function endDrag(event, isCancelled) {
   const box = chart.getBoundingClientRect();
   const isOutside = event.clientX < box.left || event.clientX > box.right || event.clientY < box.top || event.clientY > box.bottom;
   if (isCancelled || isOutside) {
+    const isMoved = edit.moved || order !== 0;
     edit.undo();
-    if (edit.moved || order) say("Cancelled.");
+    if (isMoved) say("Cancelled.");
   } else if (isOrder) {
     if (order) draft.edit({ kind: "move", phase: id, by: order }, "bar");
   } else if (edit.moved) {
@@ -258,7 +259,9 @@ function editKey(event) {
     edit.edge = EDGES[key.toLowerCase()];
     announce();
   } else if (/^[0-9-]$/.test(key) || (key === "Backspace" && keyed.typed)) {
-    keyed.typed = key === "Backspace" ? keyed.typed.slice(0, -1) : (keyed.typed + key).slice(-10);
+    // A dash comes by itself; one that is typed, too, is the same one.
+    const isSame = key === "-" && keyed.typed.endsWith("-");
+    keyed.typed = key === "Backspace" ? keyed.typed.slice(0, -1) : (keyed.typed + (isSame ? "" : key)).slice(-10);
     if (/^\d{4}$|^\d{4}-\d{2}$/.test(keyed.typed) && key !== "-" && key !== "Backspace") keyed.typed += "-";
     const day = parseDay(keyed.typed);
     hint(`${edit.bar.name}, ${edit.edge}: ${keyed.typed}`);

@@ -1,6 +1,6 @@
 // The draft: edits go to the service, which applies and checks them and returns the part of the page that shows the result.
 import { dismiss, notice, say } from "./notices.js";
-import { here, isConflict, isDraft, project, put, region } from "./region.js";
+import { here, isConflict, isDraft, isPutting, project, put, region } from "./region.js";
 import { ask, base, Failure, headerText, loadPage, newKey, report } from "./server.js";
 
 const STORED = `phaseline-draft-${project}`;
@@ -10,12 +10,14 @@ const undone = [];
 let queue = Promise.resolve();
 let sent = { body: null, key: null };
 
-// What the page holds, with what was typed since; null if there is no draft.
+// The draft as the service returned it last; null if there is none.
+const applied = () => (isDraft() ? JSON.parse(region().dataset.draft) : null);
+
+// The same with what was typed since. Dates are edits of their own, as neighbours may follow them.
 function held() {
-  if (!isDraft()) return null;
-  const state = JSON.parse(region().dataset.draft);
-  for (const row of state.rows) {
-    for (const input of region().querySelectorAll(`#row-${row.id} [data-field]`)) row[input.dataset.field] = input.value;
+  const state = applied();
+  for (const row of state?.rows ?? []) {
+    for (const input of region().querySelectorAll(`#row-${row.id} [data-field]:not(.day)`)) row[input.dataset.field] = input.value;
   }
   return state;
 }
@@ -30,7 +32,9 @@ function remember() {
 }
 
 async function request(state, edit, focus) {
+  const before = new Map(fields().map((input) => [input.id, input.value]));
   const page = await loadPage(`${here}/draft`, { body: { state, edit } });
+  keepTyped(before, page);
   const select = page.querySelector(".bar.selected")?.id;
   put(page, { focus: focus === "bar" ? (select ?? null) : focus });
   dismiss("changes");
@@ -38,13 +42,26 @@ async function request(state, edit, focus) {
   remember();
 }
 
+const fields = () => Array.from(region().querySelectorAll("[data-field]"));
+
+// What was typed while the service was asked stays in its field, and counts when the field is left.
+function keepTyped(before, page) {
+  for (const { id, value } of fields()) {
+    const next = page.getElementById(id);
+    if (!next || !before.has(id) || value === before.get(id)) continue;
+    next.value = value;
+    next.dataset.typed = "";
+  }
+}
+
 // Applies an edit after those before it. `focus` is the id of what gets the focus, or "bar" for the bar of the edited phase.
 export function edit(change, focus = null) {
   queue = queue.then(async () => {
     const state = held();
+    const former = applied();
     try {
       await request(state, change, focus);
-      if (state) undone.push(JSON.parse(JSON.stringify(state)));
+      if (former) undone.push(former);
       if (undone.length > 100) undone.shift();
     } catch (failure) {
       report(failure, state ? KEPT : "");
@@ -56,7 +73,7 @@ export function edit(change, focus = null) {
 async function undo() {
   // The state before the last edit; what was typed since is undone with it.
   let state = undone.pop();
-  const now = JSON.stringify(held()?.rows);
+  const now = JSON.stringify(applied()?.rows);
   while (state && JSON.stringify(state.rows) === now) state = undone.pop();
   if (!state) {
     say("There is nothing to undo.");
@@ -232,11 +249,16 @@ export function listen(main) {
   });
   main.addEventListener("change", (event) => {
     const input = event.target.closest("#draft [data-field]");
-    if (!input) return;
+    if (!input || isPutting) return;
     const row = input.closest("[data-phase]");
     const field = (name) => row.querySelector(`[data-field="${name}"]`).value.trim();
     if (input.dataset.field.endsWith("_date")) setDates(row.dataset.phase, field("start_date"), field("end_date"), null);
     else edit({ kind: "none" });
+  });
+  main.addEventListener("focusout", ({ target }) => {
+    if (isPutting || target.dataset.typed === undefined) return;
+    delete target.dataset.typed;
+    target.dispatchEvent(new Event("change", { bubbles: true }));
   });
   main.addEventListener("submit", (event) => {
     if (event.target.id === "draft") {

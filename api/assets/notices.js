@@ -31,8 +31,10 @@ export function notice(name, kind, text, actions = []) {
 }
 
 export function dismiss(name) {
+  const hasFocus = shown.get(name)?.contains(document.activeElement);
   shown.get(name)?.remove();
   shown.delete(name);
+  if (hasFocus) document.getElementById("main").focus({ preventScroll: true });
 }
 
 export function isShown(name) {

@@ -6,6 +6,9 @@ export const region = () => document.getElementById("timeline");
 export const project = region().dataset.project;
 export const here = `/projects/${project}`;
 
+// What is typed or chosen beside the draft, by id.
+const KEPT = ["follow", "reason", "restore-reason"];
+
 export const isDraft = () => region().dataset.mode === "draft";
 export const isConflict = () => document.getElementById("conflict") !== null;
 export const isNow = () => region().dataset.mode === "now";
@@ -23,6 +26,9 @@ export function bars() {
   }));
 }
 
+// While one timeline takes the place of another: the field that has the focus is left then, though nobody left it.
+export let isPutting = false;
+
 // Puts the timeline of another page into place. The focus stays where it was, or goes to the element with the id `focus`.
 export function put(page, { focus = null, quiet = false } = {}) {
   const next = document.importNode(page.getElementById("timeline"), true);
@@ -30,15 +36,24 @@ export function put(page, { focus = null, quiet = false } = {}) {
   const had = region().contains(active) ? active : null;
   const place = had && { id: had.id, start: had.selectionStart, end: had.selectionEnd };
   const scrolls = Array.from(region().querySelectorAll(".scroll"), (element) => element.scrollLeft);
+  for (const id of KEPT) {
+    const [old, fresh] = [document.getElementById(id), next.querySelector(`#${id}`)];
+    if (old && fresh) [fresh.value, fresh.checked] = [old.value, old.checked];
+  }
+  isPutting = true;
   region().replaceWith(next);
+  isPutting = false;
   decorate(next);
   next.querySelectorAll(".scroll").forEach((element, index) => (element.scrollLeft = scrolls[index] ?? 0));
   const target = document.getElementById(focus ?? place?.id ?? "");
   if (target && (focus || had)) {
     target.focus({ preventScroll: focus === null });
     if (!focus && place.start !== undefined && place.start !== null) target.setSelectionRange?.(place.start, place.end);
-  } else if (had) {
-    (next.querySelector("#conflict, #edit, .bar") ?? document.getElementById("main")).focus({ preventScroll: true });
+  }
+  if (had && document.activeElement === document.body) {
+    // What had the focus is gone or disabled now.
+    const near = target?.parentElement.querySelector("button:enabled") ?? next.querySelector("#conflict, #edit, .bar");
+    (near ?? document.getElementById("main")).focus({ preventScroll: true });
   }
   if (!quiet) say(next.dataset.said);
 }

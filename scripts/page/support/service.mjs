@@ -2,6 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 
 const START_SECONDS = 120;
 const STOP_SECONDS = 30;
@@ -9,6 +10,7 @@ const STOP_SECONDS = 30;
 // Starts the service, and resolves when it listens. Options: `signIn` (tokens are required), `tokenMinutes` (the life of the tokens),
 // `args` (further arguments).
 export async function startService({ signIn = false, tokenMinutes, args = [] } = {}) {
+  if (process.env.PAGE_SERVICE && !signIn) return runningService(process.env.PAGE_SERVICE);
   const program = process.env.PAGE_PROGRAM;
   if (!program) throw new Error("PAGE_PROGRAM is not set: run `make test-page`, or scripts/page/run.sh");
   const all = ["demo", "--serve", "--listen", "127.0.0.1:0", "--json", ...args];
@@ -27,6 +29,12 @@ export async function startService({ signIn = false, tokenMinutes, args = [] } =
   }
 }
 
+// A service that runs already, while tests are written: the file has what `phaseline demo --serve --json` printed.
+function runningService(file) {
+  const log = { text: () => "" };
+  return new Service({ exitCode: 0 }, JSON.parse(readFileSync(file, "utf8")), log, async () => ({ code: 0 }));
+}
+
 export class Service {
   #child;
   #end;
@@ -37,7 +45,9 @@ export class Service {
     this.#end = end;
     this.#log = log;
     this.url = ready.listening;
-    this.tokens = ready.tokens;
+    // Tokens by their subjects, and ids of the projects that have names of their own.
+    this.tokens = Object.fromEntries(ready.tokens.map(({ name, token }) => [name, token]));
+    this.projects = Object.fromEntries(ready.named_projects.map(({ name, project_id }) => [name, project_id]));
   }
 
   // The last lines of its log.
