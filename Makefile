@@ -21,6 +21,12 @@ demo: setup ## Build phaseline and show its work on a sample database
 	cargo build --profile quick --locked -p phaseline
 	"$(target)/quick/phaseline" demo
 
+.PHONY: page
+page: setup ## Build phaseline and serve a sample portfolio to open in a browser; ARGS='--with-sign-in' requires tokens
+	@echo "page: building phaseline without optimisation, the first time about three minutes on two cores; then it is ready in seconds"
+	cargo build --profile quick --locked -p phaseline
+	"$(target)/quick/phaseline" demo --serve $(ARGS)
+
 .PHONY: test
 test: ## Run every test; ARGS='-p phaseline-store append' runs some; PG=18 runs them on that major version
 	@$(setup) test
@@ -44,6 +50,12 @@ clients: ## Check the description, generate clients from it, and run typical req
 	@$(setup) clients
 	@$(step) build cargo test --workspace --locked --no-run --quiet
 	@$(step) clients bash scripts/clients/run.sh
+
+.PHONY: test-page
+test-page: ## Open the pages in Chromium: walks, accessibility, screenshots in target/page; ARGS='smoke' runs some files
+	@$(setup) page
+	@$(step) build cargo test --workspace --locked --no-run --quiet
+	@$(step) test-page bash scripts/page/run.sh $(ARGS)
 
 # The cheap checks first. All checks that compile share one profile, so that dependencies are checked once.
 .PHONY: lint

@@ -3,12 +3,14 @@
 # Installs what is missing to build and run Phaseline, and nothing else: a C compiler, make, curl (for docs/tour.md), PostgreSQL.
 #
 #   scripts/setup.sh         the needs of `make demo`
-#   scripts/setup.sh test    that, Python, kill and pgrep, an older minor version of PostgreSQL 15 in target/postgres, Chromium and
-#                            PgBouncer for `make test`
+#   scripts/setup.sh test    that, Python, kill and pgrep, an older minor version of PostgreSQL 15 in target/postgres, Chromium,
+#                            Node.js, PgBouncer and nginx for `make test`
 #   scripts/setup.sh lint    that of the first line, and rustfmt, clippy and cargo-deny for `make lint`
 #   scripts/setup.sh fuzz    that of the first line, and schemathesis (Python) in target/fuzz for `make fuzz`
 #   scripts/setup.sh clients  that of the first line, Python, Node.js and, in target/clients, the tools of `make clients`: validators of
 #                            docs/openapi.json, generators of clients, checkers of types
+#   scripts/setup.sh page    that of the first line, Node.js, Chromium and, in target/page, playwright-core and axe-core for
+#                            `make test-page`
 #   scripts/setup.sh newest [VERSION]    nothing; fails if the system's packages have a newer PostgreSQL than the one that is
 #                            installed, or if that is not VERSION; prints its version
 #
@@ -101,10 +103,14 @@ sys.exit(sys.version_info < tuple(map(int, sys.argv[1].split("."))))
 END
 }
 
-# A Node.js that runs the tools of `make clients`.
+# A Node.js that runs the tools of `make clients` and the tests of pages.
 have_node() {
     local version
     version=$(node --version 2>/dev/null) && [[ $(printf '%s\n' "$oldest_node" "${version#v}" | sort -V | head -n 1) == "$oldest_node" ]]
+}
+
+have_chromium() {
+    have chromium || have chromium-browser
 }
 
 # Tests send signals to processes and search for children. They cannot run the shell's built-in kill.
@@ -119,8 +125,9 @@ missing_tools() {
     have curl || echo curl
     have_postgres || echo postgresql
     [[ $1 != fuzz && $1 != test && $1 != clients ]] || have_python || echo python
-    [[ $1 != clients ]] || have_node || echo node
-    [[ $1 != clients ]] || have npm || echo npm
+    [[ $1 != clients && $1 != page ]] || have_node || echo node
+    [[ $1 != clients && $1 != page ]] || have npm || echo npm
+    [[ $1 != page ]] || have_chromium || echo chromium
     [[ $1 != test ]] || have_process_tools || echo procps
 }
 
@@ -361,6 +368,20 @@ need_schemathesis() {
     cp "$requirements" "$folder/installed.txt"
 }
 
+# The packages of folder $1, in pinned versions, in folder $2.
+need_node_packages() {
+    local sources=$1 folder=$2
+    ! cmp -s "$sources/package-lock.json" "$folder/installed.json" || return 0
+    say "missing: packages of $sources/package.json; installing them into $folder"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    cp "$sources"/{.npmrc,package.json,package-lock.json} "$folder"
+    # Their installation scripts are not needed.
+    (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --silent </dev/null >&2) ||
+        die "npm could not install them, see above"
+    cp "$sources/package-lock.json" "$folder/installed.json"
+}
+
 # The tools of `make clients`, in pinned versions; installed again when these change.
 need_client_tools() {
     local sources=scripts/clients folder=${CARGO_TARGET_DIR:-target}/clients
@@ -372,16 +393,7 @@ need_client_tools() {
             openapi-spec-validator openapi-python-client mypy </dev/null >&2 || die "pip could not install them, see above"
         cp "$sources/requirements.txt" "$folder/python/installed.txt"
     fi
-    if ! cmp -s "$sources/package-lock.json" "$folder/typescript/installed.json"; then
-        say "missing: packages of $sources/package.json; installing them into $folder/typescript"
-        rm -rf "$folder/typescript"
-        mkdir -p "$folder/typescript"
-        cp "$sources"/{.npmrc,package.json,package-lock.json} "$folder/typescript"
-        # Their installation scripts are not needed.
-        (cd "$folder/typescript" && npm ci --ignore-scripts --no-audit --no-fund --silent </dev/null >&2) ||
-            die "npm could not install them, see above"
-        cp "$sources/package-lock.json" "$folder/typescript/installed.json"
-    fi
+    need_node_packages "$sources" "$folder/typescript"
 }
 
 # An older version, for the tests of upgrades: of the system's minor version, and to the major version PG. It is a package for Linux with glibc, so it is not available everywhere.
@@ -393,36 +405,35 @@ get_older_postgres() {
     say "without PostgreSQL $older_postgres the tests of upgrades are skipped"
 }
 
-# A browser, for the test of pages of other origins, which is skipped without it.
-get_chromium() {
-    local manager run=as_root
+# Installs tool $1 if it can; without it $2 is skipped, except in CI.
+get_optional() {
+    local tool=$1 tests=$2 manager run=as_root
     local -a command
-    if have chromium || have chromium-browser; then return; fi
     manager=$(package_manager)
     if [[ -n $manager && $manager != brew ]]; then
-        read -ra command <<<"$(install_command "$manager" chromium)"
+        read -ra command <<<"$(install_command "$manager" "$(packages "$manager" "$tool")")"
         if may_install; then
             [[ $manager != apt-get ]] || run=apt_install
-            say "missing: chromium; running: ${command[*]}"
+            say "missing: $tool; running: ${command[*]}"
             "$run" "${command[@]}" && return
         else
             say "$(how_to_run "${command[@]}")"
         fi
     fi
-    [[ ${CI:-} != true ]] || die "chromium is not available, see above"
-    say "without chromium the test of pages of other origins is skipped"
+    [[ ${CI:-} != true ]] || die "$tool is not available, see above"
+    say "without $tool the test of $tests is skipped"
 }
 
-# A pooler, for the tests of connections through it, which are skipped without it. Its package would start a service.
-get_pgbouncer() {
+# The server program $1, for the tests of $2, which are skipped without it. Its package would start a service.
+get_server() {
     local manager
     local -a command
-    if have pgbouncer || [[ -x /usr/sbin/pgbouncer ]]; then return; fi
+    if have "$1" || [[ -x /usr/sbin/$1 ]]; then return; fi
     manager=$(package_manager)
     if [[ $manager == apt-get ]]; then
-        read -ra command <<<"$(install_command "$manager" pgbouncer)"
+        read -ra command <<<"$(install_command "$manager" "$1")"
         if may_install; then
-            say "missing: pgbouncer; running: ${command[*]}"
+            say "missing: $1; running: ${command[*]}"
             if [[ ! -e /usr/sbin/policy-rc.d ]]; then
                 policy=/usr/sbin/policy-rc.d
                 as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
@@ -432,21 +443,21 @@ get_pgbouncer() {
             [[ -z $policy ]] || as_root rm -f "$policy"
             policy=
             # It would start with the machine.
-            if have systemctl; then as_root systemctl disable --quiet pgbouncer || true; fi
+            if have systemctl; then as_root systemctl disable --quiet "$1" || true; fi
             ((status != 0)) || return 0
         else
             say "$(how_to_run "${command[@]}")"
         fi
     fi
-    [[ ${CI:-} != true ]] || die "pgbouncer is not available, see above"
-    say "without pgbouncer the tests of connections through a pooler are skipped"
+    [[ ${CI:-} != true ]] || die "$1 is not available, see above"
+    say "without $1 the tests of $2 are skipped"
 }
 
 cd "$(dirname "$0")/.."
 readonly wanted=${1:-}
 case $wanted in
-    '' | test | lint | fuzz | clients | newest) ;;
-    *) die "usage: scripts/setup.sh [test|lint|fuzz|clients|newest [VERSION]]" ;;
+    '' | test | lint | fuzz | clients | page | newest) ;;
+    *) die "usage: scripts/setup.sh [test|lint|fuzz|clients|page|newest [VERSION]]" ;;
 esac
 
 if [[ $wanted == newest ]]; then
@@ -461,11 +472,14 @@ need_cargo
 case $wanted in
     test)
         get_older_postgres
-        get_chromium
-        get_pgbouncer
+        have_chromium || get_optional chromium "pages of other origins"
+        have_node || get_optional node "the page's days"
+        get_server pgbouncer 'connections through a pooler'
+        get_server nginx 'the pages behind a proxy'
         ;;
     fuzz) need_schemathesis ;;
     clients) need_client_tools ;;
+    page) need_node_packages scripts/page "${CARGO_TARGET_DIR:-target}/page" ;;
     lint)
         need_component fmt rustfmt
         need_component clippy clippy

@@ -1,4 +1,4 @@
-//! Authentication and authorization: bearer tokens (JWT), their keys, scopes and projects.
+//! Authentication and authorization: tokens (JWT) of clients, of proxies and of sessions in browsers; their keys, scopes and projects.
 
 mod authenticator;
 mod caller;
@@ -7,20 +7,26 @@ mod key_set_url;
 mod keyring;
 mod keys;
 mod names;
+mod same_origin;
 mod scope;
+mod sent_token;
 mod sign;
 mod subjects;
+mod token_header;
 mod token_rules;
 
-pub(crate) use authenticator::Authenticator;
+pub(crate) use authenticator::{Authenticator, SignedIn};
 pub use caller::Caller;
 pub use denied::Denied;
 pub use key_set_url::{FetchError, KeySetUrl};
 pub use keyring::Keyring;
 pub use keys::{KeyError, Keys, SHORTEST_SECRET};
+pub(crate) use same_origin::is_same_origin;
 pub use scope::{ScopeSet, TokenScope, UnknownScope};
+pub(crate) use sent_token::SESSION_COOKIE;
 pub use sign::TokenRequest;
 pub use subjects::Subjects;
+pub use token_header::TokenHeader;
 pub use token_rules::TokenRules;
 
 /// How callers are authenticated.

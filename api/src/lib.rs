@@ -1,7 +1,7 @@
 //! The HTTP service.
 //!
 //! - [`server`] builds the service and runs it until a signal stops it; [`state`] is the state of its routes.
-//! - [`settings`] are its settings; [`pool`] has its connections to the database, with the privileges of one role.
+//! - [`settings`] are its settings, [`base_path`] the prefix of its paths; [`pool`] has its connections to the database, with the privileges of one role.
 //! - [`auth`] authenticates a caller by its token; [`problem`] is the form of failed responses.
 //! - `routes` are the routes for programs, `pages` those for browsers.
 //! - [`request`] is the context of the current request; [`telemetry`] has the metrics.
@@ -13,6 +13,7 @@
 mod assets;
 mod assignment_counts;
 pub mod auth;
+pub mod base_path;
 mod command_health;
 mod connections;
 pub mod cors;

@@ -38,6 +38,7 @@ pub(crate) fn around(routes: Router<AppState>, app: &AppState) -> Router<AppStat
         .layer(from_fn_with_state(app.clone(), planner_gate::gate))
         .layer(from_fn_with_state(app.clone(), limits))
         .layer(from_fn_with_state(app.clone(), origin::check))
+        .layer(from_fn_with_state(app.clone(), first_page))
         .layer(map_response(paced::pace))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
@@ -63,6 +64,14 @@ pub(crate) fn health_only(routes: Router<AppState>) -> Router<AppState> {
         )
         .into_response()
     }))
+}
+
+/// Sends a request for the prefix of all paths itself to the first page.
+async fn first_page(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    match app.settings.base_path.redirect_to_first_page(request.uri()) {
+        Some(redirect) => redirect,
+        None => next.run(request).await,
+    }
 }
 
 async fn no_route(uri: Uri) -> Response {

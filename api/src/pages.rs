@@ -6,6 +6,7 @@
 //! - `files` are the scripts and the style sheet, `frame` is what all pages have in common, `answer` the response, also to a failure;
 //!   `visitor` is who asks.
 //! - `words` has texts, days and amounts as people read them; `chart` computes the bars.
+//! - `sign_in` begins and ends the session of a browser.
 //! - `project` is a project's page; `portfolio` has all projects, `log` the log, `runs` the runs and repairs. `parameters` reads their
 //!   queries.
 
@@ -16,7 +17,9 @@ mod frame;
 mod log;
 mod parameters;
 mod portfolio;
+mod project;
 mod runs;
+mod sign_in;
 mod visitor;
 mod words;
 
@@ -25,5 +28,10 @@ use axum::Router;
 
 /// The routes.
 pub(crate) fn router() -> Router<AppState> {
-    files::router().merge(portfolio::router()).merge(log::router()).merge(runs::router())
+    files::router()
+        .merge(sign_in::router())
+        .merge(portfolio::router())
+        .merge(project::router())
+        .merge(log::router())
+        .merge(runs::router())
 }

@@ -40,7 +40,17 @@ mod validate;
 mod write_request;
 
 pub(crate) use error::RouteFailure;
+pub(crate) use execute::no_project;
+pub(crate) use history::whole_history;
+pub(crate) use moment::{end, resolved, tip};
+pub(crate) use opening::{OpenWith, preview_or_open};
+pub(crate) use past_timeline::timeline_at;
+pub(crate) use path_id::PathId;
+pub(crate) use project_view::{CurrentProject, assignment_days, current_project};
 pub(crate) use query::{QueryResult, known_parameters, refuse_unknown};
+pub(crate) use requests::RestoreTo;
+pub(crate) use responses::PhaseResponse;
+pub(crate) use restore::command_of as restore_command;
 
 use crate::state::AppState;
 pub(crate) use legacy_compat::is_planners;

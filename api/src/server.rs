@@ -45,6 +45,8 @@ pub async fn serve_routes(
 ) {
     let reserve = middleware::around(middleware::health_only(routes.clone()), &app).with_state(app.clone());
     let router = middleware::around(routes, &app).with_state(app.clone());
+    let base = &app.settings.base_path;
+    let routers = [base.strip_before(router), base.strip_before(reserve)];
     let stopped = Arc::new(tokio::sync::Notify::new());
     let stopping = Arc::clone(&stopped);
     let stop = async move {
@@ -56,7 +58,7 @@ pub async fn serve_routes(
         idle_timeout: app.settings.idle_timeout,
         write_timeout: app.settings.write_timeout,
     };
-    let serving = connections::serve(listener, [router, reserve], limits, Arc::clone(&app.telemetry), stop);
+    let serving = connections::serve(listener, routers, limits, Arc::clone(&app.telemetry), stop);
     let limit = app.settings.shutdown_timeout;
     let out_of_time = async {
         stopped.notified().await;
@@ -107,6 +109,7 @@ pub fn all_routes() -> Router<AppState> {
         .merge(routes::router());
     let (all, description) = routes.split_for_parts();
     let known = routes::known_parameters(&description);
-    all.route_layer(from_fn_with_state(known, routes::refuse_unknown)).merge(assets::router(&description))
+    all.route_layer(from_fn_with_state(known, routes::refuse_unknown))
+        .merge(assets::router(&description))
         .merge(pages::router())
 }

@@ -1,6 +1,7 @@
 //! The validated settings of the service.
 
-use crate::auth::Auth;
+use crate::auth::{Auth, TokenHeader};
+use crate::base_path::BasePath;
 use crate::cors::WebOrigin;
 use phaseline_store::Pooler;
 use std::time::Duration;
@@ -13,8 +14,10 @@ pub const DEFAULT_ROLE: &str = "phaseline_writer";
 pub struct Settings {
     /// How callers are authenticated.
     pub auth: Auth,
-    /// The prefix of the paths below which a proxy sends requests here, such as `/phaseline`: without a slash at its end, empty for none.
-    pub base_path: String,
+    /// The prefix of the paths below which a proxy sends requests here.
+    pub base_path: BasePath,
+    /// The header in which a proxy that signs people in passes their tokens.
+    pub page_token_header: Option<TokenHeader>,
     /// How long the service treats a user of the planner as active before it queries again (see [`crate::auth::Subjects::Planner`]).
     pub subject_valid: Duration,
     /// The origins of other sites whose pages may use the service.
@@ -64,7 +67,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             auth: Auth::default(),
-            base_path: String::new(),
+            base_path: BasePath::default(),
+            page_token_header: None,
             subject_valid: Duration::from_secs(5),
             cors_origins: Vec::new(),
             role: Some(DEFAULT_ROLE.to_owned()),

@@ -52,6 +52,7 @@ impl AppState {
             authenticator: Arc::new(Authenticator::new(
                 settings.auth.clone(),
                 settings.subject_valid,
+                settings.page_token_header.clone(),
                 sessions.clone(),
             )),
             sessions,

@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 pub(crate) const GUIDE: &str = "\
 Examples:
   phaseline demo                     migrate a sample and roll it back; leaves nothing behind
+  phaseline demo --serve             serve a sample portfolio, to try in a browser; leaves nothing behind
   phaseline plan                     show what a migration would find and do
   phaseline rehearse                 migrate a copy and roll it back
   phaseline migrate --plan sha256:…  carry out exactly that plan
@@ -35,7 +36,7 @@ JSON: with --json each command prints exactly one object on stdout, versioned by
 phaseline.projects/1, phaseline.portfolio/1, phaseline.history/1, phaseline.diff/1, phaseline.portfolio.diff/1, phaseline.log/1, phaseline.exported/1, phaseline.timeline/1, phaseline.command/1, phaseline.command.preview/1, \
 phaseline.adopt/1, phaseline.drift/1, phaseline.rebuild/1, phaseline.quarantine/1, phaseline.quarantine.skip/1, \
 phaseline.quarantine.preview/1, phaseline.sample/1, phaseline.sample.preview/1, \
-phaseline.demo/1, phaseline.rehearse/1, phaseline.rehearse.preview/1, phaseline.dropped/1, \
+phaseline.demo/1, phaseline.demo_serve/1, phaseline.rehearse/1, phaseline.rehearse.preview/1, phaseline.dropped/1, \
 phaseline.doctor/1, phaseline.upgrade/1, phaseline.completions/1, phaseline.man/1, \
 phaseline.serve/1, phaseline.token/1, phaseline.config/1, and phaseline.error/1 for errors
 
@@ -57,6 +58,7 @@ Environment:
   PHASELINE_LISTEN, PHASELINE_ROLE, PHASELINE_JWT_SECRET_FILE, PHASELINE_JWT_PUBLIC_KEY_FILE, \
 PHASELINE_JWKS_FILE, PHASELINE_JWKS_URL, PHASELINE_AUDIENCE, PHASELINE_ISSUER, \
 PHASELINE_DEFAULT_SCOPES, PHASELINE_SUBJECTS, PHASELINE_CORS_ORIGINS, PHASELINE_NO_AUTH, \
+PHASELINE_PAGE_TOKEN_HEADER, PHASELINE_BASE_PATH, \
 PHASELINE_MAX_CONNECTIONS, PHASELINE_MAX_CLIENTS, PHASELINE_BODY_LIMIT, PHASELINE_MAX_PHASES, \
 PHASELINE_REQUEST_TIMEOUT, PHASELINE_IDLE_TIMEOUT, PHASELINE_WRITE_TIMEOUT, PHASELINE_SHUTDOWN_TIMEOUT, \
 PHASELINE_LOG_FORMAT, PHASELINE_CACHE_TIMELINES, PHASELINE_SWEEP_INTERVAL, \

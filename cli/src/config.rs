@@ -65,6 +65,12 @@ pub(crate) struct ServiceArgs {
     /// Origins whose pages may use the service in a browser, such as `https://planner.example` [default: none]
     #[arg(long, value_name = "ORIGINS")]
     cors_origins: Option<String>,
+    /// The header in which a proxy that signs people in passes their tokens, such as `X-Forwarded-Access-Token` [default: none]
+    #[arg(long, value_name = "NAME")]
+    page_token_header: Option<String>,
+    /// The prefix of the paths below which a proxy sends requests here, such as `/phaseline` [default: none]
+    #[arg(long, value_name = "PATH")]
+    base_path: Option<String>,
     /// Maximum connections to the database [default: 16]
     #[arg(long, value_name = "NUMBER")]
     max_connections: Option<String>,
@@ -124,6 +130,8 @@ impl ServiceArgs {
             "subjects" => self.subjects.clone(),
             "no_auth" => self.no_auth.then(|| "true".to_owned()),
             "cors_origins" => self.cors_origins.clone(),
+            "page_token_header" => self.page_token_header.clone(),
+            "base_path" => self.base_path.clone(),
             "max_connections" => self.max_connections.clone(),
             "max_clients" => self.max_clients.clone(),
             "max_phases" => self.max_phases.clone(),

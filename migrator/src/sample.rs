@@ -1,6 +1,8 @@
 //! A sample legacy database: the planner's schema at revision 976e6adbac6f with plausible generated rows, to
 //! try a migration, to rehearse one of a given size, and to measure with.
 
+pub mod portfolio;
+
 use sqlx::{Connection as _, PgConnection, Row as _};
 
 /// The planner's tables, then the separator, then its keys and indexes.

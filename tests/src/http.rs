@@ -80,10 +80,10 @@ impl RequestBuilder<'_> {
         self.header(AUTHORIZATION.as_str(), &format!("Bearer {token}"))
     }
 
-    /// Adds a header.
+    /// Adds a header, whose value may have other characters than ASCII.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.request = self.request.header(name, value);
+        self.request = self.request.header(name, value.as_bytes());
         self
     }
 

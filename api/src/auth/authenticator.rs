@@ -2,11 +2,14 @@
 
 use super::keys::TokenRefusal;
 use super::names::{fits, recordable};
+use super::same_origin::is_same_origin;
+use super::sent_token::{SentToken, TokenCarrier};
 use super::subjects::{PlannerSubjects, Subjects};
-use super::{Auth, Caller, Denied, ScopeSet};
+use super::{Auth, Caller, Denied, ScopeSet, TokenHeader};
 use crate::request;
 use axum::extract::{FromRef, FromRequestParts};
-use axum::http::header::{AUTHORIZATION, HeaderMap};
+use axum::http::Method;
+use axum::http::header::HeaderMap;
 use axum::http::request::Parts;
 use jsonwebtoken::errors::ErrorKind;
 use phaseline_domain::ProjectId;
@@ -27,39 +30,76 @@ pub(crate) struct Authenticator {
     subject_valid: Duration,
     /// A cache of the planner's users.
     subjects: PlannerSubjects,
+    /// The header of a proxy that signs people in.
+    proxy: Option<TokenHeader>,
+}
+
+/// A caller who signs in.
+#[derive(Debug)]
+pub(crate) struct SignedIn {
+    /// The caller.
+    pub(crate) caller: Caller,
+    /// When the token expires, in seconds since 1970.
+    pub(crate) expires_at: i64,
 }
 
 impl Authenticator {
-    pub(crate) fn new(auth: Auth, subject_valid: Duration, sessions: Sessions) -> Self {
-        Self { auth, sessions, subject_valid, subjects: PlannerSubjects::default() }
+    pub(crate) fn new(
+        auth: Auth,
+        subject_valid: Duration,
+        proxy: Option<TokenHeader>,
+        sessions: Sessions,
+    ) -> Self {
+        Self { auth, sessions, subject_valid, subjects: PlannerSubjects::default(), proxy }
     }
 
-    /// The caller of a request with these headers.
-    async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Denied> {
-        match &self.auth {
-            Auth::Off => Ok(anonymous()),
-            Auth::Tokens { keys, rules } => {
-                let claims = keys.verify(bearer(headers)?, rules).await.map_err(|error| denied(&error))?;
-                check_subject(&claims.sub)?;
-                if claims.iss.as_ref().is_some_and(|issuer| !fits(issuer)) {
-                    return Err(Denied::Invalid("its issuer (iss) is too long, or has invisible characters"));
-                }
-                let name = match rules.subjects {
-                    Subjects::Any => claims.username().and_then(recordable),
-                    Subjects::Planner => {
-                        self.subjects.name_of(&claims.sub, &self.sessions, self.subject_valid).await?
-                    }
-                };
-                let scopes = claims.scope.as_ref();
-                Ok(Caller {
-                    scopes: scopes.map_or(rules.default_scopes, |words| ScopeSet::of_token(words.iter())),
-                    projects: claims.projects.map(|ids| ids.into_iter().map(ProjectId::from).collect()),
-                    name,
-                    issuer: claims.iss,
-                    subject: claims.sub,
-                })
-            }
+    /// The caller of a request with this method and these headers. A browser adds its cookies also to requests that pages of other sites
+    /// make: such a request may not change anything.
+    pub(crate) async fn authenticate(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, Denied> {
+        if matches!(self.auth, Auth::Off) {
+            return Ok(anonymous());
         }
+        let sent = SentToken::of(headers, self.proxy.as_ref())?;
+        let is_browsers = sent.carrier != TokenCarrier::Authorization;
+        if is_browsers && !matches!(*method, Method::GET | Method::HEAD) && !is_same_origin(headers) {
+            return Err(Denied::ForeignOrigin);
+        }
+        Ok(self.verify(sent.text).await?.caller)
+    }
+
+    /// Whether the token of a request is that of a session with the pages.
+    pub(crate) fn is_session(&self, headers: &HeaderMap) -> bool {
+        matches!(self.auth, Auth::Tokens { .. })
+            && SentToken::of(headers, self.proxy.as_ref())
+                .is_ok_and(|sent| sent.carrier == TokenCarrier::Session)
+    }
+
+    /// The caller whom a token names.
+    pub(crate) async fn verify(&self, token: &str) -> Result<SignedIn, Denied> {
+        let Auth::Tokens { keys, rules } = &self.auth else {
+            return Ok(SignedIn { caller: anonymous(), expires_at: i64::MAX });
+        };
+        let claims = keys.verify(token, rules).await.map_err(|error| denied(&error))?;
+        check_subject(&claims.sub)?;
+        if claims.iss.as_ref().is_some_and(|issuer| !fits(issuer)) {
+            return Err(Denied::Invalid("its issuer (iss) is too long, or has invisible characters"));
+        }
+        let name = match rules.subjects {
+            Subjects::Any => claims.username().and_then(recordable),
+            Subjects::Planner => {
+                self.subjects.name_of(&claims.sub, &self.sessions, self.subject_valid).await?
+            }
+        };
+        let expires_at = claims.expires_at();
+        let scopes = claims.scope.as_ref();
+        let caller = Caller {
+            scopes: scopes.map_or(rules.default_scopes, |words| ScopeSet::of_token(words.iter())),
+            projects: claims.projects.map(|ids| ids.into_iter().map(ProjectId::from).collect()),
+            name,
+            issuer: claims.iss,
+            subject: claims.sub,
+        };
+        Ok(SignedIn { caller, expires_at })
     }
 }
 
@@ -71,7 +111,8 @@ where
     type Rejection = Denied;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
-        let caller = Arc::<Authenticator>::from_ref(state).authenticate(&parts.headers).await?;
+        let caller =
+            Arc::<Authenticator>::from_ref(state).authenticate(&parts.method, &parts.headers).await?;
         request::set_subject(&caller.subject);
         Ok(caller)
     }
@@ -99,20 +140,6 @@ fn check_subject(subject: &str) -> Result<(), Denied> {
         return Err(Denied::Invalid("its subject (sub) is reserved for callers without a token"));
     }
     Ok(())
-}
-
-/// The token of a request.
-fn bearer(headers: &HeaderMap) -> Result<&str, Denied> {
-    let mut sent = headers.get_all(AUTHORIZATION).iter();
-    let header = sent.next().ok_or(Denied::Missing)?;
-    if sent.next().is_some() {
-        return Err(Denied::Invalid("the request has several Authorization headers"));
-    }
-    let header = header.to_str().map_err(|_| Denied::Invalid("the Authorization header is not text"))?;
-    match header.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
-        _ => Err(Denied::Missing),
-    }
 }
 
 fn denied(refused: &TokenRefusal) -> Denied {

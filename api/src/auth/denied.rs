@@ -24,6 +24,12 @@ pub enum Denied {
     /// The token is limited to other projects.
     #[error("the token is not for project {0}")]
     Project(ProjectId),
+    /// A browser sent the token with a change that no page of this service made.
+    #[error(
+        "a change in the session of a browser is taken from pages of this service only (Sec-Fetch-Site: same-origin, or an Origin with \
+         the host of the request): load the page again; a program sends Authorization: Bearer TOKEN"
+    )]
+    ForeignOrigin,
     /// The token cannot be checked now.
     #[error("{detail}")]
     Unavailable {
@@ -44,6 +50,9 @@ impl Denied {
     fn problem(&self) -> Problem {
         let title = match self {
             Self::Unavailable { code, detail } => return unavailable(code, "Not available", detail.as_str()),
+            Self::ForeignOrigin => {
+                return Problem::new(self.status(), self.code(), "Foreign origin", self.to_string());
+            }
             Self::Missing | Self::Expired | Self::Invalid(_) => "Not authenticated",
             Self::Scope(_) | Self::Project(_) => "Not permitted",
         };
@@ -54,7 +63,7 @@ impl Denied {
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::Missing | Self::Expired | Self::Invalid(_) => StatusCode::UNAUTHORIZED,
-            Self::Scope(_) | Self::Project(_) => StatusCode::FORBIDDEN,
+            Self::Scope(_) | Self::Project(_) | Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -67,6 +76,7 @@ impl Denied {
             Self::Invalid(_) => "token_invalid",
             Self::Scope(_) => "scope_missing",
             Self::Project(_) => "project_denied",
+            Self::ForeignOrigin => "foreign_origin",
             Self::Unavailable { code, .. } => code,
         }
     }
@@ -74,7 +84,7 @@ impl Denied {
     /// The header `WWW-Authenticate` (RFC 6750, 3). For a request without a token it has no more than the realm.
     fn challenge(&self) -> HeaderValue {
         let text = match self {
-            Self::Missing | Self::Unavailable { .. } => {
+            Self::Missing | Self::ForeignOrigin | Self::Unavailable { .. } => {
                 return HeaderValue::from_static("Bearer realm=\"phaseline\"");
             }
             Self::Expired | Self::Invalid(_) => "error=\"invalid_token\"".to_owned(),

@@ -260,12 +260,24 @@ pub(super) struct Claims {
     pub(super) scope: Option<Words>,
     #[serde(default, deserialize_with = "non_null")]
     pub(super) projects: Option<Vec<uuid::Uuid>>,
+    /// That it is a number is checked with the other claims.
+    #[serde(default)]
+    exp: Value,
     /// A name for people; none if it is not a text.
     #[serde(default)]
     username: Value,
 }
 
 impl Claims {
+    /// When the token expires, in seconds since 1970.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a later expiry than that of the last second is that second"
+    )]
+    pub(super) fn expires_at(&self) -> i64 {
+        self.exp.as_i64().or_else(|| self.exp.as_f64().map(|seconds| seconds as i64)).unwrap_or(0)
+    }
+
     /// The name that the token gives its subject.
     pub(super) fn username(&self) -> Option<&str> {
         self.username.as_str()

@@ -7,13 +7,16 @@ use crate::request;
 use crate::routes::RouteFailure;
 use crate::state::AppState;
 use askama::Template;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, REFERRER_POLICY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 /// What a page may load and do: the service's own scripts, styles and data, and no markup made by scripts.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
                       base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+/// With `no-referrer`, the default of the service, a browser would not name the origin of a form either, by which the service recognises
+/// its own pages.
+const REFERRER: &str = "same-origin";
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 /// The header in which the pages' scripts name the part of a page that they ask for.
 const PART: &str = "phaseline-part";
@@ -25,14 +28,18 @@ pub(crate) struct PageRequest {
     place: String,
     /// The part that a script asks for; none for the whole page.
     pub(crate) part: Option<String>,
+    /// Whether the visitor followed a link on another site: the browser leaves the cookie of the session out.
+    is_from_elsewhere: bool,
 }
 
 impl PageRequest {
     /// From the head of a request.
     pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Self {
+        let has = |name: &str, value: &str| headers.get(name).is_some_and(|sent| sent == value);
         Self {
             place: uri.path_and_query().map_or_else(|| "/".to_owned(), |place| place.as_str().to_owned()),
             part: headers.get(PART).and_then(|part| part.to_str().ok()).map(str::to_owned),
+            is_from_elsewhere: has("sec-fetch-site", "cross-site") && has("sec-fetch-mode", "navigate"),
         }
     }
 }
@@ -57,6 +64,16 @@ struct FailurePage {
     request_id: Option<String>,
 }
 
+/// The page for a visitor who followed a link on another site. The browser goes on by itself, now from a page of this service, so that it
+/// sends the cookie.
+#[derive(Template)]
+#[template(path = "continue.html")]
+struct ContinuePage {
+    frame: Frame,
+    /// The page for signing in. It leads on who has a session, and shows others its form: this page is not shown twice.
+    place: String,
+}
+
 impl PageFailure {
     /// A failure of a request.
     pub(crate) fn new(failure: impl Into<RouteFailure>, frame: &Frame, request: &PageRequest) -> Self {
@@ -64,7 +81,11 @@ impl PageFailure {
     }
 
     /// A failure before anything is known about the visitor.
-    pub(crate) fn of_stranger(failure: impl Into<RouteFailure>, app: &AppState, request: &PageRequest) -> Self {
+    pub(crate) fn of_stranger(
+        failure: impl Into<RouteFailure>,
+        app: &AppState,
+        request: &PageRequest,
+    ) -> Self {
         Self::new(failure, &Frame::of_stranger(&app.settings), request)
     }
 }
@@ -98,7 +119,11 @@ fn sign_in(frame: &Frame, request: &PageRequest, denied: &Denied) -> Response {
         .append_pair("next", &request.place)
         .extend_pairs((*denied != Denied::Missing).then_some(("why", denied.code())))
         .finish();
-    redirect(&format!("{}/sign-in?{query}", frame.base))
+    let place = format!("{}/sign-in?{query}", frame.base);
+    if *denied == Denied::Missing && request.is_from_elsewhere {
+        return html(&ContinuePage { frame: frame.clone(), place }, StatusCode::OK);
+    }
+    redirect(&place)
 }
 
 /// Sends the browser to another page of this service.
@@ -115,6 +140,7 @@ pub(crate) fn html(page: &impl Template, status: StatusCode) -> Response {
                 (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
                 (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
                 (OPENER_POLICY, HeaderValue::from_static("same-origin")),
+                (REFERRER_POLICY, HeaderValue::from_static(REFERRER)),
             ];
             (status, headers, text).into_response()
         }

@@ -27,9 +27,18 @@ macro_rules! files {
 static FILES: &[File] = &files! {
     "icon.svg": "image/svg+xml",
     "phaseline.css": "text/css; charset=utf-8",
+    "bars.js": SCRIPT,
+    "clock.js": SCRIPT,
     "lists.css": "text/css; charset=utf-8",
     "days.js": SCRIPT,
+    "draft.js": SCRIPT,
+    "live.js": SCRIPT,
+    "moments.js": SCRIPT,
+    "notices.js": SCRIPT,
     "page.js": SCRIPT,
+    "project.js": SCRIPT,
+    "region.js": SCRIPT,
+    "server.js": SCRIPT,
 };
 
 /// The folder of the files in paths: `/assets/` and the hash of all files.

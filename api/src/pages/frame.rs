@@ -26,6 +26,8 @@ pub(crate) struct Frame {
     pub(crate) section: Section,
     /// Who looks at the page; none before signing in.
     pub(crate) visitor: Option<String>,
+    /// Whether there are links to the pages: not before signing in.
+    pub(crate) has_navigation: bool,
     /// Whether there is a session to end.
     pub(crate) can_sign_out: bool,
     /// Whether the visitor may change timelines.
@@ -38,9 +40,10 @@ impl Frame {
     /// The frame for someone who has not signed in.
     pub(crate) fn of_stranger(settings: &Settings) -> Self {
         Self {
-            base: settings.base_path.clone(),
+            base: settings.base_path.to_string(),
             section: Section::None,
             visitor: None,
+            has_navigation: false,
             can_sign_out: false,
             can_write: false,
             can_look_back: false,
@@ -51,9 +54,10 @@ impl Frame {
     pub(crate) fn of(settings: &Settings, caller: &Caller, section: Section) -> Self {
         let signs_in = matches!(settings.auth, Auth::Tokens { .. });
         Self {
-            base: settings.base_path.clone(),
+            base: settings.base_path.to_string(),
             section,
             visitor: signs_in.then(|| caller.name.clone().unwrap_or_else(|| caller.subject.clone())),
+            has_navigation: true,
             can_sign_out: signs_in,
             can_write: caller.scopes.contains(TokenScope::PhasesWrite),
             can_look_back: caller.scopes.contains(TokenScope::HistoryRead),

@@ -26,7 +26,8 @@ impl FromRequestParts<AppState> for Visitor {
         let request = PageRequest::of(&parts.uri, &parts.headers);
         match Caller::from_request_parts(parts, app).await {
             Ok(caller) => {
-                let frame = Frame::of(&app.settings, &caller, Section::None);
+                let mut frame = Frame::of(&app.settings, &caller, Section::None);
+                frame.can_sign_out = app.authenticator.is_session(&parts.headers);
                 Ok(Self { caller, frame, request })
             }
             Err(denied) => Err(PageFailure::of_stranger(denied, app, &request)),

@@ -259,6 +259,21 @@ async fn read_page(
     Ok(response.next(next).quarantined(&quarantine))
 }
 
+/// All entries of a project's history, oldest first; none for a project that the log does not have.
+pub(crate) async fn whole_history(
+    app: &AppState,
+    project: ProjectId,
+) -> Result<Vec<HistoryEntry>, RouteFailure> {
+    let reading = app.readers.acquire().await.map_err(|_| internal())?;
+    let skipped = marks(app, project).await?;
+    let (mut describer, mut entries) = (EventDescriber::new(None, &skipped), Vec::new());
+    let each = |recorded: RecordedTimeline| entries.extend(describer.describe(&recorded));
+    app.store.history_each(project, each).await.map_err(Problem::from)?;
+    drop(reading);
+    actor_names::add_to_history(app, &mut entries).await?;
+    Ok(entries)
+}
+
 /// The log's id, which cursors carry; nil for an installation without a head, whose histories are empty.
 pub(super) async fn log_id(app: &AppState) -> Result<Uuid, Box<Problem>> {
     let mut session = app.sessions.begin().await.map_err(of_read)?;

@@ -69,7 +69,7 @@ pub(crate) fn requested_moment(query: &HashMap<String, String>) -> Result<Option
 }
 
 /// The moment of a parameter that takes a position or a time; none if the query does not have it.
-pub(super) fn end(
+pub(crate) fn end(
     query: &HashMap<String, String>,
     name: &'static str,
 ) -> Result<Option<Moment>, Box<Problem>> {

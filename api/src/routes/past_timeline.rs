@@ -145,7 +145,7 @@ async fn need_known(app: &AppState, project: ProjectId) -> Result<(), RouteFailu
 }
 
 /// A project's timeline at a position, without an event if it had none; 404 if neither the log nor the planner has ever had the project.
-async fn timeline_at(
+pub(crate) async fn timeline_at(
     app: &AppState,
     project: ProjectId,
     position: i64,

@@ -150,7 +150,7 @@ async fn without_tokens_a_permitted_origin_is_no_foreign_one() {
 }
 
 /// Chromium as distributions install it; none if it is not installed.
-fn chromium() -> Option<PathBuf> {
+pub(crate) fn chromium() -> Option<PathBuf> {
     let folders = std::env::var_os("PATH")?;
     let names = ["chromium", "chromium-browser"];
     std::env::split_paths(&folders)
@@ -159,14 +159,14 @@ fn chromium() -> Option<PathBuf> {
 }
 
 /// A browser with a page, until it is dropped.
-struct Browser {
+pub(crate) struct Browser {
     child: Child,
     _profile: tempfile::TempDir,
 }
 
 impl Browser {
     /// Opens the page; every name is one of this machine.
-    fn open(program: &PathBuf, url: &str) -> Self {
+    pub(crate) fn open(program: &PathBuf, url: &str) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let child = Command::new(program)
             // It leaves files here when it is killed.

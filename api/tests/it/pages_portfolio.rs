@@ -299,7 +299,11 @@ async fn tokens_limit_what_is_shown() {
     shorten(&fixture, &projects[1], 1).await;
     let old = Page::get(&fixture, &format!("/?at={position}&limit=2")).await.link("next").unwrap();
     let cursor = old.split("cursor=").nth(1).unwrap();
-    assert!(Page::get(&fixture, &format!("/?cursor={cursor}")).await.has(&format!("position {position} of the log")));
+    assert!(
+        Page::get(&fixture, &format!("/?cursor={cursor}"))
+            .await
+            .has(&format!("position {position} of the log"))
+    );
     let page = Page::with(&fixture, &reads, &format!("/?cursor={cursor}"), 200).await;
     assert!(page.has(&format!("position {} of the log", tip(&fixture).await)) && page.projects().len() == 5);
     Page::with(&fixture, &of("history:read", false), "/", 403).await;

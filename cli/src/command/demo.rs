@@ -1,8 +1,15 @@
-//! `phaseline demo`: migrates a sample and rolls it back, with a line of explanation per step.
+//! `phaseline demo`: migrates a sample and rolls it back, with a line of explanation per step; or serves a sample portfolio.
 
 mod cleanup_guard;
+mod demo_folder;
+mod portfolio;
+mod random;
+mod serve;
+mod sign_in;
+mod user_history;
 
 use super::{migrate, plan, rollback, sample};
+use crate::argument;
 use crate::backup;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -15,7 +22,7 @@ use crate::report::elapsed_ms;
 use crate::style::{BOLD, DIM, GOOD};
 use crate::target::{self, EMBEDDED_DATABASE, Target};
 use clap::Args;
-use cleanup_guard::CleanupGuard;
+use demo_folder::DemoFolder;
 use phaseline_embedded::{Binaries, Dump, Server};
 use phaseline_migrator::migrate::MigrateOptions;
 use phaseline_migrator::plan::PlanOptions;
@@ -29,18 +36,38 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 /// Migrate a sample and roll it back: plan, migrate, verify, history, rollback, verify
 ///
 /// Starts a private PostgreSQL server in a temporary folder, generates a sample legacy database, migrates it, rolls it
 /// back, and compares the dumps of `pg_dump` before and after. It always stops the server and removes the folder.
+///
+/// With --serve it migrates a portfolio of sample projects instead, changes their timelines as several users would, and serves them over
+/// HTTP until SIGINT or SIGTERM.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   phaseline demo
-  phaseline demo --json | jq .identical")]
-pub(crate) struct DemoArgs {}
+  phaseline demo --json | jq .identical
+  phaseline demo --serve                     then open http://127.0.0.1:8080/ in a browser
+  phaseline demo --serve --with-sign-in --listen 127.0.0.1:0")]
+pub(crate) struct DemoArgs {
+    /// Serve a portfolio of sample projects over HTTP, until SIGINT or SIGTERM
+    #[arg(long)]
+    serve: bool,
+    /// The address to listen on; port 0 chooses a free port
+    #[arg(long, value_name = "ADDRESS", requires = "serve", default_value = "127.0.0.1:8080", value_parser = argument::address)]
+    listen: String,
+    /// Number of projects, at least 20
+    #[arg(long, value_name = "N", requires = "serve", default_value = "200", value_parser = portfolio::size)]
+    projects: u32,
+    /// Require tokens, and print three with different scopes to sign in with
+    #[arg(long, requires = "serve")]
+    with_sign_in: bool,
+    /// Validity of these tokens, in minutes
+    #[arg(long, value_name = "N", requires = "with_sign_in", default_value = "60", value_parser = sign_in::minutes)]
+    token_minutes: u32,
+}
 
 /// No other session uses the demo's tables.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
@@ -61,9 +88,13 @@ struct DemoStep {
     began_ms: u64,
 }
 
-pub(crate) async fn run(context: &Context, _: &DemoArgs) -> Result<Exit, Failure> {
-    let begun = Instant::now();
+pub(crate) async fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
     context.interrupt.tidy_up_first();
+    if args.serve {
+        let tokens = args.with_sign_in.then_some(args.token_minutes);
+        return serve::run(context, &args.listen, args.projects, tokens).await;
+    }
+    let begun = Instant::now();
     // The steps' own progress would clutter the output.
     let quiet = context.without_progress();
     let reporter = DemoReporter { context, begun, steps: Mutex::new(Vec::new()) };
@@ -71,14 +102,7 @@ pub(crate) async fn run(context: &Context, _: &DemoArgs) -> Result<Exit, Failure
         "start",
         "A private PostgreSQL server starts in a temporary folder; no other database is touched.",
     );
-    let folder = tempfile::Builder::new().prefix("phaseline-demo-").tempdir().map_err(|error| {
-        Failure::unexpected(format!(
-            "cannot create a temporary folder in {}: {error}",
-            std::env::temp_dir().display()
-        ))
-    })?;
-    let guard = CleanupGuard::watch(folder.path())
-        .map_err(|error| Failure::unexpected(format!("/bin/sh cannot be run: {error}")))?;
+    let folder = DemoFolder::create()?;
     let done = match target::start(folder.path().to_owned()).await {
         Ok(server) => {
             let done = on(&reporter, &quiet, server).await;
@@ -87,8 +111,7 @@ pub(crate) async fn run(context: &Context, _: &DemoArgs) -> Result<Exit, Failure
         }
         Err(failure) => Err(failure),
     };
-    let removed = clean_up(folder);
-    drop(guard);
+    let removed = folder.remove();
     let dump_bytes = done?;
     removed?;
     let demo = Demo {
@@ -132,13 +155,6 @@ async fn versions(target: &Target, binaries: &Binaries) -> Result<String, Failur
     let pg_dump =
         binaries.version_of("pg_dump").map_or_else(|| "?".to_owned(), |version| version.to_string());
     Ok(format!("PostgreSQL {server}, pg_dump {pg_dump}"))
-}
-
-fn clean_up(folder: TempDir) -> Result<(), Failure> {
-    let path = folder.path().to_owned();
-    folder
-        .close()
-        .map_err(|error| Failure::unexpected(format!("{} could not be removed: {error}", path.display())))
 }
 
 async fn migrate_and_roll_back(

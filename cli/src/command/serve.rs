@@ -61,9 +61,7 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Fai
     settings.allow_superuser = context.global.allow_superuser;
     leave_files(&mut settings);
     let listener = listen(&config, &settings).await?;
-    let address = listener.local_addr().map_err(|error| {
-        Failure::unexpected(format!("the address that the service listens on is unknown: {error}"))
-    })?;
+    let (address, listening) = url_of(&listener)?;
     let target = target(context, &config, settings.pooler).await?;
     settings.pooler = target.pooler();
     let sessions = pool::connect(target.service_url().servers(), &settings);
@@ -73,7 +71,6 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Fai
     read_keys_at_hangups(context, config, &settings);
     log_panics();
     context.interrupt.stop_silently();
-    let listening = format!("http://{address}");
     let serving = Serving { format: "phaseline.serve/1", listening };
     context
         .output
@@ -95,7 +92,7 @@ const OTHER_FILES: usize = 64;
 
 /// Limits the clients to the number of files that the process may open: otherwise the next connection, even of a health
 /// check, would wait until another one is closed.
-fn leave_files(settings: &mut Settings) {
+pub(super) fn leave_files(settings: &mut Settings) {
     let Some(files) = files() else { return };
     let others = OTHER_FILES + settings.max_connections as usize;
     let room = files.saturating_sub(others).max(1);
@@ -117,30 +114,53 @@ fn files() -> Option<usize> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Binds the address. Without tokens it must be a loopback address.
 async fn listen(config: &Config, settings: &Settings) -> Result<TcpListener, Failure> {
     let (text, value) = config.listen()?;
-    let addresses: Vec<SocketAddr> = match tokio::net::lookup_host(&text).await {
+    let way_out = "give the service a key: PHASELINE_JWT_SECRET, --jwt-public-key-file, --jwks-file";
+    let listener = bind(&text, &settings.auth, |what| value.wrong(what), way_out).await?;
+    if matches!(settings.auth, Auth::Off) {
+        tracing::warn!("no_auth: every local user may send any request, without a token");
+    }
+    Ok(listener)
+}
+
+/// Binds an address. Without tokens it must be a loopback address; `with_tokens` is how to have them. `wrong` is the failure for the
+/// option with the address.
+pub(super) async fn bind(
+    text: &str,
+    auth: &Auth,
+    wrong: impl Fn(String) -> Failure,
+    with_tokens: &str,
+) -> Result<TcpListener, Failure> {
+    let addresses: Vec<SocketAddr> = match tokio::net::lookup_host(text).await {
         Ok(addresses) => addresses.collect(),
         Err(error) => {
-            return Err(value.wrong(format!("{text:?} is not an address: {error}")).remedy(
+            return Err(wrong(format!("{text:?} is not an address: {error}")).remedy(
                 "Expected an address or name with a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080.",
             ));
         }
     };
-    if matches!(settings.auth, Auth::Off) {
-        if let Some(open) = addresses.iter().find(|address| !address.ip().is_loopback()) {
-            return Err(value
-                .wrong(format!("without tokens (no_auth) the service may only listen on a loopback address, and {open} is not one"))
-                .remedy("Listen on 127.0.0.1 or [::1], or give the service a key: PHASELINE_JWT_SECRET, --jwt-public-key-file, --jwks-file"));
-        }
-        tracing::warn!("no_auth: every local user may send any request, without a token");
+    if matches!(auth, Auth::Off)
+        && let Some(open) = addresses.iter().find(|address| !address.ip().is_loopback())
+    {
+        return Err(wrong(format!(
+            "without tokens (no_auth) the service may only listen on a loopback address, and {open} is not one"
+        ))
+        .remedy(format!("Listen on 127.0.0.1 or [::1], or {with_tokens}")));
     }
     TcpListener::bind(&addresses[..]).await.map_err(|error| {
         Failure::new(Exit::Unexpected, "cannot_listen", format!("cannot listen on {text}: {error}")).remedy(
             "Another program may use the port: choose another one with --listen; port 0 chooses a free one.",
         )
     })
+}
+
+/// The URL of the service on this listener.
+pub(super) fn url_of(listener: &TcpListener) -> Result<(SocketAddr, String), Failure> {
+    let address = listener.local_addr().map_err(|error| {
+        Failure::unexpected(format!("the address that the service listens on is unknown: {error}"))
+    })?;
+    Ok((address, format!("http://{address}")))
 }
 
 async fn target(context: &Context, config: &Config, pooler: Pooler) -> Result<Target, Failure> {
@@ -268,7 +288,7 @@ async fn missing_role(target: &Target, role: &str) -> Result<(), Failure> {
 }
 
 /// Logs a panic in the log's format.
-fn log_panics() {
+pub(super) fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         let payload = panic.payload();

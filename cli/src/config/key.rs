@@ -18,7 +18,7 @@ const fn key(name: &'static str, variable: &'static str, default: Option<&'stati
 }
 
 /// All settings, in the order in which they are shown.
-pub(crate) const KEYS: [SettingKey; 27] = [
+pub(crate) const KEYS: [SettingKey; 29] = [
     key("listen", "PHASELINE_LISTEN", Some("127.0.0.1:8080")),
     key("database_url", "DATABASE_URL", None),
     key("pooler", crate::target::POOLER, Some("auto")),
@@ -34,6 +34,8 @@ pub(crate) const KEYS: [SettingKey; 27] = [
     key("subjects", "PHASELINE_SUBJECTS", Some("any")),
     key("no_auth", "PHASELINE_NO_AUTH", Some("false")),
     key("cors_origins", "PHASELINE_CORS_ORIGINS", Some("")),
+    key("page_token_header", "PHASELINE_PAGE_TOKEN_HEADER", None),
+    key("base_path", "PHASELINE_BASE_PATH", Some("")),
     key("max_connections", "PHASELINE_MAX_CONNECTIONS", Some("16")),
     key("max_clients", "PHASELINE_MAX_CLIENTS", Some("800")),
     key("body_limit", "PHASELINE_BODY_LIMIT", Some("1MiB")),

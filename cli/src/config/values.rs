@@ -6,7 +6,9 @@ use crate::argument;
 use crate::failure::Failure;
 use crate::options::GlobalArgs;
 use crate::redact;
-use phaseline_api::auth::{Auth, KeyError, KeySetUrl, Keyring, Keys, SHORTEST_SECRET, TokenRules};
+use phaseline_api::auth::{
+    Auth, KeyError, KeySetUrl, Keyring, Keys, SHORTEST_SECRET, TokenHeader, TokenRules,
+};
 use phaseline_api::cors::WebOrigin;
 use phaseline_api::settings::Settings;
 use std::fmt;
@@ -221,6 +223,8 @@ impl Config {
             role,
             pooler: self.get("pooler").parsed(str::parse)?,
             cors_origins: self.cors_origins()?,
+            page_token_header: self.page_token_header()?,
+            base_path: self.get("base_path").parsed(|text| text.trim().parse())?,
             max_connections: number("max_connections")?,
             max_clients: count("max_clients")?,
             max_phases: count("max_phases")?,
@@ -272,6 +276,11 @@ impl Config {
 
     fn key_set_url(&self) -> Result<Option<KeySetUrl>, Failure> {
         let value = self.get("jwks_url");
+        value.text.as_ref().map(|_| value.parsed(str::parse)).transpose()
+    }
+
+    fn page_token_header(&self) -> Result<Option<TokenHeader>, Failure> {
+        let value = self.get("page_token_header");
         value.text.as_ref().map(|_| value.parsed(str::parse)).transpose()
     }
 

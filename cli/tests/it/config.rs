@@ -129,6 +129,13 @@ fn a_wrong_value_names_its_origin() {
         ("jwks_url", "http://id.example/keys"),
         ("subjects", "users"),
         ("cors_origins", "https://planner.example *"),
+        ("page_token_header", "two words"),
+        ("page_token_header", "Authorization"),
+        ("page_token_header", "cookie"),
+        ("base_path", "phaseline"),
+        ("base_path", "/phaseline/"),
+        ("base_path", "/a/../b"),
+        ("base_path", "/a%20b"),
     ] {
         let path = file(folder.path(), &format!("{key} = \"{wrong}\""));
         let in_file = run(&["config", "show", "--config", path.to_str().unwrap()]).exits_with(2);

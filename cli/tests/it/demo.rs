@@ -9,20 +9,20 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// A folder for temporary files that other users can read.
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     let folder = tempfile::Builder::new().prefix("phaseline-cli-").tempdir().unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
     folder
 }
 
-fn demo(folder: &Path, args: &[&str]) -> Command {
+pub(crate) fn demo(folder: &Path, args: &[&str]) -> Command {
     let mut command = phaseline(&[&["demo"], args].concat());
     command.env("TMPDIR", folder);
     command
 }
 
 /// Whether the folder is empty and no process uses it.
-fn nothing_left(folder: &Path) -> bool {
+pub(crate) fn nothing_left(folder: &Path) -> bool {
     let name = folder.file_name().unwrap().to_str().unwrap();
     let known = fs::read_dir("/proc").unwrap().flatten().any(|process| {
         fs::read(process.path().join("cmdline"))

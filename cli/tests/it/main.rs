@@ -18,6 +18,7 @@ mod config;
 mod connection;
 mod cut_connections;
 mod demo;
+mod demo_serve;
 mod deploy;
 mod diff;
 mod doctor;

@@ -5,7 +5,7 @@ use crate::token::SECRET;
 use phaseline_embedded::testing::{TestCluster, TestOptions};
 use phaseline_tests::http::{Client, HttpResponse, RequestBuilder};
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command};
+use std::process::{Child, ChildStdout, Command, Output};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -13,7 +13,8 @@ use std::thread::JoinHandle;
 pub(crate) struct ServiceProcess {
     child: Option<Child>,
     /// The line that it printed.
-    line: String,
+    pub(crate) line: String,
+    stdout: BufReader<ChildStdout>,
     pub(crate) client: Client,
     stderr: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
@@ -26,6 +27,11 @@ impl ServiceProcess {
         let mut command = phaseline(&[&["serve", "--listen", "127.0.0.1:0"], args].concat());
         command.env("PHASELINE_JWT_SECRET", SECRET);
         set(&mut command);
+        Self::of(command)
+    }
+
+    /// Starts a program that prints the address of its service, and waits for that line.
+    pub(crate) fn of(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let stderr = Arc::new(Mutex::new(String::new()));
         let (mut pipe, kept) = (child.stderr.take().unwrap(), Arc::clone(&stderr));
@@ -35,8 +41,9 @@ impl ServiceProcess {
                 kept.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..count]));
             }
         });
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        stdout.read_line(&mut line).unwrap();
         let Some((_, address)) = line.split_once("http://") else {
             panic!("it does not listen: {line:?} {}", stderr.lock().unwrap())
         };
@@ -47,7 +54,7 @@ impl ServiceProcess {
         let client = Client::new(address.parse().unwrap());
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        Self { child: Some(child), line, client, stderr, reader: Some(reader), runtime }
+        Self { child: Some(child), line, stdout, client, stderr, reader: Some(reader), runtime }
     }
 
     pub(crate) fn on(url: &str, args: &[&str]) -> Self {
@@ -77,14 +84,16 @@ impl ServiceProcess {
         eventually("it is ready", || self.get("/readyz").status == 200);
     }
 
-    /// Sends a signal, and waits for its end.
+    /// Sends a signal, and waits for its end. The output is what follows the line.
     pub(crate) fn stop(mut self, name: &str) -> ProgramOutput {
         let child = self.child.take().unwrap();
         signal(name, child.id());
+        let mut stdout = Vec::new();
+        self.stdout.read_to_end(&mut stdout).unwrap();
         let output = child.wait_with_output().unwrap();
         self.reader.take().unwrap().join().unwrap();
-        let stderr = std::mem::take(&mut *self.stderr.lock().unwrap());
-        ProgramOutput { stderr, ..ProgramOutput::of(output) }
+        let stderr = std::mem::take(&mut *self.stderr.lock().unwrap()).into_bytes();
+        ProgramOutput::of(Output { stdout, stderr, ..output })
     }
 }
 

@@ -1,0 +1,258 @@
+// The draft: edits go to the service, which applies and checks them and returns the part of the page that shows the result.
+import { dismiss, notice, say } from "./notices.js";
+import { here, isConflict, isDraft, project, put, region } from "./region.js";
+import { ask, base, Failure, headerText, loadPage, newKey, report } from "./server.js";
+
+const STORED = `phaseline-draft-${project}`;
+const KEPT = "Your changes are kept in this tab.";
+
+const undone = [];
+let queue = Promise.resolve();
+let sent = { body: null, key: null };
+
+// What the page holds, with what was typed since; null if there is no draft.
+function held() {
+  if (!isDraft()) return null;
+  const state = JSON.parse(region().dataset.draft);
+  for (const row of state.rows) {
+    for (const input of region().querySelectorAll(`#row-${row.id} [data-field]`)) row[input.dataset.field] = input.value;
+  }
+  return state;
+}
+
+function remember() {
+  try {
+    if (isDraft()) sessionStorage.setItem(STORED, region().dataset.draft);
+    else sessionStorage.removeItem(STORED);
+  } catch {
+    // Without storage a draft lives as long as its page.
+  }
+}
+
+async function request(state, edit, focus) {
+  const page = await loadPage(`${here}/draft`, { body: { state, edit } });
+  const select = page.querySelector(".bar.selected")?.id;
+  put(page, { focus: focus === "bar" ? (select ?? null) : focus });
+  dismiss("changes");
+  if (isConflict()) document.getElementById("conflict").focus();
+  remember();
+}
+
+// Applies an edit after those before it. `focus` is the id of what gets the focus, or "bar" for the bar of the edited phase.
+export function edit(change, focus = null) {
+  queue = queue.then(async () => {
+    const state = held();
+    try {
+      await request(state, change, focus);
+      if (state) undone.push(JSON.parse(JSON.stringify(state)));
+      if (undone.length > 100) undone.shift();
+    } catch (failure) {
+      report(failure, state ? KEPT : "");
+    }
+  });
+  return queue;
+}
+
+async function undo() {
+  // The state before the last edit; what was typed since is undone with it.
+  let state = undone.pop();
+  const now = JSON.stringify(held()?.rows);
+  while (state && JSON.stringify(state.rows) === now) state = undone.pop();
+  if (!state) {
+    say("There is nothing to undo.");
+    return;
+  }
+  try {
+    await request(state, { kind: "none" }, null);
+    say("Undone.");
+  } catch (failure) {
+    report(failure, KEPT);
+  }
+}
+
+// Shows the saved timeline, and its history.
+export async function showSaved(focus = null) {
+  const page = await loadPage(here);
+  const history = page.getElementById("history");
+  put(page, { focus });
+  if (history) document.getElementById("history")?.replaceWith(document.importNode(history, true));
+  document.dispatchEvent(new CustomEvent("phaseline-history"));
+}
+
+async function discard() {
+  const state = held();
+  undone.length = 0;
+  try {
+    await showSaved("edit");
+    remember();
+    notice("discarded", "info", "Your changes are discarded.", [["Bring them back", () => restoreDraft(state)]]);
+  } catch (failure) {
+    report(failure, KEPT);
+  }
+}
+
+export async function restoreDraft(state) {
+  try {
+    await request(state, { kind: "none" }, null);
+  } catch (failure) {
+    report(failure, KEPT);
+  }
+}
+
+// Brings back a draft that an earlier page of this tab left.
+export async function resume() {
+  let stored = null;
+  try {
+    stored = sessionStorage.getItem(STORED);
+  } catch {
+    return;
+  }
+  if (!stored || !document.getElementById("edit")) return;
+  await restoreDraft(JSON.parse(stored));
+  if (isDraft()) notice("resumed", "info", "Your unsaved changes from before are back.");
+}
+
+async function save() {
+  // What was typed last is checked before anything is sent.
+  await edit({ kind: "none" });
+  const button = document.getElementById("save");
+  if (!isDraft() || !button || button.disabled) return;
+  const state = held();
+  const phases = state.rows.map((row) => ({
+    id: row.is_new ? null : row.id,
+    name: row.name,
+    start_date: row.start_date,
+    end_date: row.end_date,
+    description: row.description || null,
+    capital_budget: row.capital_budget.replaceAll(",", ""),
+    expense_budget: row.expense_budget.replaceAll(",", ""),
+    total_budget: row.total_budget,
+  }));
+  const reason = document.getElementById("reason").value.trim();
+  const body = JSON.stringify([state.version, phases, reason]);
+  // The same changes again have the same key: then they count once, whatever became of the first request.
+  if (sent.body !== body) sent = { body, key: newKey() };
+  button.disabled = true;
+  button.textContent = "Saving…";
+  try {
+    await ask("POST", `/api/v1/projects/${project}/phases/batch`, {
+      body: { phases },
+      headers: {
+        "If-Match": `"${state.version}"`,
+        "Idempotency-Key": sent.key,
+        ...(reason ? { "Phaseline-Reason": headerText(reason) } : {}),
+      },
+    });
+    undone.length = 0;
+    await showSaved("edit");
+    remember();
+    notice("saved", "info", "Your changes are saved.");
+    setTimeout(() => document.querySelector('[data-notice="saved"]')?.remove(), 6_000);
+  } catch (failure) {
+    if (failure.status === 412) {
+      await edit({ kind: "none" });
+      return;
+    }
+    if (failure instanceof Failure && failure.kind === "refused") {
+      await edit({ kind: "none" });
+    } else {
+      button.disabled = false;
+      button.textContent = "Save again";
+    }
+    report(failure, `Nothing is lost: save again. ${KEPT}`);
+  }
+}
+
+async function openTimeline(button) {
+  const { start, end } = region().dataset;
+  button.disabled = true;
+  try {
+    await ask("PUT", `/api/v1/projects/${project}/timeline`, { body: { start_date: start, end_date: end } });
+    await showSaved("edit");
+  } catch (failure) {
+    report(failure);
+    button.disabled = false;
+  }
+}
+
+async function confirmRestore(form) {
+  const days = form.querySelector("[data-days]").dataset.days === "true";
+  const reason = document.getElementById("restore-reason").value.trim();
+  const { at } = region().dataset;
+  const { version } = document.getElementById("restore").dataset;
+  const button = form.querySelector("button");
+  button.disabled = true;
+  try {
+    await ask("POST", `/api/v1/projects/${project}/timeline/restore`, {
+      body: { to: Number(at), with_project_days: days },
+      headers: { "If-Match": `"${version}"`, "Idempotency-Key": newKey(), ...(reason ? { "Phaseline-Reason": headerText(reason) } : {}) },
+    });
+    history.pushState(null, "", base + here);
+    document.dispatchEvent(new CustomEvent("phaseline-moment"));
+    await showSaved("edit");
+    notice("restored", "info", `The timeline of position ${at} is restored.`);
+  } catch (failure) {
+    button.disabled = false;
+    if (failure.status === 412) {
+      notice("refused", "warn", "Someone else changed the timeline meanwhile: look at what restoring does now.", [["Look again", location.href]]);
+    } else {
+      report(failure);
+    }
+  }
+}
+
+const follows = () => document.getElementById("follow")?.checked ?? true;
+
+// Requests other dates for a phase.
+export function setDates(phase, start, end, focus) {
+  return edit({ kind: "dates", phase, start, end, follow: follows() }, focus);
+}
+
+// What the buttons and fields of the draft do.
+export function listen(main) {
+  main.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    const phase = button.closest("[data-phase]")?.dataset.phase;
+    const acts = {
+      edit: () => edit({ kind: "none" }, region().querySelector(".bar[tabindex='0']")?.id ?? null),
+      open: () => openTimeline(button),
+      merge: () => edit({ kind: "merge" }, "save"),
+      "take-theirs": discard,
+      undo: () => (queue = queue.then(undo)),
+      discard,
+    };
+    const edits = {
+      up: () => edit({ kind: "move", phase, by: -1 }, button.id),
+      down: () => edit({ kind: "move", phase, by: 1 }, button.id),
+      add: () => edit({ kind: "add", within: phase }).then(focusSelectedName),
+      remove: () => edit({ kind: "remove", phase }).then(focusSelectedName),
+    };
+    (edits[button.dataset.do] ?? acts[button.id])?.();
+  });
+  main.addEventListener("change", (event) => {
+    const input = event.target.closest("#draft [data-field]");
+    if (!input) return;
+    const row = input.closest("[data-phase]");
+    const field = (name) => row.querySelector(`[data-field="${name}"]`).value.trim();
+    if (input.dataset.field.endsWith("_date")) setDates(row.dataset.phase, field("start_date"), field("end_date"), null);
+    else edit({ kind: "none" });
+  });
+  main.addEventListener("submit", (event) => {
+    if (event.target.id === "draft") {
+      event.preventDefault();
+      save();
+    }
+    if (event.target.id === "confirm-restore") {
+      event.preventDefault();
+      confirmRestore(event.target);
+    }
+  });
+}
+
+function focusSelectedName() {
+  const selected = region().querySelector(".bar.selected")?.dataset.phase;
+  const input = document.getElementById(`name-${selected}`);
+  input?.focus();
+  input?.select();
+}
