@@ -102,7 +102,7 @@ async fn a_token_identifies_the_caller_and_its_permissions() {
         request_with_token(&service, &token(&claims_with("projects", json!([id])))).await.is(200).json();
     assert_eq!(limited["projects"], json!([id]));
     let lower =
-        service.client.get("/who").header("authorization", format!("bearer {}", token(&valid_claims())));
+        service.client.get("/who").header("authorization", &format!("bearer {}", token(&valid_claims())));
     lower.send().await.is(200);
     // The clocks of two machines differ slightly.
     request_with_token(&service, &token(&claims_with("exp", json!(in_seconds(-5))))).await.is(200);

@@ -23,7 +23,7 @@ async fn a_repeated_request_gets_the_first_response_despite_later_changes() {
         (format!("/projects/{project}/phases"), create, 201),
     ];
     for (at, (path, body, status)) in requests.iter().enumerate() {
-        let request = || fixture.post(path, body).header("Idempotency-Key", format!("key-{at}"));
+        let request = || fixture.post(path, body).header("Idempotency-Key", &format!("key-{at}"));
         let first = request().send().await.is(*status);
         assert_eq!(first.header("idempotent-replayed"), "");
         // Another client's change, and another service with an empty cache.
@@ -38,7 +38,7 @@ async fn a_repeated_request_gets_the_first_response_despite_later_changes() {
                 .client
                 .post(&format!("/api/v1{path}"))
                 .bearer(&fixture.token)
-                .header("Idempotency-Key", format!("key-{at}"))
+                .header("Idempotency-Key", &format!("key-{at}"))
                 .json(body)
                 .send()
                 .await,

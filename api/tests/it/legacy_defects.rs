@@ -54,7 +54,7 @@ async fn defect_2_a_required_version_prevents_lost_updates() {
     for request in [
         fixture.post(&path, &json!({ "phases": second, "version": version })),
         fixture.post(&path, &json!({ "phases": in_a_phase })),
-        fixture.post(&path, &json!({ "phases": second })).header("If-Match", format!("\"{version}\"")),
+        fixture.post(&path, &json!({ "phases": second })).header("If-Match", &format!("\"{version}\"")),
     ] {
         let late = request.send().await.is(412);
         assert_eq!(late.header("etag"), format!("\"{}\"", version + 1));

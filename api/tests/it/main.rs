@@ -32,6 +32,7 @@ mod middleware;
 mod moments;
 mod openapi;
 mod page;
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 mod page_days;
 mod pages;
 mod pages_browser;

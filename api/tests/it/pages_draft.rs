@@ -61,7 +61,7 @@ impl HeldDraft {
     async fn save(&self, fixture: &ServiceFixture, project: &str) -> phaseline_tests::http::HttpResponse {
         let path = format!("/projects/{project}/phases/batch");
         let version = format!("\"{}\"", self.state["version"]);
-        fixture.post(&path, &json!({ "phases": self.list() })).header("if-match", version).send().await
+        fixture.post(&path, &json!({ "phases": self.list() })).header("if-match", &version).send().await
     }
 
     /// The messages of broken rules, in their order.

@@ -236,7 +236,7 @@ async fn a_browser_that_asks_again_hears_of_changes_only() {
     let get = |tag: Option<String>| {
         let request = fixture.service.client.get(&live).bearer(&fixture.token);
         match tag {
-            Some(tag) => request.header("if-none-match", tag),
+            Some(tag) => request.header("if-none-match", &tag),
             None => request,
         }
     };

@@ -36,7 +36,7 @@ pub(crate) fn set_cookies(response: &HttpResponse) -> Vec<String> {
 
 /// A request with a session's cookie.
 fn with_session<'a>(request: RequestBuilder<'a>, token: &str) -> RequestBuilder<'a> {
-    request.header("cookie", format!("theme=dark; phaseline_session={token}; other=\u{e9}"))
+    request.header("cookie", &format!("theme=dark; phaseline_session={token}; other=\u{e9}"))
 }
 
 /// A service that accepts tokens for one audience only.

@@ -218,13 +218,13 @@ async fn headers_that_cannot_be_kept_are_refused() {
     let path = format!("/phases/{}", id(&fixture.phases(&project).await[0]));
     let request = || fixture.patch(&path, &json!({ "name": "Named" }));
     let events = fixture.events().await;
-    request().header("Phaseline-Reason", "x".repeat(501)).send().await.is(400);
+    request().header("Phaseline-Reason", &"x".repeat(501)).send().await.is(400);
     request().header("Idempotency-Key", "").send().await.is(400);
-    request().header("Idempotency-Key", "k".repeat(256)).send().await.is(400);
+    request().header("Idempotency-Key", &"k".repeat(256)).send().await.is(400);
     request().header("Idempotency-Key", "a b").send().await.is(400);
     request().header("Idempotency-Key", "a").header("Idempotency-Key", "b").send().await.is(400);
     assert_eq!(fixture.events().await, events);
-    request().header("Phaseline-Reason", "ü".repeat(500)).send().await.is(200);
+    request().header("Phaseline-Reason", &"ü".repeat(500)).send().await.is(200);
 }
 
 #[tokio::test]
