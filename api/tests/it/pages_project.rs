@@ -219,9 +219,9 @@ async fn names_of_others_are_text() {
     let page = Page::get(&fixture, &path(&project)).await;
     page.has_all(&[
         "&#60;/svg&#62;&#60;script&#62;",
-        "\u{241b}[31m\u{2039}U+202E\u{203a}",
+        "\u{2039}ESC\u{203a}[31m\u{2039}U+202E\u{203a}",
         "&#60;img src=x",
-        "\u{240a}",
+        "\u{2039}LF\u{203a}",
     ]);
     for char in ['\u{1b}', '\u{202e}'] {
         assert!(!page.text.contains(char), "{char:?}");
