@@ -4,7 +4,7 @@ import { here, isConflict, isDraft, isPutting, project, put, region } from "./re
 import { ask, base, Failure, headerText, loadPage, newKey, report } from "./server.js";
 
 const STORED = `phaseline-draft-${project}`;
-const KEPT = "Your changes are kept in this tab.";
+export const KEPT = "Your changes are kept in this tab.";
 
 const undone = [];
 let queue = Promise.resolve();

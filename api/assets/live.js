@@ -1,10 +1,11 @@
 // Changes by others. For now it asks again and again whether anything changed; a stream may take its place here.
-import { ask, report } from "./server.js";
+import { ask } from "./server.js";
 
 const INTERVAL = 1_200;
 
-// Calls `changed` with the answer whenever that of `path` is another than before. Returns a function that ends it.
-export function follow(path, changed) {
+// Calls `changed` with the answer whenever that of `path` is another than before, and `failed` when there is none. Returns a function that
+// ends it.
+export function follow(path, changed, failed) {
   let tag = null;
   let timer = null;
   let ended = false;
@@ -22,7 +23,7 @@ export function follow(path, changed) {
           changed(answer.body, isFirst);
         }
       } catch (failure) {
-        report(failure);
+        failed(failure);
         if (failure.kind === "expired") ended = true;
       }
     }

@@ -38,4 +38,4 @@ follow(`${here}/live`, ({ version, digest }, isFirst) => {
   if (isBusy()) notice("changes", "info", words, [["Show", show]]);
   else show();
   return undefined;
-});
+}, (failure) => report(failure, isDraft() ? draft.KEPT : ""));

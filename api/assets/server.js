@@ -28,7 +28,7 @@ export function loadPage(path, { part, body, signal } = {}) {
     request.open(body === undefined ? "GET" : "POST", base + path);
     request.responseType = "document";
     request.timeout = 30_000;
-    if (part) request.setRequestHeader("Phaseline-Part", part);
+    request.setRequestHeader("Phaseline-Part", part ?? "page");
     if (body !== undefined) request.setRequestHeader("Content-Type", "application/json");
     request.onload = () => {
       const page = request.response;
@@ -54,7 +54,8 @@ export async function ask(method, path, { body, headers = {} } = {}) {
   try {
     response = await fetch(base + path, {
       method,
-      headers: { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
+      // With this header the end of a session is a failure, and not the page for signing in.
+      headers: { "Phaseline-Part": "data", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
       credentials: "same-origin",
       cache: "no-store",

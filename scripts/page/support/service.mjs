@@ -10,7 +10,8 @@ const STOP_SECONDS = 30;
 // Starts the service, and resolves when it listens. Options: `signIn` (tokens are required), `tokenMinutes` (the life of the tokens),
 // `args` (further arguments).
 export async function startService({ signIn = false, tokenMinutes, args = [] } = {}) {
-  if (process.env.PAGE_SERVICE && !signIn) return runningService(process.env.PAGE_SERVICE);
+  const running = process.env[signIn ? "PAGE_SERVICE_SIGN_IN" : "PAGE_SERVICE"];
+  if (running && tokenMinutes === undefined) return runningService(running);
   const program = process.env.PAGE_PROGRAM;
   if (!program) throw new Error("PAGE_PROGRAM is not set: run `make test-page`, or scripts/page/run.sh");
   const all = ["demo", "--serve", "--listen", "127.0.0.1:0", "--json", ...args];
