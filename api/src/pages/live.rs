@@ -20,7 +20,7 @@ pub(super) fn router() -> Router<AppState> {
 }
 
 #[derive(Serialize)]
-struct LogEnd {
+struct LogEndResponse {
     position: i64,
 }
 
@@ -31,7 +31,7 @@ async fn log_end(
 ) -> Result<Response, PageFailure> {
     let visitor = visitor.in_section(Section::None, TokenScope::HistoryRead)?;
     let tip = tip(&app).await.map_err(|problem| visitor.failure(problem))?;
-    Ok(unless_known(&LogEnd { position: tip.position }, &tip.position.to_string(), &headers))
+    Ok(unless_known(&LogEndResponse { position: tip.position }, &tip.position.to_string(), &headers))
 }
 
 /// The state, or 304 if the browser has it already. `tag` changes with the state.
