@@ -8,7 +8,7 @@ export const KEPT = "Your changes are kept in this tab.";
 
 const undone = [];
 let queue = Promise.resolve();
-let sent = { body: null, key: null };
+let sent = { text: null, key: null, isOpen: false };
 
 // The draft as the service returned it last; null if there is none.
 const applied = () => (isDraft() ? JSON.parse(region().dataset.draft) : null);
@@ -129,11 +129,8 @@ export async function resume() {
   if (isDraft()) notice("resumed", "info", "Your unsaved changes from before are back.");
 }
 
-async function save() {
-  // What was typed last is checked before anything is sent.
-  await edit({ kind: "none" });
-  const button = document.getElementById("save");
-  if (!isDraft() || !button || button.disabled) return;
+// What saving sends.
+function batch() {
   const state = held();
   const phases = state.rows.map((row) => ({
     id: row.is_new ? null : row.id,
@@ -146,16 +143,25 @@ async function save() {
     total_budget: row.total_budget,
   }));
   const reason = document.getElementById("reason").value.trim();
-  const body = JSON.stringify([state.version, phases, reason]);
+  return { version: state.version, phases, reason, text: JSON.stringify([state.version, phases, reason]) };
+}
+
+async function save() {
+  await queue;
+  // What was typed last is checked before anything is sent. A request without an answer is only repeated: it may have been carried out.
+  if (isDraft() && !(sent.isOpen && sent.text === batch().text)) await edit({ kind: "none" });
+  const button = document.getElementById("save");
+  if (!isDraft() || !button || button.disabled) return;
+  const { version, phases, reason, text } = batch();
   // The same changes again have the same key: then they count once, whatever became of the first request.
-  if (sent.body !== body) sent = { body, key: newKey() };
+  if (sent.text !== text) sent = { text, key: newKey() };
   button.disabled = true;
   button.textContent = "Saving…";
   try {
     await ask("POST", `/api/v1/projects/${project}/phases/batch`, {
       body: { phases },
       headers: {
-        "If-Match": `"${state.version}"`,
+        "If-Match": `"${version}"`,
         "Idempotency-Key": sent.key,
         ...(reason ? { "Phaseline-Reason": headerText(reason) } : {}),
       },
@@ -164,8 +170,9 @@ async function save() {
     await showSaved("edit");
     remember();
     notice("saved", "info", "Your changes are saved.");
-    setTimeout(() => document.querySelector('[data-notice="saved"]')?.remove(), 6_000);
+    setTimeout(() => dismiss("saved"), 6_000);
   } catch (failure) {
+    sent.isOpen = failure.kind === "away";
     if (failure.status === 412) {
       await edit({ kind: "none" });
       return;

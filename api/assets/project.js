@@ -19,7 +19,10 @@ const isBusy = () => region().matches(":hover") || region().contains(document.ac
 
 const show = () => draft.showSaved().catch((failure) => report(failure));
 
+let latest = null;
+
 follow(`${here}/live`, ({ version, digest }, isFirst) => {
+  latest = digest;
   const shown = region().dataset.digest;
   if (isNow() && digest === shown) return dismiss("changes");
   if (isDraft()) {
@@ -39,3 +42,7 @@ follow(`${here}/live`, ({ version, digest }, isFirst) => {
   else show();
   return undefined;
 }, (failure) => report(failure, isDraft() ? draft.KEPT : ""));
+
+document.addEventListener("phaseline-history", () => {
+  if (latest === region().dataset.digest) dismiss("changes");
+});
