@@ -5,6 +5,7 @@ mod planner_gate;
 use crate::cors;
 use crate::origin;
 use crate::paced;
+use crate::pages;
 use crate::problem;
 use crate::request::{self, REQUEST_ID, RequestContext, RequestId};
 use crate::security_headers;
@@ -13,7 +14,7 @@ use crate::telemetry::Telemetry;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::CONTENT_LENGTH;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
@@ -74,7 +75,10 @@ async fn first_page(State(app): State<AppState>, request: Request, next: Next) -
     }
 }
 
-async fn no_route(uri: Uri) -> Response {
+async fn no_route(State(app): State<AppState>, uri: Uri, headers: HeaderMap) -> Response {
+    if let Some(page) = pages::missing(&app, &uri, &headers) {
+        return page;
+    }
     problem::not_found(format!("the service has no route {}", uri.path())).into_response()
 }
 

@@ -25,8 +25,13 @@ mod sign_in;
 mod visitor;
 mod words;
 
+use crate::problem::not_found;
 use crate::state::AppState;
+use answer::{PageFailure, PageRequest};
 use axum::Router;
+use axum::http::header::ACCEPT;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Response};
 
 /// The routes.
 pub(crate) fn router() -> Router<AppState> {
@@ -37,4 +42,18 @@ pub(crate) fn router() -> Router<AppState> {
         .merge(project::router())
         .merge(log::router())
         .merge(runs::router())
+}
+
+/// The response to a browser that asks for a page that does not exist; none for programs, whose responses are problems.
+pub(crate) fn missing(app: &AppState, uri: &Uri, headers: &HeaderMap) -> Option<Response> {
+    let is_browser = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|accept| accept.to_str().ok())
+        .any(|accept| accept.contains("text/html"));
+    if !is_browser || uri.path().starts_with("/api/") {
+        return None;
+    }
+    let problem = not_found("there is no page at this address");
+    Some(PageFailure::of_stranger(problem, app, &PageRequest::of(uri, headers)).into_response())
 }

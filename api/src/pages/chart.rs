@@ -6,6 +6,8 @@ use std::fmt;
 
 /// Up to this many days the weekends are shaded.
 const DAYS_WITH_WEEKENDS: i64 = 190;
+/// The steps between ticks, in months.
+const MONTH_STEPS: [i64; 15] = [1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 6000, 12000, 24000];
 /// At most so many ticks fit on an axis.
 const MOST_TICKS: i64 = 13;
 /// A label is inside its bar from this width on, in percent.
@@ -83,6 +85,16 @@ impl ChartDays {
             .reduce(|all, next| Self { first: all.first.min(next.first), last: all.last.max(next.last) })
     }
 
+    /// These days.
+    pub(crate) const fn between(first: NaiveDate, last: NaiveDate) -> Self {
+        Self { first, last }
+    }
+
+    /// The first and the last day.
+    pub(crate) const fn ends(self) -> [NaiveDate; 2] {
+        [self.first, self.last]
+    }
+
     /// The first day's number.
     pub(crate) fn first_number(self) -> i64 {
         day_number(self.first)
@@ -106,6 +118,12 @@ impl ChartDays {
     /// Whether the chart shows the day.
     pub(crate) fn contains(self, day: NaiveDate) -> bool {
         (self.first..=self.last).contains(&day)
+    }
+
+    /// Left end and width of the bar of some days, of which a short one is at least `least` percent wide.
+    pub(crate) fn span(self, [start, end]: [NaiveDate; 2], least: f64) -> [Percent; 2] {
+        let width = self.width((end - start).num_days() + 1).0.max(least);
+        [Percent(self.x(start).0.min(100.0 - width)), Percent(width)]
     }
 
     /// Where the bar of a range is that has its text outside: behind its end if there is room, else before its start.
@@ -141,7 +159,7 @@ impl ChartDays {
                 .filter(|day| day.weekday() == Weekday::Mon)
                 .collect()
         } else {
-            self.months()
+            self.months(MOST_TICKS)
         };
         let is_weekly = self.len() <= 7 * MOST_TICKS;
         let mut year = None;
@@ -161,13 +179,12 @@ impl ChartDays {
         ticks.collect()
     }
 
-    /// The first days of every month, or of every second, third, sixth or twelfth one or more, so that they fit.
-    fn months(self) -> Vec<NaiveDate> {
+    /// The first days of months, in steps of months or years so that there are at most `most`.
+    pub(crate) fn months(self, most: i64) -> Vec<NaiveDate> {
         let number = |day: NaiveDate| i64::from(day.year()) * 12 + i64::from(day.month0());
         let (first, last) = (number(self.first), number(self.last));
-        let count = last - first + 1;
-        let years = (count / (12 * MOST_TICKS) + 1) * 12;
-        let step = [1, 2, 3, 6, 12].into_iter().find(|step| count / step < MOST_TICKS).unwrap_or(years);
+        let fits = |step: &i64| last.div_euclid(*step) - (first - 1).div_euclid(*step) <= most;
+        let step = MONTH_STEPS.into_iter().find(fits).unwrap_or(last - first + 1);
         let months = (first..=last).filter(|month| month.rem_euclid(step) == 0);
         let day = |month: i64| {
             let year = i32::try_from(month.div_euclid(12)).ok()?;

@@ -11,6 +11,7 @@ mod slip;
 mod sparkline;
 
 use super::answer::{PageFailure, html};
+use super::chart::Percent;
 use super::frame::{Frame, Section};
 use super::parameters::PageParameters;
 use super::visitor::Visitor;
@@ -59,7 +60,7 @@ struct PortfolioTable {
     ticks: Vec<SparkTick>,
     /// The day whose phases are named, where it is on the axis, and whether it is today.
     day: NaiveDate,
-    day_x: Option<String>,
+    day_x: Option<Percent>,
     is_today: bool,
     page: SumsRow,
     totals: Option<SumsRow>,

@@ -163,3 +163,16 @@ async fn only_a_session_can_be_ended() {
     let page = service.client.get("/sign-in").send().await.is(200).text();
     assert!(!page.contains("aria-label=\"Pages\"") && !page.contains("Signed in as"), "{page}");
 }
+
+#[tokio::test]
+async fn an_address_without_a_page_is_a_page_for_browsers_only() {
+    let (service, _) = service().await;
+    let browser = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+    let page = service.client.get("/nothing").header(browser.0, browser.1).send().await.is(404);
+    assert_page(&page);
+    assert!(page.text().contains("there is no page at this address"), "{}", page.text());
+    for (path, accept) in [("/nothing", "*/*"), ("/api/v1/nothing", browser.1)] {
+        let problem = service.client.get(path).header("accept", accept).send().await.is(404);
+        assert_eq!(problem.header("content-type"), "application/problem+json", "{path}");
+    }
+}
