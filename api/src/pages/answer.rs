@@ -30,6 +30,8 @@ pub(crate) struct PageRequest {
     pub(crate) part: Option<String>,
     /// Whether the visitor followed a link on another site: the browser leaves the cookie of the session out.
     is_from_elsewhere: bool,
+    /// Whether a script asks for data.
+    wants_json: bool,
 }
 
 impl PageRequest {
@@ -39,6 +41,7 @@ impl PageRequest {
         Self {
             place: uri.path_and_query().map_or_else(|| "/".to_owned(), |place| place.as_str().to_owned()),
             part: headers.get(PART).and_then(|part| part.to_str().ok()).map(str::to_owned),
+            wants_json: has("accept", "application/json"),
             is_from_elsewhere: has("sec-fetch-site", "cross-site") && has("sec-fetch-mode", "navigate"),
         }
     }
@@ -92,6 +95,9 @@ impl PageFailure {
 
 impl IntoResponse for PageFailure {
     fn into_response(self) -> Response {
+        if self.request.wants_json {
+            return Problem::from(self.failure).into_response();
+        }
         if let RouteFailure::Denied(denied) = &self.failure
             && denied.status() == StatusCode::UNAUTHORIZED
             && self.request.part.is_none()

@@ -34,6 +34,10 @@ pub(crate) struct Frame {
     pub(crate) can_write: bool,
     /// Whether the visitor may see what was.
     pub(crate) can_look_back: bool,
+    /// Whether the visitor's token is for all projects.
+    pub(crate) sees_all: bool,
+    /// Who holds drafts in this browser; empty before signing in.
+    pub(crate) subject: String,
 }
 
 impl Frame {
@@ -47,6 +51,8 @@ impl Frame {
             can_sign_out: false,
             can_write: false,
             can_look_back: false,
+            sees_all: false,
+            subject: String::new(),
         }
     }
 
@@ -61,6 +67,8 @@ impl Frame {
             can_sign_out: signs_in,
             can_write: caller.scopes.contains(TokenScope::PhasesWrite),
             can_look_back: caller.scopes.contains(TokenScope::HistoryRead),
+            sees_all: caller.projects.is_none(),
+            subject: caller.subject.clone(),
         }
     }
 

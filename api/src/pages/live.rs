@@ -4,6 +4,7 @@ use super::answer::PageFailure;
 use super::frame::Section;
 use super::visitor::Visitor;
 use crate::auth::TokenScope;
+use crate::problem::Problem;
 use crate::routes::tip;
 use crate::state::AppState;
 use axum::Router;
@@ -29,7 +30,12 @@ async fn log_end(
     visitor: Visitor,
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
-    let visitor = visitor.in_section(Section::None, TokenScope::HistoryRead)?;
+    let visitor = visitor.in_section(Section::None, TokenScope::PhasesRead)?;
+    if visitor.caller.projects.is_some() {
+        let detail = "the token is limited to projects, and the end of the log tells of others";
+        let problem = Problem::new(StatusCode::FORBIDDEN, "project_denied", "Not permitted", detail);
+        return Err(visitor.failure(problem));
+    }
     let tip = tip(&app).await.map_err(|problem| visitor.failure(problem))?;
     Ok(unless_known(&LogEndResponse { position: tip.position }, &tip.position.to_string(), &headers))
 }

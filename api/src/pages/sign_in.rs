@@ -46,7 +46,12 @@ struct SignInForm {
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/sign-in", get(show))
-        .route("/session", post(begin).layer(DefaultBodyLimit::max(LARGEST_FORM)))
+        .route(
+            "/session",
+            get(async |State(app): State<AppState>| go_to(&app.settings.base_path, "/sign-in"))
+                .post(begin)
+                .layer(DefaultBodyLimit::max(LARGEST_FORM)),
+        )
         .route("/session/end", post(end))
 }
 
@@ -57,11 +62,18 @@ async fn show(State(app): State<AppState>, uri: Uri, headers: HeaderMap) -> Resp
     let parameter =
         |name: &str| form_urlencoded::parse(query).find(|(key, _)| key == name).map(|(_, value)| value);
     let next = place_in_service(parameter("next").as_deref());
-    if app.authenticator.authenticate(&Method::GET, &headers).await.is_ok() {
+    // A page that refused the session must not get it again: the two would send the browser back and forth.
+    let is_refused = parameter("why").is_some();
+    if !is_refused && app.authenticator.authenticate(&Method::GET, &headers).await.is_ok() {
         return go_to(&app.settings.base_path, &next);
     }
     let reason = match parameter("why").as_deref() {
-        Some("token_expired" | "token_invalid") => Some("Your session has ended. Sign in again.".to_owned()),
+        Some("token_expired") => Some("Your session has ended. Sign in again.".to_owned()),
+        Some("token_invalid") => Some(
+            "Your session is not valid any more. Sign in again. If you are sent back here, delete the cookies of this site, or ask \
+             whoever runs the service."
+                .to_owned(),
+        ),
         _ => None,
     };
     html(&SignInPage { frame: Frame::of_stranger(&app.settings), next, reason }, StatusCode::OK)
@@ -152,8 +164,15 @@ fn place_in_service(place: Option<&str>) -> String {
         bytes.next() == Some(b'/')
             && !matches!(bytes.next(), Some(b'/' | b'\\'))
             && place.bytes().all(|byte| byte.is_ascii_graphic())
+            && !has_dot_segments(place)
     };
     place.filter(is_within).unwrap_or("/").to_owned()
+}
+
+/// Whether a browser would leave folders of the path.
+fn has_dot_segments(place: &str) -> bool {
+    let path = place.split(['?', '#']).next().unwrap_or(place).to_ascii_lowercase().replace("%2e", ".");
+    path.split(['/', '\\']).any(|segment| matches!(segment, "." | ".."))
 }
 
 fn go_to(base: &BasePath, place: &str) -> Response {

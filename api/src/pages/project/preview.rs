@@ -6,14 +6,15 @@ use super::effects::EffectsView;
 use super::part::{TimelinePart, entered};
 use super::read::{digest, name_of, of_fold};
 use super::shown::ShownPhase;
-use super::view::{DraftRowView, DraftView, FaultView, Mode, ProjectTimelineView};
+use super::view::{DraftRowView, DraftView, FaultView, Mode, NoteView, ProjectTimelineView};
 use crate::auth::TokenScope;
 use crate::pages::answer::{PageFailure, html};
 use crate::pages::visitor::Visitor;
 use crate::pages::words;
 use crate::problem::{bad_request, conflict};
 use crate::routes::{
-    OpenWith, PathId, RouteFailure, assignment_days, current_project, preview_or_open, whole_history,
+    CurrentProject, OpenWith, PathId, RouteFailure, assignment_days, current_project, preview_or_open,
+    whole_history,
 };
 use crate::state::AppState;
 use crate::work::{MANY, aside_if};
@@ -23,7 +24,8 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::NaiveDate;
-use phaseline_domain::{DateRange, Draft, Timeline, TimelineCommand, validate};
+use phaseline_domain::event::TimelineRescheduled;
+use phaseline_domain::{DateRange, Draft, ProjectId, Timeline, TimelineCommand, decide, validate};
 use phaseline_projections::planner_view::AssignmentDays;
 use serde::{Deserialize, Serialize};
 
@@ -64,14 +66,12 @@ pub(super) async fn draft(
         return Err(visitor.failure(bad_request(format!("a timeline has at most {most} phases"))));
     }
     let names = name_of(&app, project).await.map_err(failure)?;
-    // Decides nothing: it is the present timeline that counts, with the dates that it would follow.
-    let nothing = TimelineCommand::ReplaceAll { phases: Vec::new() };
-    let preview =
-        preview_or_open(&app, project, &nothing, Some(OpenWith::ProjectDates)).await.map_err(failure)?;
     let days = assignment_days(&app, project).await.map_err(|problem| visitor.failure(problem))?;
     let found = current_project(&app, project).await.map_err(|problem| visitor.failure(problem))?;
-    let (current, version) = (preview.before.timeline.clone(), preview.before.version);
-    let Some(range) = current.range() else {
+    let base =
+        base_of(&app, project, found.as_ref().and_then(CurrentProject::range)).await.map_err(failure)?;
+    let version = base.version;
+    let Some(range) = base.current.range() else {
         let detail = "the project has no timeline that could be changed: load the page again";
         return Err(visitor.failure(conflict("no_timeline", "No timeline", detail)));
     };
@@ -80,10 +80,11 @@ pub(super) async fn draft(
     view.dates = Some(range);
     let is_stale = request.state.as_ref().is_some_and(|state| state.version != version);
     let is_conflict = is_stale && !matches!(request.edit, DraftEdit::Merge);
-    let many = current.phases().len().max(request.state.as_ref().map_or(0, |state| state.rows.len())) >= MANY;
+    let many =
+        base.current.phases().len().max(request.state.as_ref().map_or(0, |state| state.rows.len())) >= MANY;
     let since = request.state.as_ref().map_or(0, |state| state.version);
     let mut view = aside_if(many, move || {
-        applied(&mut view, &current, range, &days, request, is_conflict);
+        applied(&mut view, &base, range, &days, request, is_conflict);
         view
     })
     .await
@@ -100,15 +101,44 @@ pub(super) async fn draft(
     Ok(html(&TimelinePart { t: view }, StatusCode::OK))
 }
 
+/// The timeline that is saved, and the one from which a draft begins.
+struct DraftBase {
+    saved: Timeline,
+    /// With the dates that the project has in the planner's table, and the phases that follow them if they can.
+    current: Timeline,
+    version: i64,
+}
+
+/// The timeline from which a draft of the project begins. `dates` are those in the planner's table.
+async fn base_of(
+    app: &AppState,
+    project: ProjectId,
+    dates: Option<DateRange>,
+) -> Result<DraftBase, RouteFailure> {
+    // A command that the rules refuse: the present timeline is what counts.
+    let nothing = TimelineCommand::ReplaceAll { phases: Vec::new() };
+    let preview = preview_or_open(app, project, &nothing, Some(OpenWith::ProjectDates)).await?;
+    let (saved, version) = (preview.before.timeline.clone(), preview.before.version);
+    let mut current = saved.clone();
+    if let Some(range) = dates.filter(|dates| saved.range().is_some_and(|range| range != *dates)) {
+        let follow = TimelineCommand::Reschedule { start_date: range.start(), end_date: range.end() };
+        // Where the phases cannot follow, a list that fits the new dates is accepted.
+        let events = decide(&saved, &follow).unwrap_or_else(|_| vec![TimelineRescheduled { range }.into()]);
+        events.iter().for_each(|event| current.evolve(event));
+    }
+    Ok(DraftBase { saved, current, version })
+}
+
 /// Puts the draft after the edit into the view.
 fn applied(
     view: &mut ProjectTimelineView,
-    current: &Timeline,
+    base: &DraftBase,
     range: DateRange,
     days: &AssignmentDays,
     request: DraftRequest,
     is_conflict: bool,
 ) {
+    let DraftBase { current, .. } = base;
     let saved = rows_of(current, |_| false);
     let version = view.version;
     let mut state =
@@ -127,7 +157,7 @@ fn applied(
         view.select = edit.focus;
         if let Some(why) = edit.refused {
             view.said = format!("Not possible: {why}");
-            view.notes.push(super::view::NoteView { kind: "warn", text: words::shown(&why) });
+            view.notes.push(NoteView { kind: "warn", text: words::shown(&why) });
         }
     }
     let (drafts, unreadable) = parsed(&state.rows);
@@ -140,9 +170,19 @@ fn applied(
     let is_readable = unreadable.is_empty();
     let timeline = if is_conflict { None } else { timeline_of(current, &state.rows) };
     let changed = if is_readable { changed(&state) } else { state.rows.len() };
-    view.show(&shown, Some(&of_fold(current, Some(days))), Some(range));
+    view.show(&shown, Some(&of_fold(&base.saved, Some(days))), base.saved.range());
+    if base.saved.range() != current.range() {
+        view.notes.push(NoteView {
+            kind: "info",
+            text: format!(
+                "The planner's dates of this project are {} to {} now. The draft has them, and saving it takes them over.",
+                range.start(),
+                range.end()
+            ),
+        });
+    }
     if let Some(after) = &timeline {
-        let effects = EffectsView::of(current, after, days);
+        let effects = EffectsView::of(&base.saved, after, days);
         view.outside = effects.outside.map(|[_, after]| after).filter(|after| *after > 0);
         if let Some(outside) = view.outside {
             view.said.push_str(&format!("; {} outside all phases", words::counted(outside, "assignment")));
@@ -152,7 +192,8 @@ fn applied(
     if let Some(first) = view.faults.first().filter(|_| !view.said.is_empty()) {
         view.said.push_str(&format!("; to be mended: {}", first.message));
     }
-    let rows = row_views(&state.rows, days, &unreadable, &view.faults);
+    let theirs = if is_conflict { saved.as_slice() } else { &[] };
+    let rows = row_views(&state.rows, theirs, days, &unreadable, &view.faults);
     view.draft = Some(DraftView {
         rows,
         state: serde_json::to_string(&state).unwrap_or_default(),
@@ -183,11 +224,24 @@ fn normal(rows: &[DraftRow]) -> Vec<DraftRow> {
 fn fault_of(rows: &[DraftRow], fault: &RowFault) -> FaultView {
     let name = rows.iter().find(|row| row.id == fault.id).map(|row| words::shown(row.name.trim()));
     let message = format!("{}: {}", name.unwrap_or_default(), fault.message);
-    FaultView { phase: Some(fault.id), rule: None, message }
+    FaultView { phase: Some(fault.id), rule: None, field: fault.field, message }
+}
+
+/// A phase as others saved it.
+fn as_saved(row: &DraftRow) -> String {
+    let total = row.total_budget.as_deref().and_then(|total| total.parse().ok()).map(words::amount);
+    format!(
+        "{}, {} to {}, {}",
+        words::shown(&row.name),
+        row.start_date,
+        row.end_date,
+        total.unwrap_or_default()
+    )
 }
 
 fn row_views(
     rows: &[DraftRow],
+    theirs: &[DraftRow],
     days: &AssignmentDays,
     unreadable: &[RowFault],
     faults: &[FaultView],
@@ -198,11 +252,18 @@ fn row_views(
         let range = draft.as_ref().and_then(|draft| DateRange::new(draft.start_date, draft.end_date).ok());
         let hint = |text: &str| text.trim().parse::<NaiveDate>().map(words::weekday).unwrap_or_default();
         let broken = faults.iter().filter(|fault| fault.rule.is_some() && fault.phase == Some(row.id));
-        let mut row = row.clone();
+        let mut typed = row.clone();
         let total = draft.as_ref().map(|draft| words::amount(draft.total_budget));
         if let Some(draft) = &draft {
-            row.capital_budget = words::amount(draft.capital_budget);
-            row.expense_budget = words::amount(draft.expense_budget);
+            // More decimals than two stay as they were typed, for the rules to refuse.
+            for (field, amount) in [
+                (&mut typed.capital_budget, draft.capital_budget),
+                (&mut typed.expense_budget, draft.expense_budget),
+            ] {
+                if amount.scale() <= 2 {
+                    *field = words::amount(amount);
+                }
+            }
         }
         DraftRowView {
             number: index + 1,
@@ -212,9 +273,14 @@ fn row_views(
             assignments: range.map(|range| days.within(range.start(), range.end())),
             hints: [hint(&row.start_date), hint(&row.end_date)],
             faults: unreadable.iter().filter(|fault| fault.id == row.id).cloned().collect(),
-            broken: broken.map(|fault| fault.message.clone()).collect(),
+            broken: broken.cloned().collect(),
+            theirs: theirs
+                .iter()
+                .find(|theirs| theirs.id == row.id)
+                .filter(|theirs| *theirs != row)
+                .map(as_saved),
             ends: [index == 0, index == last],
-            row,
+            row: typed,
         }
     };
     rows.iter().enumerate().map(view).collect()

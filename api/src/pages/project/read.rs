@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
 /// The problem of a log in the legacy shape.
-const NOT_ACCEPTING: &str = "not_accepting";
+const LEGACY_SHAPE: &str = "legacy_shape";
 
 /// What the page was asked for.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +88,7 @@ pub(super) async fn timeline(
         None => match current_project(app, project).await {
             Ok(Some(found)) => view.show_rows(app, found, others.as_deref()).await?,
             Ok(None) => closed(app, &mut view, others.as_deref()).await?,
-            Err(problem) if problem.code() == NOT_ACCEPTING && view.can_look_back => {
+            Err(problem) if problem.code() == LEGACY_SHAPE && view.can_look_back => {
                 let moment = tip(app).await?;
                 let folded = timeline_at(app, project, moment.position).await?;
                 view.show_past(&folded, moment, others.as_deref());
@@ -176,6 +176,7 @@ impl FaultView {
         Self {
             phase: violation.phase_id,
             rule: Some(violation.rule.id()),
+            field: violation.field,
             message: words::shown(&violation.explained()),
         }
     }

@@ -59,6 +59,8 @@ pub(crate) struct FaultView {
     pub(crate) phase: Option<PhaseId>,
     /// The rule.
     pub(crate) rule: Option<&'static str>,
+    /// The field at which it is shown, as rules name it.
+    pub(crate) field: &'static str,
     /// What is wrong.
     pub(crate) message: String,
 }
@@ -83,15 +85,22 @@ pub(crate) struct DraftRowView {
     /// What is wrong with its fields.
     pub(crate) faults: Vec<RowFault>,
     /// What rules say about it.
-    pub(crate) broken: Vec<String>,
+    pub(crate) broken: Vec<FaultView>,
+    /// The phase as others saved it, if that is another and there is a conflict.
+    pub(crate) theirs: Option<String>,
     /// Whether it is the first or the last one.
     pub(crate) ends: [bool; 2],
 }
 
 impl DraftRowView {
-    /// Whether a field cannot be read.
+    /// Whether something is wrong with a field.
     pub(crate) fn is_bad(&self, field: &str) -> bool {
-        self.faults.iter().any(|fault| fault.field == field)
+        let is_about = |fault: &FaultView| match fault.field {
+            "dates" | "timeline" => field.ends_with("_date"),
+            "budget" => field.ends_with("_budget"),
+            other => other == field,
+        };
+        self.faults.iter().any(|fault| fault.field == field) || self.broken.iter().any(is_about)
     }
 
     /// Everything that is wrong with the row.
@@ -99,7 +108,7 @@ impl DraftRowView {
         self.faults
             .iter()
             .map(|fault| fault.message.as_str())
-            .chain(self.broken.iter().map(String::as_str))
+            .chain(self.broken.iter().map(|fault| fault.message.as_str()))
             .collect()
     }
 }
