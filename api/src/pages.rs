@@ -5,6 +5,7 @@
 //!
 //! - `files` are the scripts and the style sheet, `frame` is what all pages have in common, `answer` the response, also to a failure;
 //!   `visitor` is who asks.
+//! - `live` tells a browser whether something has changed.
 //! - `words` has texts, days and amounts as people read them; `chart` computes the bars.
 //! - `sign_in` begins and ends the session of a browser.
 //! - `project` is a project's page; `portfolio` has all projects, `log` the log, `runs` the runs and repairs. `parameters` reads their
@@ -14,6 +15,7 @@ mod answer;
 mod chart;
 mod files;
 mod frame;
+mod live;
 mod log;
 mod parameters;
 mod portfolio;
@@ -29,6 +31,7 @@ use axum::Router;
 /// The routes.
 pub(crate) fn router() -> Router<AppState> {
     files::router()
+        .merge(live::router())
         .merge(sign_in::router())
         .merge(portfolio::router())
         .merge(project::router())

@@ -131,6 +131,7 @@ impl RunSteps for Migration<'_> {
         }
         let TimelineShape { mut definition, recorded } = timeline_shape(&prepared)?;
         let rows = import::import(connection, &prepared, &recorded, self.options, run).await?;
+        phaseline_store::import::analyze(connection).await?;
 
         run.step("building the new project_phases", Some(rows.len() as u64));
         shadow::build(connection, &definition, &recorded.added_options, &rows).await?;

@@ -77,13 +77,13 @@ impl RequestBuilder<'_> {
     /// With a token.
     #[must_use]
     pub fn bearer(self, token: &str) -> Self {
-        self.header(AUTHORIZATION.as_str(), format!("Bearer {token}"))
+        self.header(AUTHORIZATION.as_str(), &format!("Bearer {token}"))
     }
 
-    /// Adds a header, whose value may be other bytes than text.
+    /// Adds a header, whose value may have other characters than ASCII.
     #[must_use]
-    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.request = self.request.header(name, value.as_ref());
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.header(name, value.as_bytes());
         self
     }
 

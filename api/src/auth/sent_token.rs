@@ -67,7 +67,7 @@ fn of_proxy<'a>(headers: &'a HeaderMap, header: &TokenHeader) -> Result<Option<&
 /// The token in the cookie of the session. Another site of the same domain may set a second cookie of that name: which one is the
 /// service's own is unknown then.
 fn of_session(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
-    let pairs = headers.get_all(COOKIE).iter().flat_map(|header| cookies(header));
+    let pairs = headers.get_all(COOKIE).iter().flat_map(cookies);
     let mut sent = pairs.filter(|(name, _)| *name == SESSION_COOKIE.as_bytes());
     let Some((_, value)) = sent.next() else { return Ok(None) };
     if sent.next().is_some() {

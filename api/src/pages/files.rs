@@ -32,6 +32,7 @@ static FILES: &[File] = &files! {
     "lists.css": "text/css; charset=utf-8",
     "days.js": SCRIPT,
     "draft.js": SCRIPT,
+    "list.js": SCRIPT,
     "live.js": SCRIPT,
     "moments.js": SCRIPT,
     "notices.js": SCRIPT,

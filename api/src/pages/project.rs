@@ -1,11 +1,12 @@
 //! A project's page: its timeline now or as it was, beside another moment, as a draft, or as restoring a moment would make it.
 //!
 //! `read` finds what to show, `view` is what templates show of it: `rows` are bars and rows of the `shown` phases, `effects` what a change
-//! would do, `commands` the history. `draft` is a timeline that someone shapes, `preview` its part of the page.
+//! would do, `commands` the history; `part` is the timeline without the rest of the page. `draft` is a timeline that someone shapes, `preview` its part of the page.
 
 mod commands;
 mod draft;
 mod effects;
+mod part;
 mod preview;
 mod read;
 mod rows;
@@ -13,7 +14,8 @@ mod shown;
 mod view;
 
 use super::answer::{PageFailure, html};
-use super::frame::{Frame, Section};
+use super::frame::Frame;
+use super::live::unless_known;
 use super::visitor::Visitor;
 use crate::auth::TokenScope;
 use crate::problem::Problem;
@@ -22,17 +24,16 @@ use crate::state::AppState;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Query, State};
-use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use axum::routing::{get, post};
 use commands::CommandView;
-use phaseline_domain::ProjectId;
+use part::{TimelinePart, entered};
 use phaseline_store::moment::Moment;
-use read::Request;
+use read::ProjectPageQuery;
 use serde::Serialize;
 use std::collections::HashMap;
-use view::TimelineView;
+use view::ProjectTimelineView;
 
 /// The part of the page that scripts ask for.
 const TIMELINE: &str = "timeline";
@@ -61,21 +62,7 @@ struct ProjectPage {
     commands: Vec<CommandView>,
     /// How many there are.
     total: usize,
-    t: TimelineView,
-}
-
-/// The timeline alone.
-#[derive(Template)]
-#[template(path = "timeline_part.html")]
-struct TimelinePart {
-    t: TimelineView,
-}
-
-/// The visitor of a project's page, and the project.
-fn entered(visitor: Visitor, project: &PathId) -> Result<(Visitor, ProjectId), PageFailure> {
-    let visitor = visitor.in_section(Section::Portfolio, TokenScope::PhasesRead)?;
-    let project = project.project_for(&visitor.caller).map_err(|failure| visitor.failure(failure))?;
-    Ok((visitor, project))
+    t: ProjectTimelineView,
 }
 
 async fn page(
@@ -114,7 +101,7 @@ async fn page(
 }
 
 /// What the query asks for.
-fn requested(query: &HashMap<String, String>) -> Result<Request, RouteFailure> {
+fn requested(query: &HashMap<String, String>) -> Result<ProjectPageQuery, RouteFailure> {
     let moment = |name| -> Result<Option<Moment>, RouteFailure> {
         match query.get(name).map(|text| text.trim()) {
             None | Some("") => Ok(None),
@@ -122,7 +109,7 @@ fn requested(query: &HashMap<String, String>) -> Result<Request, RouteFailure> {
         }
     };
     let is_on = |name: &str| query.get(name).is_some_and(|value| value == "1");
-    Ok(Request {
+    Ok(ProjectPageQuery {
         at: moment("at")?,
         compare: moment("compare")?,
         select: query.get("select").and_then(|id| id.parse::<uuid::Uuid>().ok()).map(Into::into),
@@ -175,11 +162,5 @@ async fn live(
         version: found.as_ref().map_or(0, |found| found.version),
         digest: read::digest(found.as_ref()),
     };
-    let tag =
-        HeaderValue::from_str(&format!("\"{}\"", live.digest)).unwrap_or(HeaderValue::from_static("\"\""));
-    let caching = [(ETAG, tag.clone()), (CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
-    if headers.get(IF_NONE_MATCH) == Some(&tag) {
-        return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
-    }
-    Ok((caching, axum::Json(live)).into_response())
+    Ok(unless_known(&live, &live.digest, &headers))
 }

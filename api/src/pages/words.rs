@@ -4,23 +4,32 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use std::fmt::Write;
 
-/// A text of someone else, as one line: control characters and those that change the direction of what follows are shown as symbols.
+/// A text of someone else, as one line: control characters and those that change the direction of what follows are named.
 pub(crate) fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for char in text.chars() {
-        match char {
-            '\u{0}'..='\u{1f}' => shown.push(char::from_u32(0x2400 + u32::from(char)).unwrap_or('\u{fffd}')),
-            '\u{7f}' => shown.push('\u{2421}'),
-            '\u{80}'..='\u{9f}'
+        let name = match char {
+            '\0' => "NUL",
+            '\t' => "TAB",
+            '\n' => "LF",
+            '\r' => "CR",
+            '\u{1b}' => "ESC",
+            '\u{1}'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
             | '\u{200e}'
             | '\u{200f}'
             | '\u{2028}'..='\u{202e}'
             | '\u{2066}'..='\u{2069}' => {
                 // Writing to a string cannot fail.
                 let _ = write!(shown, "\u{2039}U+{:04X}\u{203a}", u32::from(char));
+                continue;
             }
-            char => shown.push(char),
-        }
+            char => {
+                shown.push(char);
+                continue;
+            }
+        };
+        let _ = write!(shown, "\u{2039}{name}\u{203a}");
     }
     shown
 }
@@ -71,7 +80,7 @@ pub(crate) fn counted_many<N: TryInto<i64>>(number: N, thing: &str) -> String {
 /// By how many days something moved, in words: `3 days later`.
 pub(crate) fn slip(days: i64) -> String {
     match days {
-        0 => "same day".to_owned(),
+        0 => "on the same day".to_owned(),
         days if days > 0 => format!("{} later", counted(days, "day")),
         days => format!("{} earlier", counted(-days, "day")),
     }
@@ -104,4 +113,46 @@ pub(crate) fn time(time: DateTime<Utc>) -> String {
 /// The time of an event for `datetime` attributes.
 pub(crate) fn machine_time(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_others_are_one_line_that_runs_one_way() {
+        assert_eq!(shown("Größe & <b> 计划 مرحبا"), "Größe & <b> 计划 مرحبا");
+        assert_eq!(shown("a\u{1b}[31m\n\tb\0"), "a‹ESC›[31m‹LF›‹TAB›b‹NUL›");
+        assert_eq!(shown("x\u{202e}y\u{7f}\u{85}\u{2028}"), "x‹U+202E›y‹U+007F›‹U+0085›‹U+2028›");
+    }
+
+    #[test]
+    fn amounts_have_commas_between_thousands_and_two_decimals() {
+        for (text, expected) in [
+            ("0", "0.00"),
+            ("-0.00", "0.00"),
+            ("7.5", "7.50"),
+            ("999.99", "999.99"),
+            ("1000", "1,000.00"),
+            ("288235.98", "288,235.98"),
+            ("9999999999999.99", "9,999,999,999,999.99"),
+            ("-1234567.8", "−1,234,567.80"),
+        ] {
+            assert_eq!(amount(text.parse().unwrap()), expected, "{text}");
+        }
+        assert_eq!(growth("12.5".parse().unwrap()), "+12.50");
+        assert_eq!(growth("-12.5".parse().unwrap()), "−12.50");
+        assert_eq!(growth(Decimal::ZERO), "0.00");
+    }
+
+    #[test]
+    fn numbers_of_days_are_words() {
+        assert_eq!(
+            (slip(0), slip(1), slip(-12)),
+            ("on the same day".into(), "1 day later".into(), "12 days earlier".into())
+        );
+        assert_eq!((signed_days(0), signed_days(3), signed_days(-3)), ("0".into(), "+3".into(), "−3".into()));
+        let day = NaiveDate::from_ymd_opt(2024, 2, 29).unwrap();
+        assert_eq!((weekday(day), spoken_day(day)), ("Thursday, 2024-02-29".into(), "29 Feb 2024".into()));
+    }
 }

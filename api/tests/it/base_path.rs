@@ -103,7 +103,10 @@ async fn without_a_prefix_paths_are_as_they_come() {
 async fn the_proxy_of_the_documentation_serves_the_pages_beside_the_planner() {
     let fixture = ServiceFixture::start().await;
     let service = Service::over(&fixture.database, below_base()).await;
-    let Some(nginx) = Nginx::start(service.client.address()).await else { return };
+    let Some(nginx) = Nginx::start(service.client.address()).await else {
+        eprintln!("skipped: there is no nginx; scripts/setup.sh test installs it");
+        return;
+    };
     let client = Client::new(nginx.address());
     for path in ["/", "/log", "/phaselines", "/phaselines/log", "/sign-in", "/api/v1/projects"] {
         assert_eq!(client.get(path).send().await.is(200).text(), "the planner", "{path}");

@@ -32,10 +32,12 @@ mod middleware;
 mod moments;
 mod openapi;
 mod page;
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 mod page_days;
 mod pages;
 mod pages_browser;
 mod pages_draft;
+mod pages_drift;
 mod pages_log;
 mod pages_portfolio;
 mod pages_project;

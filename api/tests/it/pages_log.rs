@@ -122,7 +122,7 @@ async fn a_command_is_one_group_with_its_links() {
     assert_eq!(group.matches("<tr class=\"entry").count() as i64, end - begin + 1);
     for entry in entries(&fixture, &format!("from={begin}&to={end}")).await {
         let text = |field: &str| entry[field].as_str().unwrap().replace('\'', "&#39;");
-        for part in [text("words"), text("event_id"), text("hash"), text("correlation_id")] {
+        for part in [text("words"), text("event_id"), text("hash"), text("command_id"), text("request_id")] {
             assert!(group.contains(&part), "{part} is not in {group}");
         }
     }

@@ -5,6 +5,7 @@ use phaseline_embedded::testing::{TestCluster, TestDatabase, runs_on};
 use phaseline_tests::dump::{assert_same_dump, dump, state};
 use phaseline_tests::legacy::LegacyDatabase;
 use phaseline_tests::script::load;
+use sqlx::Connection;
 
 /// The number of generated databases; a variable overrides it.
 fn cases() -> u64 {
@@ -62,6 +63,19 @@ async fn all_table_objects_survive_a_round_trip() {
     rolled_back(database.url()).await;
     assert_same_dump(&before, &dump(database.url()));
     assert_same_dump(&whole, &whole_dump(&database));
+}
+
+/// Without it, reads of the log by stream take plans for an empty table until autovacuum comes.
+#[tokio::test]
+async fn after_a_migration_the_server_knows_the_size_of_the_log() {
+    let database = TestCluster::shared().database();
+    load(database.url(), LegacyDatabase::from_seed(1).statements());
+    migrated(database.url()).await;
+    let mut connection = sqlx::PgConnection::connect(database.url()).await.unwrap();
+    let sizes = "SELECT c.reltuples::bigint, (SELECT count(*) FROM phaseline.events)
+                   FROM pg_class c WHERE c.oid = 'phaseline.events'::regclass";
+    let (known, events): (i64, i64) = sqlx::query_as(sizes).fetch_one(&mut connection).await.unwrap();
+    assert!(known > 0 && known.abs_diff(events) <= 1, "{known} of {events}");
 }
 
 #[tokio::test]

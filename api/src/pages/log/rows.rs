@@ -35,7 +35,7 @@ pub(super) struct EventRow {
     pub(super) words: String,
     pub(super) changes: Vec<[String; 3]>,
     pub(super) more_changes: usize,
-    pub(super) project: Option<ProjectLinks>,
+    pub(super) project: Option<LinkedProject>,
     /// What is wrong with it.
     pub(super) marks: Vec<String>,
     /// Names and values for those who look closer.
@@ -44,7 +44,7 @@ pub(super) struct EventRow {
 
 /// The project of an event.
 #[derive(Debug)]
-pub(super) struct ProjectLinks {
+pub(super) struct LinkedProject {
     pub(super) name: String,
     pub(super) is_named: bool,
     /// The project after the command.
@@ -112,7 +112,7 @@ impl EventRow {
             more_changes: entry.changes.len().saturating_sub(MOST),
             project: event.project_id.map(|project| {
                 let name = names.get(&project).and_then(|name| name.name.as_deref());
-                ProjectLinks {
+                LinkedProject {
                     is_named: name.is_some(),
                     name: name.map_or_else(|| project.to_string(), words::shown),
                     at: format!("{base}/projects/{project}?at={position}"),

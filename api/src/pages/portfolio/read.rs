@@ -102,7 +102,9 @@ pub(super) async fn find(
                 _ => RefusedList::Failed(problem),
             },
         )?;
-    let moment = match (form.requested, page.positions()) {
+    // Whoever may not look back gets the place of a cursor only, at the end of the log: a cursor is not signed.
+    let begun = page.positions().filter(|_| looks_back);
+    let moment = match (form.requested, begun) {
         (Some(requested), _) => {
             resolved(app, requested).await.map_err(|problem| of_moment(form.moment_field(), problem))?
         }
@@ -111,7 +113,9 @@ pub(super) async fn find(
         }
         (None, None) => tip(app).await?,
     };
-    page.check([moment.position; 2]).map_err(|problem| RefusedList::Field("cursor", problem))?;
+    if looks_back {
+        page.check([moment.position; 2]).map_err(|problem| RefusedList::Field("cursor", problem))?;
+    }
     let since = since(app, form, moment.position).await?;
     let request = ListRequest {
         page: &page,

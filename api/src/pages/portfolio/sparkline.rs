@@ -9,11 +9,11 @@ const COLOURS: usize = 6;
 /// With more phases than this, they are drawn as one bar.
 const MOST_BARS: usize = 60;
 /// The most marks of the axis.
-const MOST_TICKS: i64 = 8;
+const MOST_TICKS: i64 = 5;
 /// The narrowest bar, in thousandths of a percent.
 const NARROWEST: i64 = 250;
 /// The steps between marks, in months.
-const STEPS: [i64; 14] = [1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 6000, 12000];
+const STEPS: [i64; 15] = [1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 6000, 12000, 24000];
 
 /// The time axis.
 #[derive(Clone, Copy, Debug)]
@@ -138,9 +138,9 @@ mod tests {
     fn marks_are_few_and_within_the_axis() {
         for (first, last, labels) in [
             ("2026-01-15", "2026-04-30", "Feb Mar Apr"),
-            ("2025-11-01", "2027-02-01", "Nov 2026 Mar May Jul Sep Nov 2027"),
-            ("2019-06-01", "2026-06-01", "2020 2021 2022 2023 2024 2025 2026"),
-            ("0001-01-01", "9999-12-31", "1000 2000 3000 4000 5000 6000 7000 8000 9000"),
+            ("2025-11-01", "2027-02-01", "2026 Apr Jul Oct 2027"),
+            ("2019-06-01", "2026-06-01", "2020 2022 2024 2026"),
+            ("0001-01-01", "9999-12-31", "2000 4000 6000 8000"),
             ("2026-03-05", "2026-03-05", ""),
         ] {
             let ticks = axis(first, last).ticks();

@@ -65,9 +65,9 @@ impl DraftRow {
             description: draft.description.clone().unwrap_or_default(),
             start_date: draft.start_date.to_string(),
             end_date: draft.end_date.to_string(),
-            capital_budget: draft.capital_budget.to_string(),
-            expense_budget: draft.expense_budget.to_string(),
-            total_budget: Some(draft.total_budget.to_string()),
+            capital_budget: two_decimals(draft.capital_budget),
+            expense_budget: two_decimals(draft.expense_budget),
+            total_budget: Some(two_decimals(draft.total_budget)),
         }
     }
 
@@ -140,6 +140,14 @@ fn amount(text: &str) -> Option<Decimal> {
         && decimals.bytes().all(|byte| byte.is_ascii_digit());
     let plain = text.replace(',', "");
     plain.trim_end_matches('.').parse().ok().filter(|_| is_grouped && are_digits)
+}
+
+/// The amount with at least two decimals; more stay, for the rules to refuse.
+fn two_decimals(mut amount: Decimal) -> String {
+    if amount.scale() < 2 {
+        amount.rescale(2);
+    }
+    amount.to_string()
 }
 
 /// The rows that can be read, and what is wrong with the others.

@@ -1,11 +1,12 @@
 //! The part of the page with a draft: the edit applied, the rules checked, what saving would do. Nothing is written.
 
+use super::commands;
 use super::draft::{DraftEdit, DraftRow, RowFault, edited, merged, parsed, rows_of, timeline_of};
 use super::effects::EffectsView;
+use super::part::{TimelinePart, entered};
 use super::read::{digest, name_of, of_fold};
 use super::shown::ShownPhase;
-use super::view::{DraftRowView, DraftView, FaultView, Mode, TimelineView};
-use super::{TimelinePart, commands, entered};
+use super::view::{DraftRowView, DraftView, FaultView, Mode, ProjectTimelineView};
 use crate::auth::TokenScope;
 use crate::pages::answer::{PageFailure, html};
 use crate::pages::visitor::Visitor;
@@ -74,7 +75,7 @@ pub(super) async fn draft(
         let detail = "the project has no timeline that could be changed: load the page again";
         return Err(visitor.failure(conflict("no_timeline", "No timeline", detail)));
     };
-    let mut view = TimelineView::empty(&visitor, project, &names);
+    let mut view = ProjectTimelineView::empty(&visitor, project, &names);
     (view.mode, view.version, view.digest) = (Mode::Draft, version, digest(found.as_ref()));
     view.dates = Some(range);
     let is_stale = request.state.as_ref().is_some_and(|state| state.version != version);
@@ -101,7 +102,7 @@ pub(super) async fn draft(
 
 /// Puts the draft after the edit into the view.
 fn applied(
-    view: &mut TimelineView,
+    view: &mut ProjectTimelineView,
     current: &Timeline,
     range: DateRange,
     days: &AssignmentDays,

@@ -1,9 +1,9 @@
 //! Reads what a project's page shows.
 
 use super::effects::EffectsView;
-use super::rows::{Compared, rows};
+use super::rows::{ComparedPhases, rows};
 use super::shown::{ShownPhase, sums};
-use super::view::{FaultView, Mode, MomentView, NoteView, TimelineView};
+use super::view::{FaultView, Mode, MomentView, NoteView, ProjectTimelineView};
 use crate::pages::visitor::Visitor;
 use crate::pages::words;
 use crate::problem::{Problem, of_read};
@@ -25,7 +25,7 @@ const NOT_ACCEPTING: &str = "not_accepting";
 
 /// What the page was asked for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Request {
+pub(super) struct ProjectPageQuery {
     /// The moment; none for now.
     pub(super) at: Option<Moment>,
     /// The moment to compare with.
@@ -38,7 +38,7 @@ pub(super) struct Request {
     pub(super) with_days: bool,
 }
 
-impl Request {
+impl ProjectPageQuery {
     /// Whether it is about another moment than now.
     pub(super) const fn looks_back(&self) -> bool {
         self.at.is_some() || self.compare.is_some()
@@ -69,9 +69,9 @@ pub(super) async fn timeline(
     visitor: &Visitor,
     project: ProjectId,
     names: &ProjectName,
-    request: &Request,
-) -> Result<TimelineView, RouteFailure> {
-    let mut view = TimelineView::empty(visitor, project, names);
+    request: &ProjectPageQuery,
+) -> Result<ProjectTimelineView, RouteFailure> {
+    let mut view = ProjectTimelineView::empty(visitor, project, names);
     view.select = request.select;
     let compare = match request.compare {
         Some(moment) => Some(past(app, project, moment).await?),
@@ -122,7 +122,7 @@ pub(super) fn of_fold(timeline: &Timeline, days: Option<&AssignmentDays>) -> Vec
 /// A project that the planner does not have any more: its timeline before it was closed, if the visitor may look back.
 async fn closed(
     app: &AppState,
-    view: &mut TimelineView,
+    view: &mut ProjectTimelineView,
     others: Option<&[ShownPhase]>,
 ) -> Result<(), RouteFailure> {
     let end = tip(app).await?;
@@ -147,7 +147,7 @@ async fn closed(
 /// What restoring a moment would make of the present timeline.
 async fn restored(
     app: &AppState,
-    view: &mut TimelineView,
+    view: &mut ProjectTimelineView,
     moment: Moment,
     with_days: bool,
 ) -> Result<(), RouteFailure> {
@@ -187,7 +187,7 @@ impl From<ResolvedMoment> for MomentView {
     }
 }
 
-impl TimelineView {
+impl ProjectTimelineView {
     /// Without phases yet.
     pub(super) fn empty(visitor: &Visitor, project: ProjectId, names: &ProjectName) -> Self {
         let name = names.name.as_deref().map_or_else(|| format!("Project {project}"), words::shown);
@@ -232,7 +232,7 @@ impl TimelineView {
         also: Option<DateRange>,
     ) {
         self.sums = sums(phases);
-        let compared = Compared { phases, others, project: self.dates, also };
+        let compared = ComparedPhases { phases, others, project: self.dates, also };
         if let Some((chart, rows)) = rows(&compared, Utc::now().date_naive()) {
             (self.chart, self.rows) = (Some(chart), rows);
         }

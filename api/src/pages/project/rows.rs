@@ -96,7 +96,7 @@ pub(crate) struct GhostView {
 impl GhostView {
     /// Where the number of days stands, and on which side of the dashed bar; none if the end is the same.
     pub(crate) fn slip_place(&self) -> Option<(Percent, &'static str)> {
-        self.is_late_or_early.then(|| match self.bar.label {
+        self.is_late_or_early.then_some(match self.bar.label {
             LabelPlace::Behind(x) => (x, "behind"),
             LabelPlace::Before(x) => (x, "before"),
             LabelPlace::Inside => (self.bar.x, "inside"),
@@ -137,7 +137,7 @@ impl PhaseRowView {
 
 /// What a chart and its table show.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Compared<'a> {
+pub(crate) struct ComparedPhases<'a> {
     /// The phases, by start date.
     pub(crate) phases: &'a [ShownPhase],
     /// Those on the other side of a comparison; none without one.
@@ -149,8 +149,11 @@ pub(crate) struct Compared<'a> {
 }
 
 /// The chart and its rows; none without any phase.
-pub(crate) fn rows(compared: &Compared<'_>, today: NaiveDate) -> Option<(ChartView, Vec<PhaseRowView>)> {
-    let Compared { phases, others, project, also } = *compared;
+pub(crate) fn rows(
+    compared: &ComparedPhases<'_>,
+    today: NaiveDate,
+) -> Option<(ChartView, Vec<PhaseRowView>)> {
+    let ComparedPhases { phases, others, project, also } = *compared;
     let others_or_none = others.unwrap_or_default();
     let ranges = phases.iter().chain(others_or_none).map(|phase| phase.range);
     let chart = ChartDays::around(ranges.chain(project).chain(also))?;

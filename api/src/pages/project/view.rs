@@ -123,7 +123,7 @@ pub(crate) struct DraftView {
 
 /// The part of a project's page that changes: chart, table, and what goes with them.
 #[derive(Clone, Debug)]
-pub(crate) struct TimelineView {
+pub(crate) struct ProjectTimelineView {
     /// The prefix of paths.
     pub(crate) base: String,
     /// The project.
@@ -176,7 +176,7 @@ pub(crate) struct TimelineView {
     pub(crate) with_days: bool,
 }
 
-impl TimelineView {
+impl ProjectTimelineView {
     /// The mode for scripts and styles.
     pub(crate) const fn mode_name(&self) -> &'static str {
         match self.mode {

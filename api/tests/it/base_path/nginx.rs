@@ -16,11 +16,10 @@ pub(super) struct Nginx {
 }
 
 impl Nginx {
-    /// Starts one. None, and a line on stderr, if it is not installed; that fails in CI.
+    /// Starts one; none if it is not installed, which fails in CI.
     pub(super) async fn start(service: SocketAddr) -> Option<Self> {
         let Some(program) = program() else {
             assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "nginx is missing");
-            eprintln!("SKIPPED: nginx is not installed: scripts/setup.sh test installs it");
             return None;
         };
         let planner = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

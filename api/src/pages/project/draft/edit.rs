@@ -54,7 +54,7 @@ pub(crate) enum DraftEdit {
 
 /// A draft after an edit.
 #[derive(Clone, Debug)]
-pub(crate) struct Edited {
+pub(crate) struct EditedDraft {
     /// The rows.
     pub(crate) rows: Vec<DraftRow>,
     /// What the edit did, in a sentence; empty for nothing.
@@ -65,7 +65,7 @@ pub(crate) struct Edited {
     pub(crate) focus: Option<PhaseId>,
 }
 
-impl Edited {
+impl EditedDraft {
     fn unchanged(rows: &[DraftRow]) -> Self {
         Self { rows: rows.to_vec(), said: String::new(), refused: None, focus: None }
     }
@@ -76,9 +76,9 @@ impl Edited {
 }
 
 /// The draft after an edit. `current` is the saved timeline.
-pub(crate) fn edited(current: &Timeline, rows: &[DraftRow], edit: &DraftEdit) -> Edited {
+pub(crate) fn edited(current: &Timeline, rows: &[DraftRow], edit: &DraftEdit) -> EditedDraft {
     match edit {
-        DraftEdit::None | DraftEdit::Merge => Edited::unchanged(rows),
+        DraftEdit::None | DraftEdit::Merge => EditedDraft::unchanged(rows),
         DraftEdit::Dates { phase, start, end, follow } => dates(current, rows, *phase, [start, end], *follow),
         DraftEdit::Move { phase, by } => moved(current, rows, *phase, *by),
         DraftEdit::Add { within } => added(current, rows, *within),
@@ -102,12 +102,15 @@ fn after(timeline: &Timeline, command: &TimelineCommand) -> Result<Timeline, Ref
     Ok(after)
 }
 
-/// The rows after a command on a valid draft.
+/// The draft's timeline before and after a command, and the rows after it; or why the command is not possible.
+type Applied = Result<(Timeline, Timeline, Vec<DraftRow>), String>;
+
+/// A command on a draft; none if the draft breaks rules.
 fn with(
     current: &Timeline,
     rows: &[DraftRow],
     command: impl FnOnce(&Timeline) -> Result<TimelineCommand, String>,
-) -> Option<Result<(Timeline, Timeline, Vec<DraftRow>), String>> {
+) -> Option<Applied> {
     let before = timeline_of(current, rows)?;
     let command = match command(&before) {
         Ok(command) => command,
@@ -135,10 +138,10 @@ fn dates(
     phase: PhaseId,
     [start, end]: [&str; 2],
     follow: bool,
-) -> Edited {
+) -> EditedDraft {
     let mut typed = rows.to_vec();
     let Some(row) = typed.iter_mut().find(|row| row.id == phase) else {
-        return Edited::refusing(rows, "The draft does not have this phase any more");
+        return EditedDraft::refusing(rows, "The draft does not have this phase any more");
     };
     (row.start_date, row.end_date) = (start.to_owned(), end.to_owned());
     let requested = row.parse().ok().map(|draft| (draft.start_date, draft.end_date));
@@ -152,10 +155,15 @@ fn dates(
             })
         })
     {
-        return Edited { rows, said: said_dates(&before, &after, phase), refused: None, focus: Some(phase) };
+        return EditedDraft {
+            rows,
+            said: said_dates(&before, &after, phase),
+            refused: None,
+            focus: Some(phase),
+        };
     }
     let said = requested.map(|(start, end)| format!("{} now runs {}", shown_name(row), span(start, end)));
-    Edited { rows: typed, said: said.unwrap_or_default(), refused: None, focus: Some(phase) }
+    EditedDraft { rows: typed, said: said.unwrap_or_default(), refused: None, focus: Some(phase) }
 }
 
 fn shown_name(row: &DraftRow) -> String {
@@ -184,7 +192,7 @@ fn said_dates(before: &Timeline, after: &Timeline, phase: PhaseId) -> String {
     first.chain(others).collect::<Vec<_>>().join("; ")
 }
 
-fn moved(current: &Timeline, rows: &[DraftRow], phase: PhaseId, by: i32) -> Edited {
+fn moved(current: &Timeline, rows: &[DraftRow], phase: PhaseId, by: i32) -> EditedDraft {
     let order = with(current, rows, |timeline| {
         let mut ids: Vec<PhaseId> = timeline.phases().iter().map(|phase| phase.id).collect();
         let place =
@@ -205,7 +213,7 @@ fn moved(current: &Timeline, rows: &[DraftRow], phase: PhaseId, by: i32) -> Edit
     )
 }
 
-fn added(current: &Timeline, rows: &[DraftRow], within: Option<PhaseId>) -> Edited {
+fn added(current: &Timeline, rows: &[DraftRow], within: Option<PhaseId>) -> EditedDraft {
     let id = PhaseId::random();
     let result = with(current, rows, |timeline| {
         let longest = || timeline.phases().iter().max_by_key(|phase| phase.range.days());
@@ -239,17 +247,18 @@ fn added(current: &Timeline, rows: &[DraftRow], within: Option<PhaseId>) -> Edit
     )
 }
 
-fn removed(current: &Timeline, rows: &[DraftRow], phase: PhaseId) -> Edited {
+fn removed(current: &Timeline, rows: &[DraftRow], phase: PhaseId) -> EditedDraft {
     let name = rows.iter().find(|row| row.id == phase).map(shown_name).unwrap_or_default();
     let result = with(current, rows, |_| {
         Ok(TimelineCommand::RemovePhase { phase_id: phase, neighbours: Neighbours::Adjust })
     });
     match result {
-        // Without rules to follow a row may simply go.
+        None if rows.len() == 1 => EditedDraft::refusing(rows, "Cannot delete the last remaining phase"),
+        // The draft breaks rules: then the row goes, and nothing follows.
         None => {
             let rows: Vec<DraftRow> = rows.iter().filter(|row| row.id != phase).cloned().collect();
             let focus = rows.first().map(|row| row.id);
-            Edited { rows, said: format!("{name} is removed"), refused: None, focus }
+            EditedDraft { rows, said: format!("{name} is removed"), refused: None, focus }
         }
         result => finish(rows, result, "", |before, after| {
             let follows = said_dates(before, after, phase);
@@ -263,16 +272,16 @@ fn removed(current: &Timeline, rows: &[DraftRow], phase: PhaseId) -> Edited {
 
 fn finish(
     rows: &[DraftRow],
-    result: Option<Result<(Timeline, Timeline, Vec<DraftRow>), String>>,
+    result: Option<Applied>,
     invalid: &str,
     said: impl FnOnce(&Timeline, &Timeline) -> (String, Option<PhaseId>),
-) -> Edited {
+) -> EditedDraft {
     match result {
-        None => Edited::refusing(rows, invalid),
-        Some(Err(why)) => Edited::refusing(rows, why),
+        None => EditedDraft::refusing(rows, invalid),
+        Some(Err(why)) => EditedDraft::refusing(rows, why),
         Some(Ok((before, after, rows))) => {
             let (said, focus) = said(&before, &after);
-            Edited { rows, said, refused: None, focus }
+            EditedDraft { rows, said, refused: None, focus }
         }
     }
 }
