@@ -16,7 +16,7 @@ async function assertReads(page, expected) {
   let from = 0;
   for (const text of expected) {
     const at = lines.findIndex((line, index) => index >= from && line.includes(text));
-    assert.notEqual(at, -1, `${text} is missing after line ${from} of:\n${tree}`);
+    assert.notEqual(at, -1, `${text} is missing after:\n${lines.slice(Math.max(from - 2, 0), from + 12).join("\n")}`);
     from = at + 1;
   }
 }
@@ -38,7 +38,7 @@ pageSuite("tree", { args: ["--projects", "40"] }, (pageTest) => {
       'textbox "End of day"',
       'checkbox "Compare"',
       'region "Timeline"',
-      "paragraph: 2024-02-09 to 2024-04-19, 71 days 3 phases Budget 4,500.00",
+      "2024-02-09 to 2024-04-19, 71 days 3 phases Budget 4,500.00",
       'group "Bars of the phases"',
       'button "A, 9 Feb 2024 to 28 Feb 2024, 20 days, 1,500.00, 0 assignments"',
       'button "B, 29 Feb 2024 to 10 Mar 2024, 11 days, 1,500.00, 0 assignments"',
@@ -86,7 +86,7 @@ pageSuite("tree", { args: ["--projects", "40"] }, (pageTest) => {
       'button "Discard"',
     ]);
     await type(page, "start", b, "2024-02-30");
-    await assertReads(page, ['is no date: write it as 2026-01-31', 'heading "1 thing has to be mended', 'button "Save 3 changed phases" [disabled]']);
+    await assertReads(page, ["is no date: write it as 2026-01-31", 'heading "1 thing has to be mended', 'button "Save 2 changed phases" [disabled]']);
     const described = await field(page, "start", b).evaluate((input) => document.getElementById(input.getAttribute("aria-describedby")).textContent);
     assert.match(described, /"2024-02-30" is no date: write it as 2026-01-31/);
   });
@@ -136,7 +136,7 @@ pageSuite("tree", { args: ["--projects", "40"] }, (pageTest) => {
       'columnheader "Before"',
       'columnheader "Difference"',
       'cell "2024-02-09 to 2024-02-28"',
-      'cell "3 days later"',
+      'cell "ends 3 days later"',
     ]);
     for (const id of ["moment", "compare"]) {
       assert.match(await page.locator(`#${id}`).getAttribute("aria-valuetext"), /^\d+ of \d+, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+, .+: /);

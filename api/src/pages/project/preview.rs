@@ -27,6 +27,9 @@ use phaseline_domain::{DateRange, Draft, Timeline, TimelineCommand, validate};
 use phaseline_projections::planner_view::AssignmentDays;
 use serde::{Deserialize, Serialize};
 
+/// The rules about the phases as a whole.
+const OF_ALL_PHASES: [&str; 5] = ["V1", "V2", "V3", "V4", "V5"];
+
 /// What the browser sends: what it holds, and the edit.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -132,14 +135,16 @@ fn applied(
     }
     let (drafts, unreadable) = parsed(&state.rows);
     let requested: Vec<Draft<'_>> = drafts.iter().map(|(draft, _)| Draft::from(draft)).collect();
-    let violations = validate(range, &requested);
+    let is_readable = unreadable.is_empty();
+    // Without a row that cannot be read the others have gaps that are none.
+    let violations = validate(range, &requested).into_iter();
+    let violations = violations.filter(|violation| is_readable || !OF_ALL_PHASES.contains(&violation.rule.id()));
     view.faults = unreadable.iter().map(|fault| fault_of(&state.rows, fault)).collect();
-    view.faults.extend(violations.iter().map(FaultView::of));
+    view.faults.extend(violations.map(|violation| FaultView::of(&violation)));
     let shown: Vec<ShownPhase> =
         drafts.iter().filter_map(|(draft, _)| ShownPhase::of_draft(draft, days)).collect();
-    let is_readable = unreadable.is_empty();
     let timeline = if is_conflict { None } else { timeline_of(current, &state.rows) };
-    let changed = if is_readable { changed(&state) } else { state.rows.len() };
+    let changed = changed(&state);
     view.show(&shown, Some(&of_fold(current, Some(days))), Some(range));
     if let Some(after) = &timeline {
         let effects = EffectsView::of(current, after, days);
