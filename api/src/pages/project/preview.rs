@@ -138,7 +138,8 @@ fn applied(
     let is_readable = unreadable.is_empty();
     // Without a row that cannot be read the others have gaps that are none.
     let violations = validate(range, &requested).into_iter();
-    let violations = violations.filter(|violation| is_readable || !OF_ALL_PHASES.contains(&violation.rule.id()));
+    let violations =
+        violations.filter(|violation| is_readable || !OF_ALL_PHASES.contains(&violation.rule.id()));
     view.faults = unreadable.iter().map(|fault| fault_of(&state.rows, fault)).collect();
     view.faults.extend(violations.map(|violation| FaultView::of(&violation)));
     let shown: Vec<ShownPhase> =
