@@ -37,7 +37,7 @@ function pathOf({ at, compare }) {
 // The newest command up to a position; -1 before the first one.
 const indexOf = (position) => commands.findLastIndex((command) => command.position <= position);
 
-function words(index) {
+function wordsOf(index) {
   if (index >= commands.length) return "Now";
   if (index < 0) return "Before the first change";
   const { time, actor, words: text, reason } = commands[index];
@@ -62,9 +62,11 @@ function sync() {
 
 function describe() {
   for (const [range, output] of [[slider, "moment-words"], [other, "compare-words"]]) {
-    const text = words(Number(range.value));
+    const text = wordsOf(Number(range.value));
     range.setAttribute("aria-valuetext", text);
-    document.getElementById(output).textContent = text;
+    const words = document.getElementById(output);
+    words.textContent = text;
+    words.title = text;
   }
 }
 

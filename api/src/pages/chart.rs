@@ -13,6 +13,8 @@ const WIDE_ENOUGH: f64 = 16.0;
 /// A label is behind its bar if that ends before this place, in percent.
 const ROOM_BEHIND: f64 = 66.0;
 
+/// A tick behind this place has no room for its label, in percent.
+const LAST_LABEL: f64 = 95.5;
 /// A few characters fit behind a bar that ends before this place, in percent.
 const ALMOST_ALL: f64 = 92.0;
 
@@ -152,7 +154,9 @@ impl ChartDays {
                 (false, false) if day.month() == 1 => day.year().to_string(),
                 (false, false) => day.format("%b").to_string(),
             };
-            Tick { x: self.x(day), label, is_minor: index % 2 == 1 }
+            let x = self.x(day);
+            let label = if x.0 > LAST_LABEL { String::new() } else { label };
+            Tick { x, label, is_minor: index % 2 == 1 }
         });
         ticks.collect()
     }

@@ -12,6 +12,12 @@ use phaseline_migrator::{Database, MigratorError};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
+/// A day with its weekday as a hint.
+fn hinted(day: &str) -> String {
+    let weekday = day.parse::<chrono::NaiveDate>().unwrap().format("%A");
+    format!("<time datetime=\"{day}\" title=\"{weekday}, {day}\">{day}</time>")
+}
+
 async fn tip(fixture: &ServiceFixture) -> i64 {
     fixture.number("SELECT max(position) FROM phaseline.events").await
 }
@@ -58,8 +64,8 @@ async fn each_project_has_its_dates_phases_and_budget() {
         for part in [
             format!("href=\"/projects/{id}\"><bdi>{}</bdi>", text("name")),
             format!("<bdi>{}</bdi>", text("cost_center")),
-            format!("<time datetime=\"{0}\">{0}</time>", text("start_date")),
-            format!("<time datetime=\"{0}\">{0}</time>", text("end_date")),
+            hinted(&text("start_date")),
+            hinted(&text("end_date")),
             format!("<td class=\"number\">{}</td>", phases.len()),
             format!(
                 "<title>{}: {} to ",
