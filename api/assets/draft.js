@@ -31,10 +31,9 @@ function remember() {
   }
 }
 
-async function request(state, edit, focus) {
-  const before = new Map(fields().map((input) => [input.id, input.value]));
+async function request(state, edit, focus, keeps = false) {
   const page = await loadPage(`${here}/draft`, { body: { state, edit } });
-  keepTyped(before, page);
+  if (keeps && state) keepTyped(state, edit, page);
   const select = page.querySelector(".bar.selected")?.id;
   put(page, { focus: focus === "bar" ? (select ?? null) : focus });
   dismiss("changes");
@@ -42,13 +41,12 @@ async function request(state, edit, focus) {
   remember();
 }
 
-const fields = () => Array.from(region().querySelectorAll("[data-field]"));
-
-// What was typed while the service was asked stays in its field, and counts when the field is left.
-function keepTyped(before, page) {
-  for (const { id, value } of fields()) {
-    const next = page.getElementById(id);
-    if (!next || !before.has(id) || value === before.get(id)) continue;
+// What is in a field and was not in the request was typed meanwhile: it stays, and counts when the field is left.
+function keepTyped({ rows }, edit, page) {
+  for (const { id, value, dataset: { field } } of region().querySelectorAll("[data-field]")) {
+    const [row, next] = [rows.find((one) => id.endsWith(one.id)), page.getElementById(id)];
+    const date = edit.phase === row?.id ? edit[field.replace("_date", "")] : undefined;
+    if (!row || !next || value.trim() === (date ?? row[field]).trim()) continue;
     next.value = value;
     next.dataset.typed = "";
   }
@@ -60,7 +58,7 @@ export function edit(change, focus = null) {
     const state = held();
     const former = applied();
     try {
-      await request(state, change, focus);
+      await request(state, change, focus, true);
       if (former) undone.push(former);
       if (undone.length > 100) undone.shift();
     } catch (failure) {
@@ -151,11 +149,12 @@ async function save() {
   // What was typed last is checked before anything is sent. A request without an answer is only repeated: it may have been carried out.
   if (isDraft() && !(sent.isOpen && sent.text === batch().text)) await edit({ kind: "none" });
   const button = document.getElementById("save");
-  if (!isDraft() || !button || button.disabled) return;
+  if (!isDraft() || !button || button.disabled || button.ariaDisabled) return;
   const { version, phases, reason, text } = batch();
   // The same changes again have the same key: then they count once, whatever became of the first request.
   if (sent.text !== text) sent = { text, key: newKey() };
-  button.disabled = true;
+  // A button that is disabled loses the focus.
+  button.ariaDisabled = "true";
   button.textContent = "Saving…";
   try {
     await ask("POST", `/api/v1/projects/${project}/phases/batch`, {
@@ -180,7 +179,7 @@ async function save() {
     if (failure instanceof Failure && failure.kind === "refused") {
       await edit({ kind: "none" });
     } else {
-      button.disabled = false;
+      button.ariaDisabled = null;
       button.textContent = "Save again";
     }
     report(failure, `Nothing is lost: save again. ${KEPT}`);
@@ -189,13 +188,14 @@ async function save() {
 
 async function openTimeline(button) {
   const { start, end } = region().dataset;
-  button.disabled = true;
+  if (button.ariaDisabled) return;
+  button.ariaDisabled = "true";
   try {
     await ask("PUT", `/api/v1/projects/${project}/timeline`, { body: { start_date: start, end_date: end } });
     await showSaved("edit");
   } catch (failure) {
     report(failure);
-    button.disabled = false;
+    button.ariaDisabled = null;
   }
 }
 
@@ -205,7 +205,8 @@ async function confirmRestore(form) {
   const { at } = region().dataset;
   const { version } = document.getElementById("restore").dataset;
   const button = form.querySelector("button");
-  button.disabled = true;
+  if (button.ariaDisabled) return;
+  button.ariaDisabled = "true";
   try {
     await ask("POST", `/api/v1/projects/${project}/timeline/restore`, {
       body: { to: Number(at), with_project_days: days },
@@ -216,7 +217,7 @@ async function confirmRestore(form) {
     await showSaved("edit");
     notice("restored", "info", `The timeline of position ${at} is restored.`);
   } catch (failure) {
-    button.disabled = false;
+    button.ariaDisabled = null;
     if (failure.status === 412) {
       notice("refused", "warn", "Someone else changed the timeline meanwhile: look at what restoring does now.", [["Look again", location.href]]);
     } else {

@@ -152,8 +152,16 @@ pageSuite("draft", { args: ["--projects", "60"] }, (pageTest) => {
     const b = project.phases[1];
     await openProject(page, project);
     await startDraft(page);
+    await page.route("**/draft", async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, SLOW_MS / 4));
+      await route.continue();
+    });
     await field(page, "end", b).focus();
-    for (let count = 0; count < 10; count += 1) await page.keyboard.press("ArrowUp");
+    for (let count = 1; count <= 10; count += 1) {
+      await page.keyboard.press("ArrowUp");
+      assert.equal(await field(page, "end", b).inputValue(), formatDay(b.last + count), "the field does not fall back");
+      await page.waitForTimeout(30);
+    }
     await page.waitForFunction(([id, text]) => {
       const state = JSON.parse(document.getElementById("timeline").dataset.draft);
       return state.rows.find((row) => row.id === id).end_date === text;

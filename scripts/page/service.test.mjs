@@ -50,8 +50,9 @@ pageSuite("service", { signIn: true, args: ["--projects", "40"] }, (pageTest) =>
       await proxy.cut();
       await assertShown(notice(page, "away"), /The service cannot be reached now\. Your changes are kept in this tab\./);
       await page.locator("#save").click();
-      await page.locator("#save", { hasText: /Save/ }).and(page.locator(":enabled")).waitFor();
+      await page.locator("#save:not([aria-disabled])", { hasText: /^Save/ }).waitFor();
       assert.deepEqual(await typedDates(page), typed);
+      assert.equal(await page.evaluate(() => document.activeElement.id), "save", "the button keeps the focus");
       await proxy.restore();
       await assertSaid(page, "The service is back.");
       assert.equal(await notice(page, "away").count(), 0);

@@ -87,9 +87,9 @@ pageSuite("time", { args: ["--projects", "60"] }, (pageTest) => {
     assert.equal(await page.locator(".ghost").count(), 2, "the third bar is where it was");
     await assertShown(page.locator(".ghost text"), "+6 d");
     const cells = (phase) => page.locator(`#row-${phase.id} td`).allTextContents();
-    assert.deepEqual((await cells(a)).slice(-2), [`${a.start} to ${a.end}`, "6 days later, +250.00"]);
-    assert.deepEqual((await cells(b)).slice(-2), [`${b.start} to ${b.end}`, "same day"]);
-    assert.deepEqual((await cells(c)).slice(-2), [`${c.start} to ${c.end}`, "same day"]);
+    assert.deepEqual((await cells(a)).slice(-2), [`${a.start} to ${a.end}`, "ends 6 days later, +250.00"]);
+    assert.deepEqual((await cells(b)).slice(-2), [`${b.start} to ${b.end}`, "ends on the same day"]);
+    assert.deepEqual((await cells(c)).slice(-2), [`${c.start} to ${c.end}`, "–"]);
     assert.match(await bar(page, a).getAttribute("aria-label"), /, ends 6 days later$/);
     const url = page.url();
     await page.reload();

@@ -64,7 +64,10 @@ export async function tabOrder(page, { limit = 100, key = "Tab" } = {}) {
       element.dataset.tabStop = "";
       const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element);
       const outlined = outlineStyle !== "none" && parseFloat(outlineWidth) > 0;
-      return { first, visible: outlined || boxShadow !== "none" };
+      // A bar shows it by the frame of its row: browsers differ in outlines within SVG.
+      const frame = element.querySelector(":scope > .row");
+      const framed = frame !== null && getComputedStyle(frame).stroke !== "none";
+      return { first, visible: outlined || framed || boxShadow !== "none" };
     });
     if (!state?.first) break;
     const [line] = (await page.locator(":focus").ariaSnapshot()).split("\n");

@@ -71,6 +71,21 @@ impl DraftRow {
         }
     }
 
+    /// The row with what cannot be read as it is in `base`.
+    pub(crate) fn as_read(&self, base: &[Self]) -> Self {
+        let mut row = self.clone();
+        let Some(base) = base.iter().find(|base| base.id == self.id) else { return row };
+        for fault in self.parse().err().unwrap_or_default() {
+            match fault.field {
+                "start_date" => row.start_date.clone_from(&base.start_date),
+                "end_date" => row.end_date.clone_from(&base.end_date),
+                "capital_budget" => row.capital_budget.clone_from(&base.capital_budget),
+                _ => row.expense_budget.clone_from(&base.expense_budget),
+            }
+        }
+        row
+    }
+
     /// The requested phase, or what cannot be read.
     pub(crate) fn parse(&self) -> Result<PhaseDraft, Vec<RowFault>> {
         let mut faults = Vec::new();

@@ -29,6 +29,9 @@ use phaseline_domain::{DateRange, Draft, ProjectId, Timeline, TimelineCommand, d
 use phaseline_projections::planner_view::AssignmentDays;
 use serde::{Deserialize, Serialize};
 
+/// The rules about the phases as a whole.
+const OF_ALL_PHASES: [&str; 5] = ["V1", "V2", "V3", "V4", "V5"];
+
 /// What the browser sends: what it holds, and the edit.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -160,16 +163,24 @@ fn applied(
             view.notes.push(NoteView { kind: "warn", text: words::shown(&why) });
         }
     }
+    let saved_rows = rows_of(current, |_| false);
     let (drafts, unreadable) = parsed(&state.rows);
     let requested: Vec<Draft<'_>> = drafts.iter().map(|(draft, _)| Draft::from(draft)).collect();
-    let violations = validate(range, &requested);
-    view.faults = unreadable.iter().map(|fault| fault_of(&state.rows, fault)).collect();
-    view.faults.extend(violations.iter().map(FaultView::of));
-    let shown: Vec<ShownPhase> =
-        drafts.iter().filter_map(|(draft, _)| ShownPhase::of_draft(draft, days)).collect();
     let is_readable = unreadable.is_empty();
+    // Without a row that cannot be read the others have gaps that are none.
+    let violations = validate(range, &requested).into_iter();
+    let violations =
+        violations.filter(|violation| is_readable || !OF_ALL_PHASES.contains(&violation.rule.id()));
+    view.faults = unreadable.iter().map(|fault| fault_of(&state.rows, fault)).collect();
+    view.faults.extend(violations.map(|violation| FaultView::of(&violation)));
+    // What cannot be read is drawn as it was.
+    let drawn = state
+        .rows
+        .iter()
+        .filter_map(|row| row.parse().ok().or_else(|| row.as_read(&state.base).parse().ok()));
+    let shown: Vec<ShownPhase> = drawn.filter_map(|draft| ShownPhase::of_draft(&draft, days)).collect();
     let timeline = if is_conflict { None } else { timeline_of(current, &state.rows) };
-    let changed = if is_readable { changed(&state) } else { state.rows.len() };
+    let changed = changed(&state);
     view.show(&shown, Some(&of_fold(&base.saved, Some(days))), base.saved.range());
     if base.saved.range() != current.range() {
         view.notes.push(NoteView {
@@ -192,7 +203,7 @@ fn applied(
     if let Some(first) = view.faults.first().filter(|_| !view.said.is_empty()) {
         view.said.push_str(&format!("; to be mended: {}", first.message));
     }
-    let theirs = if is_conflict { saved.as_slice() } else { &[] };
+    let theirs = if is_conflict { saved_rows.as_slice() } else { &[] };
     let rows = row_views(&state.rows, theirs, days, &unreadable, &view.faults);
     view.draft = Some(DraftView {
         rows,

@@ -145,16 +145,18 @@ fn dates(
     };
     (row.start_date, row.end_date) = (start.to_owned(), end.to_owned());
     let requested = row.parse().ok().map(|draft| (draft.start_date, draft.end_date));
-    if let Some((start_date, end_date)) = requested.filter(|_| follow)
-        && let Some(Ok((before, after, rows))) = with(current, rows, |_| {
-            Ok(TimelineCommand::ResizePhase {
-                phase_id: phase,
-                start_date,
-                end_date,
-                neighbours: Neighbours::Adjust,
-            })
-        })
-    {
+    let resized = |(start_date, end_date)| {
+        let command = TimelineCommand::ResizePhase {
+            phase_id: phase,
+            start_date,
+            end_date,
+            neighbours: Neighbours::Adjust,
+        };
+        // Dates that were mistyped before are no reason for neighbours to stay.
+        let starts = [Some(rows.to_vec()), between_neighbours(current, rows, phase)];
+        starts.into_iter().flatten().find_map(|rows| with(current, &rows, |_| Ok(command.clone()))?.ok())
+    };
+    if let Some((before, after, rows)) = requested.filter(|_| follow).and_then(resized) {
         return EditedDraft {
             rows,
             said: said_dates(&before, &after, phase),
@@ -164,6 +166,24 @@ fn dates(
     }
     let said = requested.map(|(start, end)| format!("{} now runs {}", shown_name(row), span(start, end)));
     EditedDraft { rows: typed, said: said.unwrap_or_default(), refused: None, focus: Some(phase) }
+}
+
+/// The rows with those dates for a phase that the others leave.
+fn between_neighbours(current: &Timeline, rows: &[DraftRow], phase: PhaseId) -> Option<Vec<DraftRow>> {
+    let range = current.range()?;
+    let place = rows.iter().position(|row| row.id == phase)?;
+    let start = match place.checked_sub(1) {
+        Some(before) => rows[before].parse().ok()?.end_date.succ_opt()?,
+        None => range.start(),
+    };
+    let end = match rows.get(place + 1) {
+        Some(after) => after.parse().ok()?.start_date.pred_opt()?,
+        None => range.end(),
+    };
+    let mut rows = rows.to_vec();
+    let row = rows.get_mut(place)?;
+    (row.start_date, row.end_date) = (start.to_string(), end.to_string());
+    Some(rows)
 }
 
 fn shown_name(row: &DraftRow) -> String {
