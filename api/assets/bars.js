@@ -229,7 +229,7 @@ function announce(before = "") {
   const why = edit.whyFixed();
   const range = why ?? (least === null ? "" : `It may be from ${spoken(least)} to ${spoken(most)}.`);
   const words = `${edit.edge === "whole" ? "Whole phase" : edit.edge === "start" ? "Start" : "End"}. ${edit.words()}. ${range}`;
-  hint(words);
+  hint(`${words} Keys: S start, E end, M whole phase, ← → days, Enter previews, Escape leaves.`);
   say(before + words);
 }
 

@@ -3,10 +3,12 @@ import { dismiss, notice, say } from "./notices.js";
 import { here, isConflict, isDraft, isPutting, project, put, region } from "./region.js";
 import { ask, base, Failure, headerText, loadPage, newKey, report } from "./server.js";
 
-const STORED = `phaseline-draft-${project}`;
+const STORED = `phaseline-draft ${document.body.dataset.visitor} ${project}`;
 export const KEPT = "Your changes are kept in this tab.";
 
 const undone = [];
+// The edit that could not be sent.
+let failed = null;
 let queue = Promise.resolve();
 let sent = { text: null, key: null, isOpen: false };
 
@@ -22,12 +24,26 @@ function held() {
   return state;
 }
 
-function remember() {
+// Keeps the draft for other pages of this tab: what it is, the reason, and an edit that could not be sent.
+function remember(pending = null) {
   try {
-    if (isDraft()) sessionStorage.setItem(STORED, region().dataset.draft);
-    else sessionStorage.removeItem(STORED);
+    if (isDraft() || pending) {
+      const reason = document.getElementById("reason")?.value ?? "";
+      sessionStorage.setItem(STORED, JSON.stringify({ state: pending ? pending.state : applied(), reason, pending: pending?.change ?? null }));
+    } else {
+      sessionStorage.removeItem(STORED);
+    }
   } catch {
     // Without storage a draft lives as long as its page.
+  }
+}
+
+// What an earlier page of this tab left; null for nothing.
+export function stored() {
+  try {
+    return JSON.parse(sessionStorage.getItem(STORED));
+  } catch {
+    return null;
   }
 }
 
@@ -55,17 +71,31 @@ function keepTyped({ rows }, edit, page) {
 // Applies an edit after those before it. `focus` is the id of what gets the focus, or "bar" for the bar of the edited phase.
 export function edit(change, focus = null) {
   queue = queue.then(async () => {
+    if (!isDraft() && stored()) await resume();
     const state = held();
     const former = applied();
     try {
       await request(state, change, focus, true);
-      if (former) undone.push(former);
+      const { version, base } = applied();
+      undone.push(former ?? { version, base, rows: base });
       if (undone.length > 100) undone.shift();
+      failed = null;
     } catch (failure) {
-      report(failure, state ? KEPT : "");
+      failed = { state, change };
+      remember(failed);
+      report(failure, failure.kind === "refused" ? "" : KEPT);
+      if (failure.kind === "refused") failed = null;
     }
   });
   return queue;
+}
+
+// Sends the edit again that could not be sent.
+export function sendAgain() {
+  if (!failed) return;
+  const { change } = failed;
+  failed = null;
+  edit(change);
 }
 
 async function undo() {
@@ -74,7 +104,7 @@ async function undo() {
   const now = JSON.stringify(applied()?.rows);
   while (state && JSON.stringify(state.rows) === now) state = undone.pop();
   if (!state) {
-    say("There is nothing to undo.");
+    notice("undo", "info", "There is nothing to undo.");
     return;
   }
   try {
@@ -85,11 +115,16 @@ async function undo() {
   }
 }
 
-// Shows the saved timeline, and its history.
-export async function showSaved(focus = null) {
+// Shows the saved timeline, and its history; nothing if `isWanted` says so once they are there.
+export async function showSaved(focus = null, isWanted = () => true) {
   const page = await loadPage(here);
-  const history = page.getElementById("history");
+  if (!isWanted()) return;
   put(page, { focus });
+  showHistory(page);
+}
+
+function showHistory(page) {
+  const history = page.getElementById("history");
   if (history) document.getElementById("history")?.replaceWith(document.importNode(history, true));
   document.dispatchEvent(new CustomEvent("phaseline-history"));
 }
@@ -106,25 +141,28 @@ async function discard() {
   }
 }
 
-export async function restoreDraft(state) {
+async function restoreDraft(state, reason = "") {
   try {
     await request(state, { kind: "none" }, null);
+    if (reason) document.getElementById("reason").value = reason;
+    remember();
   } catch (failure) {
     report(failure, KEPT);
   }
 }
 
-// Brings back a draft that an earlier page of this tab left.
+// Brings back a draft that an earlier page of this tab left, or says that there is one.
 export async function resume() {
-  let stored = null;
-  try {
-    stored = sessionStorage.getItem(STORED);
-  } catch {
+  const found = stored();
+  if (!found) return;
+  if (!document.getElementById("edit")) {
+    notice("resumed", "info", "You have unsaved changes of this timeline.", [["Back to them", `${base}${here}`]]);
     return;
   }
-  if (!stored || !document.getElementById("edit")) return;
-  await restoreDraft(JSON.parse(stored));
-  if (isDraft()) notice("resumed", "info", "Your unsaved changes from before are back.");
+  await restoreDraft(found.state, found.reason);
+  if (!isDraft()) return;
+  notice("resumed", "info", "Your unsaved changes from before are back.");
+  if (found.pending) await request(held(), found.pending, null).catch((failure) => report(failure, KEPT));
 }
 
 // What saving sends.
@@ -146,8 +184,16 @@ function batch() {
 
 async function save() {
   await queue;
-  // What was typed last is checked before anything is sent. A request without an answer is only repeated: it may have been carried out.
-  if (isDraft() && !(sent.isOpen && sent.text === batch().text)) await edit({ kind: "none" });
+  // What was typed last is shown before anything is sent. A request without an answer is only repeated: it may have been carried out.
+  if (isDraft() && !(sent.isOpen && sent.text === batch().text)) {
+    const before = region().dataset.draft;
+    await edit({ kind: "none" });
+    if (failed || !isDraft()) return;
+    if (region().dataset.draft !== before) {
+      notice("look", "info", "Look at what your last change does, then save.");
+      return;
+    }
+  }
   const button = document.getElementById("save");
   if (!isDraft() || !button || button.disabled || button.ariaDisabled) return;
   const { version, phases, reason, text } = batch();
@@ -166,10 +212,11 @@ async function save() {
       },
     });
     undone.length = 0;
+    sent = { text: null, key: null, isOpen: false };
     await showSaved("edit");
     remember();
+    for (const name of ["discarded", "resumed", "look", "refused"]) dismiss(name);
     notice("saved", "info", "Your changes are saved.");
-    setTimeout(() => dismiss("saved"), 6_000);
   } catch (failure) {
     sent.isOpen = failure.kind === "away";
     if (failure.status === 412) {
@@ -182,7 +229,9 @@ async function save() {
       button.ariaDisabled = null;
       button.textContent = "Save again";
     }
-    report(failure, `Nothing is lost: save again. ${KEPT}`);
+    const errors = failure.body?.errors ?? [];
+    if (errors.length > 0) failure.message = errors.map(({ message }) => message).join("; ");
+    report(failure, failure.kind === "expired" ? KEPT : `Nothing is lost: save again. ${KEPT}`);
   }
 }
 
@@ -207,10 +256,12 @@ async function confirmRestore(form) {
   const button = form.querySelector("button");
   if (button.ariaDisabled) return;
   button.ariaDisabled = "true";
+  const text = JSON.stringify(["restore", at, days, version, reason]);
+  if (sent.text !== text) sent = { text, key: newKey() };
   try {
     await ask("POST", `/api/v1/projects/${project}/timeline/restore`, {
       body: { to: Number(at), with_project_days: days },
-      headers: { "If-Match": `"${version}"`, "Idempotency-Key": newKey(), ...(reason ? { "Phaseline-Reason": headerText(reason) } : {}) },
+      headers: { "If-Match": `"${version}"`, "Idempotency-Key": sent.key, ...(reason ? { "Phaseline-Reason": headerText(reason) } : {}) },
     });
     history.pushState(null, "", base + here);
     document.dispatchEvent(new CustomEvent("phaseline-moment"));
@@ -242,7 +293,7 @@ export function listen(main) {
     const acts = {
       edit: () => edit({ kind: "none" }, region().querySelector(".bar[tabindex='0']")?.id ?? null),
       open: () => openTimeline(button),
-      merge: () => edit({ kind: "merge" }, "save"),
+      merge: () => edit({ kind: "merge" }, "save").then(() => undone.splice(0)).then(() => loadPage(here)).then(showHistory),
       "take-theirs": discard,
       undo: () => (queue = queue.then(undo)),
       discard,
@@ -268,6 +319,18 @@ export function listen(main) {
     delete target.dataset.typed;
     target.dispatchEvent(new Event("change", { bubbles: true }));
   });
+  main.addEventListener("keydown", (event) => {
+    // Enter ends a field, and does not save: what it does is to be seen first.
+    if (event.key === "Enter" && event.target.matches("#draft input:not([type=checkbox])")) {
+      event.preventDefault();
+      event.target.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && isDraft() && !event.target.matches("input, textarea")) {
+      event.preventDefault();
+      queue = queue.then(undo);
+    }
+  });
+  main.addEventListener("input", ({ target }) => target.id === "reason" && remember());
   main.addEventListener("submit", (event) => {
     if (event.target.id === "draft") {
       event.preventDefault();

@@ -16,11 +16,18 @@ let commands = [];
 let earlier = 0;
 let loading = null;
 let playing = null;
+// The sliders whose moment is before the first command.
+const early = new Set();
 
 // The positions of the URL; null for now, and for no comparison.
 function places() {
   const query = new URL(location.href).searchParams;
-  const number = (name) => (/^\d+$/.test(query.get(name) ?? "") ? Number(query.get(name)) : null);
+  // A time means the position that the page found for it.
+  const number = (name) => {
+    const value = query.get(name);
+    if (value === null) return null;
+    return Number(/^\d+$/.test(value) ? value : region().dataset[name]);
+  };
   return { at: number("at"), compare: number("compare") };
 }
 
@@ -47,8 +54,12 @@ function wordsOf(index) {
 
 // Shows on the sliders what the URL says.
 function sync() {
-  const { at, compare } = places();
+  const { at: asked, compare } = places();
+  const at = asked ?? (region().dataset.mode === "past" ? Number(region().dataset.at) : null);
   for (const range of [slider, other]) range.max = String(commands.length);
+  early.clear();
+  if (at !== null && indexOf(at) < 0) early.add(slider);
+  if (compare !== null && indexOf(compare) < 0) early.add(other);
   slider.value = String(at === null ? commands.length : Math.max(indexOf(at), 0));
   compares.checked = compare !== null;
   document.getElementById("compare-slide").hidden = compare === null;
@@ -62,7 +73,7 @@ function sync() {
 
 function describe() {
   for (const [range, output] of [[slider, "moment-words"], [other, "compare-words"]]) {
-    const text = wordsOf(Number(range.value));
+    const text = wordsOf(early.has(range) ? -1 : Number(range.value));
     range.setAttribute("aria-valuetext", text);
     const words = document.getElementById(output);
     words.textContent = text;
@@ -97,7 +108,7 @@ async function show(next, { push = false } = {}) {
   const { signal } = loading;
   try {
     const page = await pageOf(path, signal);
-    if (signal.aborted) return;
+    if (signal.aborted || isDraft()) return;
     put(page, { quiet: true });
     sync();
     prefetch(next);
@@ -150,6 +161,10 @@ function play() {
   }
   if (Number(slider.value) >= commands.length) go(0);
   playing = setInterval(() => {
+    if (isDraft()) {
+      play();
+      return;
+    }
     const next = Number(slider.value) + 1;
     go(next >= commands.length ? null : next);
     if (next >= commands.length) play();
@@ -189,7 +204,8 @@ export function listen() {
   if (!slider) return;
   load();
   let frame = 0;
-  const moved = () => {
+  const moved = (event) => {
+    early.delete(event.target);
     describe();
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(() => {
@@ -209,7 +225,10 @@ export function listen() {
   document.getElementById("day").addEventListener("change", (event) => toDay(event.target.value.trim()));
   document.addEventListener("phaseline-history", load);
   document.addEventListener("phaseline-moment", sync);
-  addEventListener("popstate", () => show(places()));
+  addEventListener("popstate", () => {
+    if (isDraft()) history.pushState(null, "", base + here);
+    show(places());
+  });
   document.getElementById("main").addEventListener("click", (event) => {
     const link = event.target.closest("#to-now");
     if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {

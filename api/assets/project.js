@@ -17,7 +17,7 @@ draft.resume();
 // Whether something is under the pointer, in the hand or in the focus, which must not move.
 const isBusy = () => region().matches(":hover") || region().contains(document.activeElement);
 
-const show = () => draft.showSaved().catch((failure) => report(failure));
+const show = (isWanted) => draft.showSaved(null, isWanted).catch((failure) => report(failure));
 
 let latest = null;
 
@@ -38,11 +38,12 @@ follow(`${here}/live`, ({ version, digest }, isFirst) => {
   }
   const changes = version - Number(region().dataset.version);
   const words = changes > 0 ? `${changes} new ${changes === 1 ? "change" : "changes"}.` : "The planner's data of this project changed.";
-  if (isBusy()) notice("changes", "info", words, [["Show", show]]);
-  else show();
+  if (isBusy()) notice("changes", "info", words, [["Show", () => show(isNow)]]);
+  else show(() => isNow() && !isBusy());
   return undefined;
 }, (failure) => report(failure, isDraft() ? draft.KEPT : ""));
 
+document.addEventListener("phaseline-back", draft.sendAgain);
 document.addEventListener("phaseline-history", () => {
   if (latest === region().dataset.digest) dismiss("changes");
 });

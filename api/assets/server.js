@@ -55,7 +55,7 @@ export async function ask(method, path, { body, headers = {} } = {}) {
     response = await fetch(base + path, {
       method,
       // With this header the end of a session is a failure, and not the page for signing in.
-      headers: { "Phaseline-Part": "data", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
+      headers: { Accept: "application/json", "Phaseline-Part": "data", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
       credentials: "same-origin",
       cache: "no-store",
@@ -88,6 +88,7 @@ function reached() {
   if (isShown("away")) {
     dismiss("away");
     say("The service is back.");
+    document.dispatchEvent(new CustomEvent("phaseline-back"));
   }
 }
 

@@ -99,6 +99,7 @@ async fn begin(
         Ok(html(&SignInPage { frame, next: next.clone(), reason: Some(reason) }, status))
     };
     let token = form.token.trim();
+    let token = token.strip_prefix("Bearer ").unwrap_or(token).trim();
     if token.len() > LONGEST_TOKEN {
         return again(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -184,7 +185,7 @@ fn in_words(denied: &Denied) -> String {
     match denied {
         Denied::Missing => "Paste your access token into the field.".to_owned(),
         Denied::Expired => "This token has expired. Get a new one.".to_owned(),
-        Denied::Invalid(reason) => format!("This token is not valid: {reason}."),
+        Denied::Invalid(reason) => format!("This token is not valid: {reason}. Is it complete?"),
         other => other.to_string(),
     }
 }
