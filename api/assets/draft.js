@@ -62,7 +62,7 @@ function keepTyped({ rows }, edit, page) {
   for (const { id, value, dataset: { field } } of region().querySelectorAll("[data-field]")) {
     const [row, next] = [rows.find((one) => id.endsWith(one.id)), page.getElementById(id)];
     const date = edit.phase === row?.id ? edit[field.replace("_date", "")] : undefined;
-    if (!row || !next || value.trim() === (date ?? row[field]).trim()) continue;
+    if (!row || !next || [row[field].trim(), date].includes(value.trim())) continue;
     next.value = value;
     next.dataset.typed = "";
   }
