@@ -94,6 +94,16 @@ pub(crate) struct GhostView {
 }
 
 impl GhostView {
+    /// Its first day with the weekday.
+    pub(crate) fn start_hint(&self) -> String {
+        words::weekday(self.start)
+    }
+
+    /// Its last day with the weekday.
+    pub(crate) fn end_hint(&self) -> String {
+        words::weekday(self.end)
+    }
+
     /// Where the number of days stands, and on which side of the dashed bar; none if the end is the same.
     pub(crate) fn slip_place(&self) -> Option<(Percent, &'static str)> {
         self.is_late_or_early.then_some(match self.bar.label {

@@ -229,6 +229,16 @@ impl ProjectTimelineView {
         self.compare.is_some() || matches!(self.mode, Mode::Draft | Mode::Restore)
     }
 
+    /// The project's first day with the weekday.
+    pub(crate) fn start_hint(&self) -> String {
+        self.dates.map(|range| words::weekday(range.start())).unwrap_or_default()
+    }
+
+    /// Its last day with the weekday.
+    pub(crate) fn end_hint(&self) -> String {
+        self.dates.map(|range| words::weekday(range.end())).unwrap_or_default()
+    }
+
     /// How many days the project has.
     pub(crate) fn days(&self) -> String {
         self.dates.map(|range| words::days(range.days())).unwrap_or_default()
