@@ -207,6 +207,62 @@ async fn a_draft_meets_what_others_saved_and_goes_on_top_of_it() {
     assert_eq!((&saved["name"], &saved["description"]), (&json!("Mine"), &json!("theirs")));
 }
 
+/// The planner's form changed the project's dates: the draft begins with them, and saving it takes them over.
+#[tokio::test]
+async fn a_draft_has_the_planners_new_dates() {
+    let fixture = ServiceFixture::start().await;
+    let project = three(&fixture).await;
+    let last = fixture.phases(&project).await.pop().unwrap();
+    for days in [30, -2] {
+        fixture
+            .sql(&format!("UPDATE projects SET end_date = end_date + {days} WHERE id = '{project}'"))
+            .await;
+        let end = fixture.text(&format!("SELECT end_date::text FROM projects WHERE id = '{project}'")).await;
+        let draft = HeldDraft::begin(&fixture, &project).await;
+        assert!(draft.is_valid());
+        assert_eq!(draft.rows().pop().unwrap()["end_date"], end);
+        draft.page.has_all(&["saving it takes them over", "instead of", &end]);
+        let mut state = draft.state.clone();
+        state["rows"][0]["name"] = json!(format!("Renamed {days}"));
+        let renamed = HeldDraft::of(&fixture, &project, &state, &json!({ "kind": "none" })).await;
+        renamed.save(&fixture, &project).await.is(200);
+        assert_eq!(fixture.phases(&project).await.pop().unwrap()["end_date"], end);
+    }
+    // Dates that the last phase cannot follow: a list over them is accepted.
+    let start = last["start_date"].as_str().unwrap();
+    fixture.sql(&format!("UPDATE projects SET end_date = DATE '{start}' - 1 WHERE id = '{project}'")).await;
+    let draft = HeldDraft::begin(&fixture, &project).await;
+    assert!(!draft.is_valid() && !draft.broken().is_empty());
+    let shorter = draft.edit(&fixture, &project, json!({ "kind": "remove", "phase": last["id"] })).await;
+    assert!(shorter.is_valid(), "{:?}", shorter.broken());
+    shorter.save(&fixture, &project).await.is(200);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_stays_in_the_chart_and_moves_neighbours_once_it_can() {
+    let fixture = ServiceFixture::start().await;
+    let project = three(&fixture).await;
+    let phases = fixture.phases(&project).await;
+    let draft = HeldDraft::begin(&fixture, &project).await;
+    let start = phases[0]["start_date"].as_str().unwrap();
+    let typed = draft.edit(&fixture, &project, dates(&phases[0], start, "31.1.2026")).await;
+    assert_eq!(typed.page.attributes(" id=\"bar-").len(), 3);
+    assert!(typed.broken().iter().all(|message| message.contains("is no date")), "{:?}", typed.broken());
+    typed.page.has_all(&["Save 1 changed phase<"]);
+    let end = day(&phases[0]["end_date"], 2);
+    let right = typed.edit(&fixture, &project, dates(&phases[0], start, &end)).await;
+    assert!(right.is_valid());
+    assert_eq!(right.row(1)["start_date"], day(&phases[1]["start_date"], 2));
+    // An amount with too many decimals is shown as it was typed.
+    let mut state = draft.state.clone();
+    state["rows"][0]["capital_budget"] = json!("100.999");
+    let amount = HeldDraft::of(&fixture, &project, &state, &json!({ "kind": "none" })).await;
+    amount.page.has_all(&["value=\"100.999\"", "at most two decimals"]);
+    let row = amount.page.part(&format!("<tr id=\"row-{}\"", phases[0]["id"].as_str().unwrap()), "</tr>");
+    let name = row.split("<textarea").next().unwrap();
+    assert!(!name.contains("aria-invalid"), "the name is not wrong: {name}");
+}
+
 #[tokio::test]
 async fn malformed_drafts_are_refused() {
     let fixture = ServiceFixture::start().await;

@@ -3,7 +3,8 @@
 use crate::deleted_projects::delete;
 use crate::fixture::ServiceFixture;
 use crate::page::Page;
-use crate::service::{Service, legacy, settings};
+use crate::pages_portfolio::roll_back;
+use crate::service::{EVERYTHING, Service, in_seconds, legacy, settings, token};
 use chrono::NaiveDate;
 use phaseline_tests::unreadable_events::{UnreadableKind, insert_unreadable};
 use serde_json::{Value, json};
@@ -198,10 +199,21 @@ async fn projects_that_are_gone_new_or_unreadable_say_so() {
 
 #[tokio::test]
 async fn in_the_legacy_shape_the_page_has_what_the_log_has() {
-    let fixture = ServiceFixture::over(legacy()).await;
-    let project = fixture.text("SELECT id::text FROM projects LIMIT 1").await;
-    // Nothing is installed yet.
-    Page::with(&fixture, &fixture.token, &path(&project), 503).await;
+    let before = ServiceFixture::over(legacy()).await;
+    let project = before.text("SELECT id::text FROM projects LIMIT 1").await;
+    Page::with(&before, &before.token, &path(&project), 503).await.has_all(&["phaseline migrate"]);
+
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let phases = fixture.phases(&project).await;
+    roll_back(&fixture).await;
+    for query in ["", "?compare=1"] {
+        let page = Page::get(&fixture, &format!("{}{query}", path(&project))).await;
+        page.has_all(&["legacy tables now", "data-mode=\"past\"", phases[0]["name"].as_str().unwrap()]);
+        assert!(!page.has("id=\"edit\"") && !page.has("id=\"restore-this\""));
+    }
+    let reads = fixture.service.token("phases:read");
+    Page::with(&fixture, &reads, &path(&project), 503).await.has_all(&["legacy shape"]);
 }
 
 #[tokio::test]
@@ -252,6 +264,23 @@ async fn a_browser_that_asks_again_hears_of_changes_only() {
     let tag = second.header("etag").to_owned();
     fixture.sql(&format!("UPDATE projects SET end_date = end_date + 1 WHERE id = '{project}'")).await;
     get(Some(tag)).send().await.is(200);
+}
+
+#[tokio::test]
+async fn the_end_of_the_log_is_told_to_those_who_see_all() {
+    let fixture = ServiceFixture::start().await;
+    let tip = fixture.number("SELECT max(position) FROM phaseline.events").await;
+    let live = |token: &str| {
+        fixture.service.client.get("/live").bearer(token).header("accept", "application/json").send()
+    };
+    let found = live(&fixture.service.token("phases:read")).await.is(200);
+    assert_eq!(found.json()["position"], tip);
+    let limited = json!({ "sub": "ada", "exp": in_seconds(600), "scope": EVERYTHING, "projects": [fixture.project().await] });
+    let refused = live(&token(&limited)).await.is(403);
+    assert_eq!(refused.json()["code"], "project_denied");
+    let page = Page::with(&fixture, &token(&limited), "/", 200).await;
+    assert!(!page.has("list.js") && !page.has("href=\"/runs\""));
+    Page::get(&fixture, "/").await.has_all(&["list.js", "href=\"/runs\""]);
 }
 
 #[tokio::test]

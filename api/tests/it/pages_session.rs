@@ -99,6 +99,11 @@ async fn the_next_page_is_one_of_the_service() {
         ("https://evil.example/", "/"),
         ("javascript:alert(1)", "/"),
         ("/log\r\nSet-Cookie: a=b", "/"),
+        ("/../logout", "/"),
+        ("/a/%2E%2e/logout?x", "/"),
+        ("/.", "/"),
+        ("/projects/..?a", "/"),
+        ("/log?type=../x", "/log?type=../x"),
     ] {
         let response = sign_in(&service, &valid, next).await.is(303);
         assert_eq!(response.header("location"), place, "{next:?}");
@@ -108,6 +113,20 @@ async fn the_next_page_is_one_of_the_service() {
     let response =
         form(&service, "/session", &[("token", &valid)]).header(OWN_PAGE.0, OWN_PAGE.1).send().await;
     assert_eq!(response.is(303).header("location"), "/");
+}
+
+/// The page refuses two sessions; the form must not take one of them and lead back to the page.
+#[tokio::test]
+async fn a_refused_session_leads_to_the_form_and_not_round() {
+    let service = service_with(for_audience).await;
+    let valid = token(&claims(&json!({})));
+    let two = format!("phaseline_session={valid}; phaseline_session={valid}");
+    let page = service.client.get("/log").header("cookie", &two).send().await.is(303);
+    let form = page.header("location").to_owned();
+    assert!(form.contains("why=token_invalid"), "{form}");
+    // The browser may send one of them only to this path.
+    let shown = with_session(service.client.get(&form), &valid).send().await.is(200).text();
+    assert!(shown.contains("delete the cookies of this site"), "{shown}");
 }
 
 #[tokio::test]
@@ -145,11 +164,8 @@ async fn the_form_says_why_a_token_is_not_accepted_and_does_not_repeat_it() {
     let shown =
         async |query: &str| service.client.get(&format!("/sign-in{query}")).send().await.is(200).text();
     for why in ["token_expired", "token_invalid"] {
-        assert!(
-            shown(&format!("?next=%2Flog&why={why}"))
-                .await
-                .contains("Your session has ended. Sign in again.")
-        );
+        let text = shown(&format!("?next=%2Flog&why={why}")).await;
+        assert!(text.contains("Your session ") && text.contains("Sign in again."), "{text}");
     }
     let plain = shown("?next=%2Flog&why=%3Cb%3E").await;
     assert!(
@@ -258,8 +274,10 @@ async fn sessions_begin_and_end_from_pages_of_the_service_only() {
             let text = response.text();
             assert!(text.contains("data-code=\"foreign_origin\"") && !text.contains(&valid), "{text}");
         }
-        service.client.get(path).send().await.is(405);
     }
+    service.client.get("/session/end").send().await.is(405);
+    // The address after a form that was refused.
+    assert_eq!(service.client.get("/session").send().await.is(303).header("location"), "/sign-in");
     let ended = form(&service, "/session/end", &[]).header(OWN_PAGE.0, OWN_PAGE.1);
     let ended = with_session(ended, &valid).send().await.is(303);
     assert_eq!(ended.header("location"), "/sign-in");
