@@ -239,7 +239,7 @@ async fn a_draft_has_the_planners_new_dates() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_stays_in_the_chart_and_moves_neighbours_once_it_can() {
+async fn what_cannot_be_read_stays_in_the_chart() {
     let fixture = ServiceFixture::start().await;
     let project = three(&fixture).await;
     let phases = fixture.phases(&project).await;
