@@ -105,6 +105,7 @@ async function undo() {
   while (state && JSON.stringify(state.rows) === now) state = undone.pop();
   if (!state) {
     notice("undo", "info", "There is nothing to undo.");
+    say("There is nothing to undo.");
     return;
   }
   try {

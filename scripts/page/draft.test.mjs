@@ -171,22 +171,35 @@ pageSuite("draft", { args: ["--projects", "60"] }, (pageTest) => {
     assert.equal((await stateOf(service, project.id)).phases[1].last, b.last + 10);
   });
 
-  pageTest("a save with Enter checks what was typed last", {}, async ({ page, service }) => {
+  pageTest("Enter in a field shows what it does, and saves nothing", {}, async ({ page, service }) => {
     const project = await ownProject(service);
     const [a, b] = project.phases;
     await openProject(page, project);
     await startDraft(page);
     await type(page, "name", a, "Before");
     await field(page, "name", b).fill("Behind");
-    await field(page, "name", b).press("Enter");
-    await notice(page, "saved").waitFor();
-    const { phases } = await stateOf(service, project.id);
-    assert.deepEqual(phases.slice(0, 2).map(({ name }) => name), ["Before", "Behind"]);
-    await startDraft(page);
+    await swapped(page, () => field(page, "name", b).press("Enter"));
+    await assertShown(page.locator("#preview"), "is called Behind");
+    assert.equal((await stateOf(service, project.id)).phases[0].name, a.name, "nothing is saved");
     await field(page, "start", b).fill("2023-02-29");
-    await field(page, "start", b).press("Enter");
+    await swapped(page, () => field(page, "start", b).press("Enter"));
     await assertShown(page.locator("#preview li"), "is no date");
     assert.equal(await mode(page), "draft");
+  });
+
+  pageTest("what was typed last is shown before it is saved", {}, async ({ page, service }) => {
+    const project = await ownProject(service);
+    const [a] = project.phases;
+    await openProject(page, project);
+    await startDraft(page);
+    await type(page, "name", a, "Before");
+    await field(page, "name", a).fill("Behind");
+    // The request that checks it is under way when saving is asked for.
+    await page.evaluate(() => document.getElementById("draft").requestSubmit());
+    await notice(page, "look").waitFor();
+    assert.equal((await stateOf(service, project.id)).phases[0].name, a.name, "nothing is saved");
+    await save(page);
+    assert.equal((await stateOf(service, project.id)).phases[0].name, "Behind");
   });
 
   pageTest("a project without a timeline gets its first phase", {}, async ({ page, service }) => {

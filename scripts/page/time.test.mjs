@@ -44,7 +44,7 @@ pageSuite("time", { args: ["--projects", "60"] }, (pageTest) => {
     await step(page, "-1");
     assert.deepEqual((await drawnDays(page))[a.id], [a.first, a.last + 3]);
     assert.equal(search(page), `?at=${positions[2]}`);
-    await assertShown(page.locator(".banner.past"), `You are looking at the past: position ${positions[2]}`);
+    await assertShown(page.locator(".banner.past"), `(position ${positions[2]} of the log)`);
     assert.equal(await page.locator("#history [aria-current]").getAttribute("id"), `command-${positions[2]}`);
     await step(page, "first");
     assert.match(await words(page), /^1 of /);
