@@ -19,7 +19,10 @@ const applied = () => (isDraft() ? JSON.parse(region().dataset.draft) : null);
 function held() {
   const state = applied();
   for (const row of state?.rows ?? []) {
-    for (const input of region().querySelectorAll(`#row-${row.id} [data-field]:not(.day)`)) row[input.dataset.field] = input.value;
+    for (const input of region().querySelectorAll(`#row-${row.id} [data-field]:not(.day)`)) {
+      // A field shows less than there may be: line breaks in a name. What nobody changed stays as it is.
+      if (input.value !== input.defaultValue) row[input.dataset.field] = input.value;
+    }
   }
   return state;
 }
