@@ -62,10 +62,10 @@ async function request(state, edit, focus, keeps = false) {
 
 // What is in a field and was not in the request was typed meanwhile: it stays, and counts when the field is left.
 function keepTyped({ rows }, edit, page) {
-  for (const { id, value, dataset: { field } } of region().querySelectorAll("[data-field]")) {
+  for (const { id, value, defaultValue, dataset: { field } } of region().querySelectorAll("[data-field]")) {
     const [row, next] = [rows.find((one) => id.endsWith(one.id)), page.getElementById(id)];
     const date = edit.phase === row?.id ? edit[field.replace("_date", "")] : undefined;
-    if (!row || !next || [row[field].trim(), date].includes(value.trim())) continue;
+    if (!row || !next || value === defaultValue || [row[field].trim(), date].includes(value.trim())) continue;
     next.value = value;
     next.dataset.typed = "";
   }
