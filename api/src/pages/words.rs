@@ -53,6 +53,32 @@ pub(crate) fn amount(amount: Decimal) -> String {
     grouped
 }
 
+/// A sentence about an event, with its amounts as [`amount`] writes them; names, which are in quotes, stay as they are.
+pub(crate) fn sentence(text: &str) -> String {
+    let parts = shown(text);
+    let parts = parts.split('\'').enumerate().map(|(index, part)| {
+        if index % 2 == 1 {
+            part.to_owned()
+        } else {
+            part.split(' ').map(with_commas).collect::<Vec<_>>().join(" ")
+        }
+    });
+    parts.collect::<Vec<_>>().join("'")
+}
+
+/// A word of a sentence, which may be an amount in brackets or before a comma.
+fn with_commas(word: &str) -> String {
+    let number = word.trim_matches(['(', ')', ',', ';', ':']);
+    let is_amount = number.split_once('.').is_some_and(|(whole, decimals)| {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        decimals.len() == 2 && digits(whole) && digits(decimals)
+    });
+    match number.parse().ok().filter(|_| is_amount) {
+        Some(parsed) => word.replacen(number, &amount(parsed), 1),
+        None => word.to_owned(),
+    }
+}
+
 /// A growth or a loss, with its sign.
 pub(crate) fn growth(growth: Decimal) -> String {
     if growth.is_sign_positive() && !growth.is_zero() {
@@ -143,6 +169,16 @@ mod tests {
         assert_eq!(growth("12.5".parse().unwrap()), "+12.50");
         assert_eq!(growth("-12.5".parse().unwrap()), "−12.50");
         assert_eq!(growth(Decimal::ZERO), "0.00");
+    }
+
+    #[test]
+    fn amounts_in_sentences_have_commas_and_names_stay() {
+        let text = "budget of phase 'Lot 12345.67' set to 384000.00 (capital 103000.00, expense 281000.00)";
+        let expected =
+            "budget of phase 'Lot 12345.67' set to 384,000.00 (capital 103,000.00, expense 281,000.00)";
+        assert_eq!(sentence(text), expected);
+        let dates = "phase 'B' moved to 2026-03-20 to 2026-06-18";
+        assert_eq!(sentence(dates), dates);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use crate::pages::parameters::PageParameters;
 use crate::pages::words;
 use phaseline_domain::ProjectId;
-use phaseline_projections::FieldChange;
 use phaseline_projections::log_entries::DescribedEvent;
 use phaseline_projections::planner_view::ProjectName;
+use phaseline_projections::{ChangedField, FieldChange};
 use std::collections::HashMap;
 
 /// The most changed fields of an event that are shown.
@@ -107,7 +107,7 @@ impl EventRow {
         Self {
             position,
             link: format!("{base}/log?from={position}&to={position}#p{position}"),
-            words: words::shown(&entry.words),
+            words: words::sentence(&entry.words),
             changes: entry.changes.iter().take(MOST).map(change).collect(),
             more_changes: entry.changes.len().saturating_sub(MOST),
             project: event.project_id.map(|project| {
@@ -126,7 +126,15 @@ impl EventRow {
 }
 
 fn change(change: &FieldChange) -> [String; 3] {
-    let value = |value: &Option<String>| value.as_deref().map(words::shown).unwrap_or_default();
+    let is_amount = matches!(
+        change.field,
+        ChangedField::CapitalBudget | ChangedField::ExpenseBudget | ChangedField::TotalBudget
+    );
+    let shown = |text: &str| match text.parse().ok().filter(|_| is_amount) {
+        Some(amount) => words::amount(amount),
+        None => words::shown(text),
+    };
+    let value = |value: &Option<String>| value.as_deref().map(shown).unwrap_or_default();
     [change.field.to_string(), value(&change.before), value(&change.after)]
 }
 

@@ -103,5 +103,5 @@ fn command(events: &[HistoryEntry], last: &HistoryEntry) -> CommandView {
 fn event(entry: &HistoryEntry) -> EventWords {
     let is_odd = entry.altered || entry.unreadable.is_some() || entry.skipped.is_some();
     let altered = if entry.altered { "altered after it was recorded: " } else { "" };
-    EventWords { words: format!("{altered}{}", words::shown(&entry.words)), is_odd }
+    EventWords { words: format!("{altered}{}", words::sentence(&entry.words)), is_odd }
 }
