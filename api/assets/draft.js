@@ -84,10 +84,12 @@ export function edit(change, focus = null) {
       if (undone.length > 100) undone.shift();
       failed = null;
     } catch (failure) {
-      failed = { state, change };
-      remember(failed);
-      report(failure, failure.kind === "refused" ? "" : KEPT);
-      if (failure.kind === "refused") failed = null;
+      const isRefused = failure.kind === "refused";
+      if (!isRefused) {
+        failed = { state, change };
+        remember(failed);
+      }
+      report(failure, isRefused ? "" : KEPT);
     }
   });
   return queue;
