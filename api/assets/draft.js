@@ -73,7 +73,7 @@ function keepTyped({ rows }, edit, page) {
 
 // Applies an edit after those before it. `focus` is the id of what gets the focus, or "bar" for the bar of the edited phase.
 export function edit(change, focus = null) {
-  queue = queue.then(async () => {
+  queue = queue.catch(() => undefined).then(async () => {
     if (!isDraft() && stored()) await resume();
     const state = held();
     const former = applied();
