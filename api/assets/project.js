@@ -21,7 +21,10 @@ const show = (isWanted) => draft.showSaved(null, isWanted).catch((failure) => re
 
 let latest = null;
 
-follow(`${here}/live`, ({ version, digest }, isFirst) => {
+// A page that shows the past without being asked to has no present to follow: the project is gone, or the tables are the legacy ones.
+const hasPresent = isNow() || new URL(location.href).searchParams.has("at");
+
+if (hasPresent) follow(`${here}/live`, ({ version, digest }, isFirst) => {
   latest = digest;
   const shown = region().dataset.digest;
   if (isNow() && digest === shown) return dismiss("changes");

@@ -51,6 +51,8 @@ pageSuite("service", { signIn: true, args: ["--projects", "40"] }, (pageTest) =>
       await assertShown(notice(page, "away"), /The service cannot be reached now\. Your changes are kept in this tab\./);
       await page.locator("#save").click();
       await page.locator("#save:not([aria-disabled])", { hasText: /^Save/ }).waitFor();
+      // Saving asks for a preview first, which fails at once; otherwise it would go on when the service is back.
+      await page.waitForTimeout(500);
       assert.deepEqual(await typedDates(page), typed);
       assert.equal(await page.evaluate(() => document.activeElement.id), "save", "the button keeps the focus");
       await proxy.restore();
