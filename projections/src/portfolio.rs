@@ -76,7 +76,7 @@ pub async fn timelines_at_from(
     states: SelectedStates,
     mut each: impl FnMut(ProjectId, PastTimeline) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut snapshot = read::snapshot(connection).await?;
+    let mut snapshot = read::snapshot_or_savepoint(connection).await?;
     timeline_states::each_at(&mut snapshot, selection, position, states, |found| {
         let past = if found.quarantine.is_empty() {
             PastTimeline::Readable(found.folded)
