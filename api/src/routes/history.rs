@@ -229,7 +229,13 @@ async fn read_page(
     let page = HistoryPageQuery::of(&query, log, subject)?;
     let reading = app.readers.acquire().await.map_err(|_| internal())?;
     let skipped = marks(app, project).await?;
-    let (mut describer, mut selected) = (EventDescriber::new(phase, &skipped), PageEntries::new(&page));
+    let first = match phase {
+        // Every event of a project has an entry, so those before the page need none.
+        None => first_of_page(app, project, &page).await,
+        Some(_) => 0,
+    };
+    let (mut describer, mut selected) =
+        (EventDescriber::new(phase, &skipped), PageEntries::new(&page, first));
     let mut at = TimelineVersion { version: 0, position: 0 };
     let mut quarantine = Quarantine::default();
     let each = |recorded: RecordedTimeline| {
@@ -257,6 +263,23 @@ async fn read_page(
         .map(|cursor| format!("{path}?limit={}&order={}&cursor={cursor}", page.limit, page.order.word()));
     let response = Paged::<HistoryPage>::new(HistoryPage { entries, next_cursor }, count, at).await?;
     Ok(response.next(next).quarantined(&quarantine))
+}
+
+/// The version before which no entry of a page in descending order can be; 0 if that is unknown, or the order is another.
+async fn first_of_page(app: &AppState, project: ProjectId, page: &HistoryPageQuery) -> i64 {
+    if page.order == Order::Ascending {
+        return 0;
+    }
+    let end = match page.after {
+        Some(after) => after,
+        // Events that are recorded meanwhile push older ones out.
+        None => project_view::current_project(app, project)
+            .await
+            .ok()
+            .flatten()
+            .map_or(0, |found| found.version + 1),
+    };
+    end.saturating_sub(i64::try_from(page.limit).unwrap_or(i64::MAX)).saturating_sub(1)
 }
 
 /// All entries of a project's history, oldest first; none for a project that the log does not have.
@@ -296,12 +319,14 @@ async fn marks(app: &AppState, project: ProjectId) -> Result<Vec<SkippedEvent>, 
 /// The entries of one page, selected while the history is read; all others are dropped.
 struct PageEntries<'a> {
     page: &'a HistoryPageQuery,
+    /// Entries of earlier versions are not on the page.
+    first: i64,
     entries: VecDeque<HistoryEntry>,
 }
 
 impl<'a> PageEntries<'a> {
-    const fn new(page: &'a HistoryPageQuery) -> Self {
-        Self { page, entries: VecDeque::new() }
+    const fn new(page: &'a HistoryPageQuery, first: i64) -> Self {
+        Self { page, first, entries: VecDeque::new() }
     }
 
     /// Whether the entry of this version may be on the page.
@@ -310,7 +335,7 @@ impl<'a> PageEntries<'a> {
         match self.page.order {
             // One entry beyond the page shows that there is another page.
             Order::Ascending => after.is_none_or(|after| version > after) && self.entries.len() <= limit,
-            Order::Descending => after.is_none_or(|after| version < after),
+            Order::Descending => version >= self.first && after.is_none_or(|after| version < after),
         }
     }
 
