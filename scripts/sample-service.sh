@@ -22,14 +22,8 @@ finish() {
 
 start_sample_service() {
     trap finish EXIT
-    # Without variables of the environment that would change the program's behaviour.
-    local name
-    while IFS='=' read -r name _; do
-        case $name in
-            PHASELINE_PG_BINDIR) ;;
-            DATABASE_URL | PG* | PHASELINE_*) unset "$name" ;;
-        esac
-    done < <(env)
+    # shellcheck source=scripts/clean-env.sh
+    source scripts/clean-env.sh
     PHASELINE_JWT_SECRET="for this run only, and on this machine only"
     PHASELINE_DATA_DIR=$folder/data
     export PHASELINE_JWT_SECRET PHASELINE_DATA_DIR

@@ -4,7 +4,7 @@ import * as draft from "./draft.js";
 import { say } from "./notices.js";
 import { bars, canEdit, region } from "./region.js";
 
-// Pixels on both sides of an edge that take hold of it.
+// Pixels on both sides of an edge where a press grips the edge.
 const GRIP = 12;
 // Pixels before a press becomes a drag.
 const THRESHOLD = 4;

@@ -1,4 +1,4 @@
-// Timestamps of events, in the zone of whoever looks. Days of phases have no zone: those are in days.js.
+// Timestamps of events, in the visitor's time zone. Days of phases have no zone: those are in days.js.
 import { parseDay } from "./days.js";
 
 const parts = new Intl.DateTimeFormat("en-GB", {
@@ -25,7 +25,7 @@ export function isUntil(timestamp, dayText) {
   return localTime(timestamp).slice(0, 10) <= dayText;
 }
 
-// Shows the timestamps below an element in the zone of whoever looks; the one of the service stays as a hint.
+// Shows the timestamps below an element in the visitor's time zone; the service's text stays as a hint.
 export function showLocalTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     // A day has no zone.

@@ -7,8 +7,8 @@ const STORED = `phaseline-draft ${document.body.dataset.visitor} ${project}`;
 export const KEPT = "Your changes are kept in this tab.";
 
 const undone = [];
-// The edit that could not be sent.
-let failed = null;
+// Edits that are to be sent, as [change, focus], in their order: those that the service could not take stay.
+const unsent = [];
 let queue = Promise.resolve();
 let sent = { text: null, key: null, isOpen: false };
 
@@ -20,19 +20,25 @@ function held() {
   const state = applied();
   for (const row of state?.rows ?? []) {
     for (const input of region().querySelectorAll(`#row-${row.id} [data-field]:not(.day)`)) {
-      // A field shows less than there may be: line breaks in a name. What nobody changed stays as it is.
+      // A field shows less than there may be: line breaks in a name. Unchanged fields keep their values.
       if (input.value !== input.defaultValue) row[input.dataset.field] = input.value;
     }
   }
   return state;
 }
 
-// Keeps the draft for other pages of this tab: what it is, the reason, and an edit that could not be sent.
-function remember(pending = null) {
+// Runs work after all earlier work, also if that failed.
+function enqueue(work) {
+  queue = queue.catch(() => undefined).then(work);
+  return queue;
+}
+
+// Keeps the draft for other pages of this tab: what it is, the reason, and the edits that could not be sent.
+function remember(state = applied()) {
   try {
-    if (isDraft() || pending) {
+    if (state || unsent.length > 0) {
       const reason = document.getElementById("reason")?.value ?? "";
-      sessionStorage.setItem(STORED, JSON.stringify({ state: pending ? pending.state : applied(), reason, pending: pending?.change ?? null }));
+      sessionStorage.setItem(STORED, JSON.stringify({ state, reason, changes: unsent.map(([change]) => change) }));
     } else {
       sessionStorage.removeItem(STORED);
     }
@@ -42,7 +48,7 @@ function remember(pending = null) {
 }
 
 // What an earlier page of this tab left; null for nothing.
-export function stored() {
+function stored() {
   try {
     return JSON.parse(sessionStorage.getItem(STORED));
   } catch {
@@ -73,8 +79,21 @@ function keepTyped({ rows }, edit, page) {
 
 // Applies an edit after those before it. `focus` is the id of what gets the focus, or "bar" for the bar of the edited phase.
 export function edit(change, focus = null) {
-  queue = queue.catch(() => undefined).then(async () => {
-    if (!isDraft() && stored()) await resume();
+  return enqueue(async () => {
+    if (!isDraft() && stored()) await bringBack();
+    unsent.push([change, focus]);
+    await sendUnsent();
+  });
+}
+
+// Sends the edits again that could not be sent.
+export function sendAgain() {
+  if (unsent.length > 0) enqueue(sendUnsent);
+}
+
+async function sendUnsent() {
+  while (unsent.length > 0) {
+    const [change, focus] = unsent[0];
     const state = held();
     const former = applied();
     try {
@@ -82,25 +101,17 @@ export function edit(change, focus = null) {
       const { version, base } = applied();
       undone.push(former ?? { version, base, rows: base });
       if (undone.length > 100) undone.shift();
-      failed = null;
     } catch (failure) {
-      const isRefused = failure.kind === "refused";
-      if (!isRefused) {
-        failed = { state, change };
-        remember(failed);
+      if (failure.kind !== "refused") {
+        remember(state);
+        report(failure, KEPT);
+        return;
       }
-      report(failure, isRefused ? "" : KEPT);
+      report(failure);
     }
-  });
-  return queue;
-}
-
-// Sends the edit again that could not be sent.
-export function sendAgain() {
-  if (!failed) return;
-  const { change } = failed;
-  failed = null;
-  edit(change);
+    unsent.shift();
+    remember();
+  }
 }
 
 async function undo() {
@@ -121,6 +132,13 @@ async function undo() {
   }
 }
 
+// Puts the draft on top of what others saved, and shows what that was. It cannot be undone: the draft before is of an earlier version.
+async function merge() {
+  await edit({ kind: "merge" }, "save");
+  undone.length = 0;
+  await loadPage(here).then(showHistory, report);
+}
+
 // Shows the saved timeline, and its history; nothing if `isWanted` says so once they are there.
 export async function showSaved(focus = null, isWanted = () => true) {
   const page = await loadPage(here);
@@ -138,6 +156,7 @@ function showHistory(page) {
 async function discard() {
   const state = held();
   undone.length = 0;
+  unsent.length = 0;
   try {
     await showSaved("edit");
     remember();
@@ -157,8 +176,10 @@ async function restoreDraft(state, reason = "") {
   }
 }
 
+export const resume = () => enqueue(bringBack);
+
 // Brings back a draft that an earlier page of this tab left, or says that there is one.
-export async function resume() {
+async function bringBack() {
   const found = stored();
   if (!found) return;
   if (!document.getElementById("edit")) {
@@ -168,7 +189,8 @@ export async function resume() {
   await restoreDraft(found.state, found.reason);
   if (!isDraft()) return;
   notice("resumed", "info", "Your unsaved changes from before are back.");
-  if (found.pending) await request(held(), found.pending, null).catch((failure) => report(failure, KEPT));
+  unsent.push(...found.changes.map((change) => [change, null]));
+  await sendUnsent();
 }
 
 // What saving sends.
@@ -188,13 +210,23 @@ function batch() {
   return { version: state.version, phases, reason, text: JSON.stringify([state.version, phases, reason]) };
 }
 
+// The headers of a command. The same command (`text`) again has the same key: then it counts once, if the first one was carried out, too.
+function writeHeaders(version, text, reason) {
+  if (sent.text !== text) sent = { text, key: newKey(), isOpen: false };
+  return {
+    "If-Match": `"${version}"`,
+    "Idempotency-Key": sent.key,
+    ...(reason ? { "Phaseline-Reason": headerText(reason) } : {}),
+  };
+}
+
 async function save() {
-  await queue;
+  await queue.catch(() => undefined);
   // What was typed last is shown before anything is sent. A request without an answer is only repeated: it may have been carried out.
   if (isDraft() && !(sent.isOpen && sent.text === batch().text)) {
     const before = region().dataset.draft;
     await edit({ kind: "none" });
-    if (failed || !isDraft()) return;
+    if (unsent.length > 0 || !isDraft()) return;
     if (region().dataset.draft !== before) {
       notice("look", "info", "Look at what your last change does, then save.");
       return;
@@ -203,19 +235,13 @@ async function save() {
   const button = document.getElementById("save");
   if (!isDraft() || !button || button.disabled || button.ariaDisabled) return;
   const { version, phases, reason, text } = batch();
-  // The same changes again have the same key: then they count once, whatever became of the first request.
-  if (sent.text !== text) sent = { text, key: newKey() };
   // A button that is disabled loses the focus.
   button.ariaDisabled = "true";
   button.textContent = "Saving…";
   try {
     await ask("POST", `/api/v1/projects/${project}/phases/batch`, {
       body: { phases },
-      headers: {
-        "If-Match": `"${version}"`,
-        "Idempotency-Key": sent.key,
-        ...(reason ? { "Phaseline-Reason": headerText(reason) } : {}),
-      },
+      headers: writeHeaders(version, text, reason),
     });
     undone.length = 0;
     sent = { text: null, key: null, isOpen: false };
@@ -263,11 +289,10 @@ async function confirmRestore(form) {
   if (button.ariaDisabled) return;
   button.ariaDisabled = "true";
   const text = JSON.stringify(["restore", at, days, version, reason]);
-  if (sent.text !== text) sent = { text, key: newKey() };
   try {
     await ask("POST", `/api/v1/projects/${project}/timeline/restore`, {
       body: { to: Number(at), with_project_days: days },
-      headers: { "If-Match": `"${version}"`, "Idempotency-Key": sent.key, ...(reason ? { "Phaseline-Reason": headerText(reason) } : {}) },
+      headers: writeHeaders(version, text, reason),
     });
     history.pushState(null, "", base + here);
     document.dispatchEvent(new CustomEvent("phaseline-moment"));
@@ -299,9 +324,9 @@ export function listen(main) {
     const acts = {
       edit: () => edit({ kind: "none" }, region().querySelector(".bar[tabindex='0']")?.id ?? null),
       open: () => openTimeline(button),
-      merge: () => edit({ kind: "merge" }, "save").then(() => undone.splice(0)).then(() => loadPage(here)).then(showHistory),
+      merge,
       "take-theirs": discard,
-      undo: () => (queue = queue.then(undo)),
+      undo: () => enqueue(undo),
       discard,
     };
     const edits = {
@@ -326,14 +351,14 @@ export function listen(main) {
     target.dispatchEvent(new Event("change", { bubbles: true }));
   });
   main.addEventListener("keydown", (event) => {
-    // Enter ends a field, and does not save: what it does is to be seen first.
+    // Enter applies a field and does not save: the preview comes first.
     if (event.key === "Enter" && event.target.matches("#draft input:not([type=checkbox])")) {
       event.preventDefault();
       event.target.dispatchEvent(new Event("change", { bubbles: true }));
     }
     if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && isDraft() && !event.target.matches("input, textarea")) {
       event.preventDefault();
-      queue = queue.then(undo);
+      enqueue(undo);
     }
   });
   main.addEventListener("input", ({ target }) => target.id === "reason" && remember());

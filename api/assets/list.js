@@ -1,4 +1,4 @@
-// Lists: what others change is told, and shown when whoever looks wants it.
+// Lists: a notice says that others changed something, and shows it on request.
 import { follow } from "./live.js";
 import { notice } from "./notices.js";
 

@@ -91,7 +91,7 @@ async function pageOf(path, signal) {
   return page;
 }
 
-// Shows a moment: `at` and `compare` are positions, or null. Only the last one asked for is shown.
+// Shows a moment: `at` and `compare` are positions, or null. Only the last requested one is shown.
 async function show(next, { push = false } = {}) {
   if (isDraft()) {
     notice("draft", "warn", "Save or discard your draft before you look back.");

@@ -28,7 +28,7 @@ export function notice(name, kind, text, actions = []) {
   }
   shown.set(name, paragraph);
   document.getElementById("notices").append(paragraph);
-  // What is only told goes by itself; a chance to act stays longer.
+  // Information disappears by itself; a notice with an action stays longer.
   if (kind === "info" && name !== "changes") {
     setTimeout(() => shown.get(name) === paragraph && !paragraph.matches(":hover, :focus-within") && dismiss(name), actions.length ? 30_000 : 8_000);
   }

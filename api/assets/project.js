@@ -21,30 +21,30 @@ const show = (isWanted) => draft.showSaved(null, isWanted).catch((failure) => re
 
 let latest = null;
 
-// A page that shows the past without being asked to has no present to follow: the project is gone, or the tables are the legacy ones.
-const hasPresent = isNow() || new URL(location.href).searchParams.has("at");
-
-if (hasPresent) follow(`${here}/live`, ({ version, digest }, isFirst) => {
+// Shows what changed, or offers to.
+function changed({ version, digest }, isFirst) {
   latest = digest;
-  const shown = region().dataset.digest;
-  if (isNow() && digest === shown) return dismiss("changes");
   if (isDraft()) {
-    const mine = JSON.parse(region().dataset.draft).version;
-    if (version !== mine && !isConflict()) {
-      notice("changes", "warn", "Someone else has changed this timeline. Your draft is as it was.", [["Show", () => draft.edit({ kind: "none" })]]);
-    }
-    return undefined;
-  }
-  if (!isNow()) {
+    const { version: mine } = JSON.parse(region().dataset.draft);
+    if (version === mine || isConflict()) return;
+    notice("changes", "warn", "Someone else has changed this timeline. Your draft is as it was.", [["Show", () => draft.edit({ kind: "none" })]]);
+  } else if (!isNow()) {
     if (!isFirst) notice("changes", "info", "The timeline has changed since.", [["Back to now", () => moments.go(null)]]);
-    return undefined;
+  } else if (digest === region().dataset.digest) {
+    dismiss("changes");
+  } else if (isBusy()) {
+    const changes = version - Number(region().dataset.version);
+    const words = changes > 0 ? `${changes} new ${changes === 1 ? "change" : "changes"}.` : "The planner's data of this project changed.";
+    notice("changes", "info", words, [["Show", () => show(isNow)]]);
+  } else {
+    show(() => isNow() && !isBusy());
   }
-  const changes = version - Number(region().dataset.version);
-  const words = changes > 0 ? `${changes} new ${changes === 1 ? "change" : "changes"}.` : "The planner's data of this project changed.";
-  if (isBusy()) notice("changes", "info", words, [["Show", () => show(isNow)]]);
-  else show(() => isNow() && !isBusy());
-  return undefined;
-}, (failure) => report(failure, isDraft() ? draft.KEPT : ""));
+}
+
+// A page that shows the past by itself has no present to follow: the project is deleted, or the tables have the legacy shape.
+if (isNow() || new URL(location.href).searchParams.has("at")) {
+  follow(`${here}/live`, changed, (failure) => report(failure, isDraft() ? draft.KEPT : ""));
+}
 
 document.addEventListener("phaseline-back", draft.sendAgain);
 document.addEventListener("phaseline-history", () => {

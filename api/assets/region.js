@@ -26,7 +26,7 @@ export function bars() {
   }));
 }
 
-// While one timeline takes the place of another: the field that has the focus is left then, though nobody left it.
+// True while one timeline replaces another: the focused field gets its blur events then, which are not the user's.
 export let isPutting = false;
 
 // Puts the timeline of another page into place. The focus stays where it was, or goes to the element with the id `focus`.

@@ -55,7 +55,7 @@ export async function ask(method, path, { body, headers = {} } = {}) {
     response = await fetch(base + path, {
       method,
       // With this header the end of a session is a failure, and not the page for signing in.
-      headers: { Accept: "application/json", "Phaseline-Part": "data", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
+      headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
       credentials: "same-origin",
       cache: "no-store",

@@ -40,7 +40,7 @@ mod validate;
 mod write_request;
 
 pub(crate) use error::RouteFailure;
-pub(crate) use execute::no_project;
+pub(crate) use execute::{current_timeline, no_project};
 pub(crate) use history::whole_history;
 pub(crate) use moment::{end, resolved, tip};
 pub(crate) use opening::{OpenWith, preview_or_open};

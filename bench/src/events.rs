@@ -6,6 +6,7 @@ use chrono::{Days, NaiveDate};
 use phaseline_domain::{
     DateRange, Neighbours, Phase, PhaseDraft, PhaseId, ProjectId, Timeline, TimelineCommand, decide,
 };
+use phaseline_migrator::sample::SplitMix64;
 use phaseline_store::{Metadata, NewEvent, StreamId, stream::stream_of};
 use rust_decimal::Decimal;
 use std::collections::VecDeque;
@@ -47,30 +48,22 @@ enum ScriptStep {
     Remove,
 }
 
-/// Numbers from a seed (SplitMix64): the same on every machine.
+/// Values from a seed.
 #[derive(Debug)]
-pub(crate) struct EventValues(u64);
+pub(crate) struct EventValues(SplitMix64);
 
 impl EventValues {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        Self(SplitMix64::new(seed))
     }
 
     /// A number below `choices`, which must not be 0.
     fn below(&mut self, choices: u64) -> u64 {
-        self.next() % choices
+        self.0.number() % choices
     }
 
     fn uuid(&mut self) -> Uuid {
-        let bits = (u128::from(self.next()) << 64) | u128::from(self.next());
+        let bits = (u128::from(self.0.number()) << 64) | u128::from(self.0.number());
         uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
     }
 

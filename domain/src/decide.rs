@@ -19,7 +19,7 @@ mod project_dates;
 mod replace;
 mod room;
 
-pub use project_dates::{Following, decide_following};
+pub use project_dates::{Following, decide_following, follow_dates};
 
 use crate::event::{PhaseCreated, TimelineOpened, TimelineRescheduled};
 use crate::rule::{self, Draft, DraftBudget, phase, request};

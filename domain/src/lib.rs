@@ -17,7 +17,7 @@ pub mod timeline;
 pub mod value;
 
 pub use command::{Neighbours, PhaseChanges, PhaseDraft, ReplacementPhase, TimelineCommand};
-pub use decide::{Following, decide, decide_following};
+pub use decide::{Following, decide, decide_following, follow_dates};
 pub use event::{StoredEventError, TimelineEvent};
 pub use id::{AssignmentId, PhaseId, ProjectId};
 pub use rule::{Draft, DraftBudget, NoRoom, Refusal, Rule, Violation, validate};

@@ -1,5 +1,5 @@
--- Gives the projects of a generated sample names, people and dates. Assignments and actuals move with their project and stay as far
--- inside or outside of it as they were.
+-- Gives the projects of a generated sample names, people and dates. Assignments and actuals move with their project and keep their
+-- distance from its dates.
 --
 -- Reads the settings phaseline_sample.portfolio (the projects in order, a JSON array) and phaseline_sample.today.
 

@@ -2,6 +2,9 @@
 //! try a migration, to rehearse one of a given size, and to measure with.
 
 pub mod portfolio;
+mod split_mix;
+
+pub use split_mix::SplitMix64;
 
 use sqlx::{Connection as _, PgConnection, Row as _};
 

@@ -7,7 +7,7 @@ mod plan;
 mod selection;
 
 pub use event_types::event_types;
-pub use page::{LogPage, log_page, log_page_back};
+pub use page::{LogPage, log_page};
 pub use plan::DescriptionPlan;
 pub use selection::{ActorFilter, LogSelection};
 

@@ -194,7 +194,7 @@ pageSuite("draft", { args: ["--projects", "60"] }, (pageTest) => {
     await startDraft(page);
     await type(page, "name", a, "Before");
     await field(page, "name", a).fill("Behind");
-    // The request that checks it is under way when saving is asked for.
+    // Submits while the request that checks it is in flight.
     await page.evaluate(() => document.getElementById("draft").requestSubmit());
     await notice(page, "look").waitFor();
     assert.equal((await stateOf(service, project.id)).phases[0].name, a.name, "nothing is saved");

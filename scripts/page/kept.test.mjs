@@ -23,11 +23,16 @@ pageSuite("kept", { signIn: true, args: ["--projects", "40"] }, (pageTest) => {
       await field(page, "name", b).fill("While away");
       await field(page, "name", b).press("Tab");
       await notice(page, "away").waitFor();
+      // Edits whose values are in no field are sent again in their order.
+      await page.locator(`#add-${a.id}`).click();
+      await dragDays(page, b, "end", 4);
       await proxy.restore();
       await assertShown(page.locator("#preview"), "is called While away");
+      await assertShown(page.locator("#preview"), "New phase is new");
       await save(page);
       const { phases } = await stateOf(service, project.id);
-      assert.deepEqual(phases.slice(0, 2).map(({ name }) => name), ["Before", "While away"]);
+      assert.deepEqual(phases.slice(0, 3).map(({ name }) => name), ["Before", "New phase", "While away"]);
+      assert.equal(phases[2].last, b.last + 4);
     } finally {
       await proxy.cut();
     }

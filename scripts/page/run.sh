@@ -20,13 +20,8 @@ for argument in "$@"; do
 done
 ((${#files[@]})) || files=(scripts/page/*.test.mjs)
 
-# Without variables of the environment that would change the program's behaviour.
-while IFS='=' read -r name _; do
-    case $name in
-        PHASELINE_PG_BINDIR) ;;
-        DATABASE_URL | PG* | PHASELINE_*) unset "$name" ;;
-    esac
-done < <(env)
+# shellcheck source=scripts/clean-env.sh
+source scripts/clean-env.sh
 
 rm -rf "$PAGE_TOOLS"/{screenshots,failures}
 mkdir -p "$PAGE_TOOLS"/{screenshots,failures}

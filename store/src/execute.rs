@@ -4,14 +4,14 @@
 //! (`commit.rs`). A result without events is returned only if its timeline was current after the command was submitted.
 
 use crate::commit::{Job, LoadedTimeline, NoEffect, Outcome, decided, is_large};
-use crate::request::{Committed, ExecuteError, Preview, Request};
+use crate::request::{Committed, CurrentTimeline, ExecuteError, Preview, Request};
 use crate::stream::{history, skipped_of, stream_of};
 use crate::unreadable::StreamReader;
 use crate::{
     Content, EarlierResult, FoldedTimeline, IdempotencyKey, InlineProjection, Metadata, RecordedTimeline,
     SqlState, StoreError, TimelineStore, read,
 };
-use phaseline_domain::{Following, ProjectId, TimelineCommand};
+use phaseline_domain::{Following, ProjectId, TimelineCommand, follow_dates};
 use sqlx::PgConnection;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -130,6 +130,20 @@ impl<P: InlineProjection> TimelineStore<P> {
         session.settle(forgotten).await
     }
 
+    /// The timeline on which the next command is decided.
+    ///
+    /// # Errors
+    /// The project does not exist, its timeline cannot be read, or its rows cannot be adopted; the database's own.
+    pub async fn current(&self, project: ProjectId) -> Result<CurrentTimeline, StoreError> {
+        let start = self.reload(project).await?;
+        let mut followed = start.folded.timeline.clone();
+        if let Some(range) = start.dates_to_follow() {
+            let (dates, _) = follow_dates(&followed, range);
+            dates.iter().for_each(|event| followed.evolve(event));
+        }
+        Ok(CurrentTimeline { recorded: start.folded, followed })
+    }
+
     /// The effects of a command on the current timeline; `opening` opens it first if there is none.
     pub async fn preview(
         &self,
@@ -137,10 +151,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         opening: Option<&TimelineCommand>,
         command: &TimelineCommand,
     ) -> Result<Preview, StoreError> {
-        let start = match self.cache().timeline(project) {
-            Some(_) => self.reload(project).await?,
-            None => self.load(project).await?,
-        };
+        let start = self.reload(project).await?;
         if !is_large(&start.folded, command) {
             return Ok(predict(start, opening, command));
         }

@@ -73,7 +73,7 @@ pub use moment::{Moment, MomentError, ResolvedMoment};
 pub use pace::Pace;
 pub use pooler::{Pooler, Pooling};
 pub use projection::{Adoption, InlineProjection, UnadoptedProject};
-pub use request::{Committed, ExecuteError, Preview, Request};
+pub use request::{Committed, CurrentTimeline, ExecuteError, Preview, Request};
 pub use servers::{Servers, SessionAttributes};
 pub use sessions::{Admission, Begin, Session, SessionSettings, Sessions};
 pub use skip::SkippedEvent;

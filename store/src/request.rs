@@ -77,3 +77,12 @@ pub struct Preview {
     /// The timeline after the command; the current one if it would be refused.
     pub after: Timeline,
 }
+
+/// The timeline on which the next command is decided.
+#[derive(Clone, Debug)]
+pub struct CurrentTimeline {
+    /// As the log has it, or as it would be adopted. Without a project if there is none.
+    pub recorded: Arc<FoldedTimeline>,
+    /// The same with the dates that its project has in the planner's table, and the phases that follow them if they can.
+    pub followed: Timeline,
+}

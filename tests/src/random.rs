@@ -1,28 +1,21 @@
 //! Seeded random choices.
 
+use phaseline_migrator::sample::SplitMix64;
 use uuid::Uuid;
 
-/// A generator of numbers (splitmix64): the same seed, the same choices.
+/// Choices from a seed.
 #[derive(Clone, Debug)]
-pub struct SeededRandom(u64);
+pub struct SeededRandom(SplitMix64);
 
 impl SeededRandom {
     /// A generator with this seed.
     pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        Self(SplitMix64::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eed))
     }
 
     /// From 0 up to, but not including, `limit`.
     pub fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit.max(1)
+        self.0.number() % limit.max(1)
     }
 
     /// From `low` to `high`, both included.
@@ -60,7 +53,7 @@ impl SeededRandom {
 
     /// A fresh id (version 4).
     pub fn id(&mut self) -> Uuid {
-        let bytes = (u128::from(self.next()) << 64) | u128::from(self.next());
+        let bytes = (u128::from(self.0.number()) << 64) | u128::from(self.0.number());
         uuid::Builder::from_random_bytes(bytes.to_be_bytes()).into_uuid()
     }
 }

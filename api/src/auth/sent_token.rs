@@ -18,7 +18,7 @@ pub(super) struct SentToken<'a> {
 pub(crate) enum TokenCarrier {
     /// The header `Authorization`: the client itself sent it.
     Authorization,
-    /// The header of a proxy that signs people in. A browser's cookie of that proxy stands behind it.
+    /// The header of a proxy that signs people in. The browser authenticates to that proxy by a cookie.
     Proxy,
     /// The cookie of a session, which a browser adds to every request, also to one that a page of another site makes.
     Session,

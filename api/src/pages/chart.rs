@@ -130,9 +130,13 @@ impl ChartDays {
     pub(crate) fn thin_bar(self, range: DateRange) -> BarPlace {
         let bar = self.bar(range);
         let end = Percent(bar.x.0 + bar.width.0);
-        let label = if end.0 <= ALMOST_ALL { LabelPlace::Behind(end) } else { LabelPlace::Before(bar.x) };
-        let label =
-            if end.0 > ALMOST_ALL && bar.x.0 < 100.0 - ALMOST_ALL { LabelPlace::Inside } else { label };
+        let label = if end.0 <= ALMOST_ALL {
+            LabelPlace::Behind(end)
+        } else if bar.x.0 >= 100.0 - ALMOST_ALL {
+            LabelPlace::Before(bar.x)
+        } else {
+            LabelPlace::Inside
+        };
         BarPlace { label, ..bar }
     }
 

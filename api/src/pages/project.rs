@@ -1,6 +1,6 @@
 //! A project's page: its timeline now or as it was, beside another moment, as a draft, or as restoring a moment would make it.
 //!
-//! `read` finds what to show, `view` is what templates show of it: `rows` are bars and rows of the `shown` phases, `effects` what a change
+//! `read` reads the timeline, `view` has the data of the templates: `rows` are bars and rows of the `shown` phases, `effects` what a change
 //! would do, `commands` the history; `part` is the timeline without the rest of the page. `draft` is a timeline that someone shapes, `preview` its part of the page.
 
 mod commands;
@@ -57,7 +57,6 @@ pub(super) fn router() -> Router<AppState> {
 struct ProjectPage {
     frame: Frame,
     cost_center: Option<String>,
-    can_look_back: bool,
     /// The newest commands, newest first.
     commands: Vec<CommandView>,
     /// How many there are.
@@ -82,10 +81,9 @@ async fn page(
         visitor.need(TokenScope::PhasesWrite)?;
     }
     let names = read::name_of(&app, project).await.map_err(failure)?;
-    let can_look_back = visitor.frame.can_look_back;
     let is_part = visitor.request.part.as_deref() == Some(TIMELINE);
     let mut commands = Vec::new();
-    if can_look_back && !is_part {
+    if visitor.frame.can_look_back && !is_part {
         commands = commands::commands(&crate::routes::whole_history(&app, project).await.map_err(failure)?);
     }
     let t = read::timeline(&app, &visitor, project, &names, &request).await.map_err(failure)?;
@@ -97,7 +95,7 @@ async fn page(
     commands.truncate(LISTED);
     let cost_center = names.cost_center.as_deref().map(super::words::shown);
     let frame = visitor.frame.clone();
-    Ok(html(&ProjectPage { frame, cost_center, can_look_back, commands, total, t }, StatusCode::OK))
+    Ok(html(&ProjectPage { frame, cost_center, commands, total, t }, StatusCode::OK))
 }
 
 /// What the query asks for.

@@ -71,7 +71,7 @@ async fn show(State(app): State<AppState>, uri: Uri, headers: HeaderMap) -> Resp
         Some("token_expired") => Some("Your session has ended. Sign in again.".to_owned()),
         Some("token_invalid") => Some(
             "Your session is not valid any more. Sign in again. If you are sent back here, delete the cookies of this site, or ask \
-             whoever runs the service."
+             the service's administrator."
                 .to_owned(),
         ),
         _ => None,

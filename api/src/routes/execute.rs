@@ -13,7 +13,7 @@ use crate::work::{MANY, aside_if};
 use axum::http::StatusCode;
 use phaseline_domain::{PhaseId, ProjectId, Refusal, Rule, TimelineCommand, Violation};
 use phaseline_projections::planner_view::AssignmentDays;
-use phaseline_store::{Committed, ExecuteError, Request, SqlState, StoreError};
+use phaseline_store::{Committed, CurrentTimeline, ExecuteError, Request, SqlState, StoreError};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -144,6 +144,15 @@ async fn phases_after(
 /// The project does not exist.
 pub(crate) fn no_project(project: ProjectId) -> RouteFailure {
     RouteFailure::NotFound(StoreError::UnknownProject(project).to_string())
+}
+
+/// The timeline on which the next command is decided.
+pub(crate) async fn current_timeline(
+    app: &AppState,
+    project: ProjectId,
+) -> Result<CurrentTimeline, RouteFailure> {
+    let current = app.store.current(project).await;
+    current.map_err(|error| store_failure(&error, project, None, BTreeSet::new()))
 }
 
 /// The failure for an error of the store.

@@ -34,7 +34,7 @@ async fn every_route_is_also_below_the_prefix_and_links_have_it() {
         assert!(!list.send().await.is(200).header("etag").is_empty());
         let unknown = client.get(&format!("{prefix}/api/v1/log?what=1")).bearer(&fixture.token).send().await;
         assert!(unknown.is(400).text().contains("unknown query parameter"));
-        // Pages name the prefix, also if they were asked for without it.
+        // Pages name the prefix, also for requests without it.
         let page = client.get(&format!("{prefix}/sign-in")).send().await.is(200).text();
         for link in page
             .split("href=\"")

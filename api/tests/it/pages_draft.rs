@@ -295,7 +295,7 @@ async fn malformed_drafts_are_refused() {
     none.json(&json!({ "state": null, "edit": { "kind": "none" } })).send().await.is(404);
 }
 
-/// Whatever was edited: a draft that can be saved is saved as it is shown, and one that cannot is refused for what the page says.
+/// A valid draft is saved as it is shown; an invalid one is refused with the page's messages.
 #[tokio::test]
 async fn drafts_are_saved_as_shown_whatever_was_edited() {
     let fixture = ServiceFixture::start().await;

@@ -4,7 +4,7 @@ use crate::fixture::ServiceFixture;
 use crate::log::Eventful;
 use crate::page::Page;
 use crate::service::{in_seconds, token};
-use phaseline_projections::log_entries::{LogSelection, log_page_back};
+use phaseline_projections::log_entries::{LogSelection, log_page};
 use phaseline_tests::unreadable_events::{UnreadableKind, insert_unreadable};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -255,7 +255,7 @@ async fn a_page_looks_back_through_a_bounded_part_of_the_log() {
             limit: Some(1),
             newest_first: true,
         };
-        let page = log_page_back(&mut admin, &selection, 7).await.unwrap();
+        let page = log_page(&mut admin, &selection, 7).await.unwrap();
         found.extend(page.events.iter().map(|event| event.entry.position));
         empty += usize::from(page.events.is_empty());
         let Some(first) = page.last else { break };

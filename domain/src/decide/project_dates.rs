@@ -33,18 +33,12 @@ pub fn decide_following(
     range: DateRange,
     command: &TimelineCommand,
 ) -> Result<Following, Refusal> {
-    let follow = TimelineCommand::Reschedule { start_date: range.start(), end_date: range.end() };
-    let refusal = match decide(timeline, &follow) {
-        Ok(dates) => {
-            let mut followed = timeline.clone();
-            dates.iter().for_each(|event| followed.evolve(event));
-            return Ok(Following { events: decide(&followed, command)?, dates });
-        }
-        Err(refusal) => refusal,
-    };
-    let dates = vec![TimelineRescheduled { range }.into()];
+    let (dates, refusal) = follow_dates(timeline, range);
     let mut after = timeline.clone();
     dates.iter().for_each(|event| after.evolve(event));
+    let Some(refusal) = refusal else {
+        return Ok(Following { events: decide(&after, command)?, dates });
+    };
     match decide(&after, command) {
         Ok(events) => {
             events.iter().for_each(|event| after.evolve(event));
@@ -63,6 +57,15 @@ pub fn decide_following(
         Err(_) => {}
     }
     Err(explained(refusal, range))
+}
+
+/// The events by which a timeline follows other dates of its project, and why its phases cannot: then the project's dates alone follow.
+pub fn follow_dates(timeline: &Timeline, range: DateRange) -> (Vec<TimelineEvent>, Option<Refusal>) {
+    let follow = TimelineCommand::Reschedule { start_date: range.start(), end_date: range.end() };
+    match decide(timeline, &follow) {
+        Ok(dates) => (dates, None),
+        Err(refusal) => (vec![TimelineRescheduled { range }.into()], Some(refusal)),
+    }
 }
 
 /// The same refusal; its first violation names the source of the dates and the remedy.

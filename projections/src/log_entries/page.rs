@@ -16,8 +16,8 @@ pub struct LogPage {
     pub last: Option<i64>,
 }
 
-/// Reads the first wanted events, as many as the selection's limit. Those of few projects are found by their streams, others by looking
-/// through at most `most` positions.
+/// Reads the first wanted events, or with `newest_first` the last ones, as many as the selection's limit; oldest first in both cases.
+/// Those of few projects are found by their streams, others by looking through at most `most` positions.
 ///
 /// # Errors
 /// A position or a version is missing; the database's own.
@@ -26,54 +26,22 @@ pub async fn log_page(
     selection: &LogSelection,
     most: i64,
 ) -> Result<LogPage, StoreError> {
+    let is_back = selection.newest_first;
     let (first, last) = (*selection.positions.start(), *selection.positions.end());
-    let limit = selection.limit.unwrap_or(usize::MAX);
-    let end = match selection.few_projects() {
-        Some(_) => last,
-        None => last.min(first.saturating_add(most - 1)),
+    let part = match selection.few_projects() {
+        Some(_) => first..=last,
+        None if is_back => first.max(last.saturating_sub(most - 1))..=last,
+        None => first..=last.min(first.saturating_add(most - 1)),
     };
-    let part = LogSelection {
-        positions: first..=end,
-        // One more shows whether there is another page.
-        limit: Some(limit.saturating_add(1)),
-        newest_first: false,
-        ..selection.clone()
+    // The position where the next page goes on, if this one is not full.
+    let rest = if is_back {
+        Some(*part.start()).filter(|begin| *begin > first)
+    } else {
+        Some(*part.end()).filter(|end| *end < last)
     };
-    let mut events = Vec::new();
-    let plan = DescriptionPlan::of(connection, &part).await?;
-    plan.describe(connection, &part, |event| events.push(event)).await?;
-    if events.len() > limit {
-        events.truncate(limit);
-        let last = events.last().map(|event| event.entry.position);
-        return Ok(LogPage { events, last });
-    }
-    Ok(LogPage { events, last: (end < last).then_some(end) })
-}
-
-/// Reads the last wanted events, as many as the selection's limit, oldest first. Otherwise as [`log_page`]: the next page is of the
-/// positions before `last`.
-///
-/// # Errors
-/// As [`log_page`].
-pub async fn log_page_back(
-    connection: &mut PgConnection,
-    selection: &LogSelection,
-    most: i64,
-) -> Result<LogPage, StoreError> {
-    let (first, last) = (*selection.positions.start(), *selection.positions.end());
-    let limit = selection.limit.unwrap_or(usize::MAX);
-    let begin = match selection.few_projects() {
-        Some(_) => first,
-        None => first.max(last.saturating_sub(most - 1)),
-    };
-    let wanted = limit.saturating_add(1);
-    let part = LogSelection {
-        positions: begin..=last,
-        // One more shows whether there is another page.
-        limit: Some(wanted),
-        newest_first: true,
-        ..selection.clone()
-    };
+    // One more shows whether there is another page.
+    let wanted = selection.limit.unwrap_or(usize::MAX).saturating_add(1);
+    let part = LogSelection { positions: part, limit: Some(wanted), ..selection.clone() };
     let mut events = VecDeque::new();
     let plan = DescriptionPlan::of(connection, &part).await?;
     plan.describe(connection, &part, |event| {
@@ -83,10 +51,16 @@ pub async fn log_page_back(
         events.push_back(event);
     })
     .await?;
-    let is_full = events.len() == wanted;
-    if is_full {
-        events.pop_front();
+    if events.len() < wanted {
+        return Ok(LogPage { events: events.into(), last: rest });
     }
-    let earliest = events.front().map(|event| event.entry.position).filter(|_| is_full);
-    Ok(LogPage { events: events.into(), last: earliest.or((begin > first).then_some(begin)) })
+    let farthest = if is_back {
+        events.pop_front();
+        events.front()
+    } else {
+        events.pop_back();
+        events.back()
+    };
+    let last = farthest.map(|event| event.entry.position);
+    Ok(LogPage { events: events.into(), last })
 }

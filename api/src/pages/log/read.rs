@@ -7,9 +7,7 @@ use crate::routes::actor_names;
 use crate::routes::log::{LogRequest, MOST_LOOKED_THROUGH};
 use crate::state::AppState;
 use phaseline_domain::ProjectId;
-use phaseline_projections::log_entries::{
-    ActorFilter, DescribedEvent, LogSelection, log_page, log_page_back,
-};
+use phaseline_projections::log_entries::{ActorFilter, DescribedEvent, LogSelection, log_page};
 use phaseline_projections::planner_users::UserNames;
 use phaseline_projections::planner_view::{ProjectName, project_names};
 use phaseline_store::moment::{Moment, first_position};
@@ -82,12 +80,10 @@ async fn read(
     let selection = LogSelection {
         positions: first..=last,
         actor: form.parameters.get("actor").map(|actor| ActorFilter::NameOrLogin(actor.to_owned())),
+        newest_first: !form.is_oldest_first,
         ..selection
     };
-    let page = match form.is_oldest_first {
-        true => log_page(connection, &selection, MOST_LOOKED_THROUGH).await,
-        false => log_page_back(connection, &selection, MOST_LOOKED_THROUGH).await,
-    };
+    let page = log_page(connection, &selection, MOST_LOOKED_THROUGH).await;
     let page = page.map_err(|error| Box::new(Problem::of_store(&error)))?;
     let mut events = page.events;
     let projects: BTreeSet<ProjectId> = events.iter().filter_map(|event| event.project_id).collect();

@@ -49,7 +49,7 @@ pub(super) struct LinkedProject {
     pub(super) is_named: bool,
     /// The project after the command.
     pub(super) at: String,
-    /// What the command changed of it.
+    /// The command's changes of the project.
     pub(super) difference: String,
 }
 

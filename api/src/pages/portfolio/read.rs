@@ -48,7 +48,7 @@ pub(super) struct FoundProjects {
     pub(super) projects: Vec<PortfolioProject>,
     /// The sums of these projects.
     pub(super) page: PortfolioTotals,
-    /// The sums of all pages, if they were asked for.
+    /// The sums of all pages, if requested.
     pub(super) totals: Option<PortfolioTotals>,
     /// The planner's projects without a timeline, if that is known.
     pub(super) without_timeline: Option<i64>,
@@ -102,7 +102,7 @@ pub(super) async fn find(
                 _ => RefusedList::Failed(problem),
             },
         )?;
-    // Whoever may not look back gets the place of a cursor only, at the end of the log: a cursor is not signed.
+    // Cursors are not signed: without history:read only the place of a cursor counts, and the moment is the end of the log.
     let begun = page.positions().filter(|_| looks_back);
     let moment = match (form.requested, begun) {
         (Some(requested), _) => {

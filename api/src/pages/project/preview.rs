@@ -13,8 +13,7 @@ use crate::pages::visitor::Visitor;
 use crate::pages::words;
 use crate::problem::{bad_request, conflict};
 use crate::routes::{
-    CurrentProject, OpenWith, PathId, RouteFailure, assignment_days, current_project, preview_or_open,
-    whole_history,
+    PathId, RouteFailure, assignment_days, current_project, current_timeline, whole_history,
 };
 use crate::state::AppState;
 use crate::work::{MANY, aside_if};
@@ -24,13 +23,10 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::NaiveDate;
-use phaseline_domain::event::TimelineRescheduled;
-use phaseline_domain::{DateRange, Draft, ProjectId, Timeline, TimelineCommand, decide, validate};
+use phaseline_domain::{DateRange, Draft, Timeline, Violation, validate};
 use phaseline_projections::planner_view::AssignmentDays;
+use phaseline_store::CurrentTimeline;
 use serde::{Deserialize, Serialize};
-
-/// The rules about the phases as a whole.
-const OF_ALL_PHASES: [&str; 5] = ["V1", "V2", "V3", "V4", "V5"];
 
 /// What the browser sends: what it holds, and the edit.
 #[derive(Debug, Deserialize)]
@@ -71,27 +67,24 @@ pub(super) async fn draft(
     let names = name_of(&app, project).await.map_err(failure)?;
     let days = assignment_days(&app, project).await.map_err(|problem| visitor.failure(problem))?;
     let found = current_project(&app, project).await.map_err(|problem| visitor.failure(problem))?;
-    let base =
-        base_of(&app, project, found.as_ref().and_then(CurrentProject::range)).await.map_err(failure)?;
-    let version = base.version;
-    let Some(range) = base.current.range() else {
+    let current = current_timeline(&app, project).await.map_err(failure)?;
+    let Some(range) = current.followed.range() else {
         let detail = "the project has no timeline that could be changed: load the page again";
         return Err(visitor.failure(conflict("no_timeline", "No timeline", detail)));
     };
     let mut view = ProjectTimelineView::empty(&visitor, project, &names);
+    let version = current.recorded.version;
     (view.mode, view.version, view.digest) = (Mode::Draft, version, digest(found.as_ref()));
     view.dates = Some(range);
     let is_stale = request.state.as_ref().is_some_and(|state| state.version != version);
     let is_conflict = is_stale && !matches!(request.edit, DraftEdit::Merge);
-    let many =
-        base.current.phases().len().max(request.state.as_ref().map_or(0, |state| state.rows.len())) >= MANY;
     let since = request.state.as_ref().map_or(0, |state| state.version);
-    let mut view = aside_if(many, move || {
-        applied(&mut view, &base, range, &days, request, is_conflict);
-        view
-    })
-    .await
-    .map_err(|problem| visitor.failure(problem))?;
+    let sent = request.state.as_ref().map_or(0, |state| state.rows.len());
+    let is_large = current.followed.phases().len().max(sent) >= MANY;
+    let preview = DraftPreview { current, range, days, is_conflict };
+    let mut view = aside_if(is_large, move || preview.shown(view, request))
+        .await
+        .map_err(|problem| visitor.failure(problem))?;
     if let Some(draft) = view.draft.as_mut().filter(|_| is_conflict) {
         let mut theirs = Vec::new();
         if visitor.frame.can_look_back {
@@ -104,119 +97,107 @@ pub(super) async fn draft(
     Ok(html(&TimelinePart { t: view }, StatusCode::OK))
 }
 
-/// The timeline that is saved, and the one from which a draft begins.
-struct DraftBase {
-    saved: Timeline,
-    /// With the dates that the project has in the planner's table, and the phases that follow them if they can.
-    current: Timeline,
-    version: i64,
-}
-
-/// The timeline from which a draft of the project begins. `dates` are those in the planner's table.
-async fn base_of(
-    app: &AppState,
-    project: ProjectId,
-    dates: Option<DateRange>,
-) -> Result<DraftBase, RouteFailure> {
-    // A command that the rules refuse: the present timeline is what counts.
-    let nothing = TimelineCommand::ReplaceAll { phases: Vec::new() };
-    let preview = preview_or_open(app, project, &nothing, Some(OpenWith::ProjectDates)).await?;
-    let (saved, version) = (preview.before.timeline.clone(), preview.before.version);
-    let mut current = saved.clone();
-    if let Some(range) = dates.filter(|dates| saved.range().is_some_and(|range| range != *dates)) {
-        let follow = TimelineCommand::Reschedule { start_date: range.start(), end_date: range.end() };
-        // Where the phases cannot follow, a list that fits the new dates is accepted.
-        let events = decide(&saved, &follow).unwrap_or_else(|_| vec![TimelineRescheduled { range }.into()]);
-        events.iter().for_each(|event| current.evolve(event));
-    }
-    Ok(DraftBase { saved, current, version })
-}
-
-/// Puts the draft after the edit into the view.
-fn applied(
-    view: &mut ProjectTimelineView,
-    base: &DraftBase,
+/// What a draft is applied to.
+struct DraftPreview {
+    /// What is saved, and the same with the planner's dates, from which a draft begins.
+    current: CurrentTimeline,
+    /// The planner's dates of the project.
     range: DateRange,
-    days: &AssignmentDays,
-    request: DraftRequest,
+    days: AssignmentDays,
+    /// Whether others saved something since the draft was begun. Then nothing is edited.
     is_conflict: bool,
-) {
-    let DraftBase { current, .. } = base;
-    let saved = rows_of(current, |_| false);
-    let version = view.version;
-    let mut state =
-        request.state.unwrap_or_else(|| DraftState { version, base: saved.clone(), rows: saved.clone() });
-    state.rows = normal(&state.rows);
-    let mut merge_notes = Vec::new();
-    if matches!(request.edit, DraftEdit::Merge) {
-        let (rows, notes) = merged(&state.base, &state.rows, &saved);
-        state = DraftState { version, base: saved, rows };
-        merge_notes = notes.into_iter().map(|note| note.words).collect();
+}
+
+impl DraftPreview {
+    /// The view with the draft after the edit.
+    fn shown(&self, mut view: ProjectTimelineView, request: DraftRequest) -> ProjectTimelineView {
+        let saved = rows_of(&self.current.followed, |_| false);
+        let version = view.version;
+        let mut state =
+            request.state.unwrap_or_else(|| DraftState { version, base: saved.clone(), rows: saved.clone() });
+        state.rows = normal(&state.rows);
+        let mut notes = Vec::new();
+        if matches!(request.edit, DraftEdit::Merge) {
+            let (rows, found) = merged(&state.base, &state.rows, &saved);
+            state = DraftState { version, base: saved.clone(), rows };
+            notes = found.into_iter().map(|note| note.words).collect();
+        }
+        if !self.is_conflict {
+            self.edit(&mut view, &mut state, &request.edit);
+        }
+        let unreadable = self.check(&mut view, &state);
+        let timeline = timeline_of(&self.current.followed, &state.rows).filter(|_| !self.is_conflict);
+        self.compare(&mut view, &state, timeline.as_ref());
+        if let Some(first) = view.faults.first().filter(|_| !view.said.is_empty()) {
+            view.said.push_str(&format!("; to be mended: {}", first.message));
+        }
+        let theirs = if self.is_conflict { saved.as_slice() } else { &[] };
+        let rows = row_views(&state.rows, theirs, &self.days, &unreadable, &view.faults);
+        view.draft = Some(DraftView {
+            rows,
+            state: serde_json::to_string(&state).unwrap_or_default(),
+            changed: changed_phases(&state),
+            is_valid: timeline.is_some() && view.faults.is_empty(),
+            conflict: None,
+            merged: notes,
+        });
+        view
     }
-    if !is_conflict {
-        let edit = edited(current, &state.rows, &request.edit);
-        state.rows = normal(&edit.rows);
-        view.said = edit.said;
-        view.select = edit.focus;
-        if let Some(why) = edit.refused {
+
+    /// Applies the edit.
+    fn edit(&self, view: &mut ProjectTimelineView, state: &mut DraftState, edit: &DraftEdit) {
+        let after = edited(&self.current.followed, &state.rows, edit);
+        state.rows = normal(&after.rows);
+        view.said = after.said;
+        view.select = after.focus;
+        if let Some(why) = after.refused {
             view.said = format!("Not possible: {why}");
             view.notes.push(NoteView { kind: "warn", text: words::shown(&why) });
         }
     }
-    let saved_rows = rows_of(current, |_| false);
-    let (drafts, unreadable) = parsed(&state.rows);
-    let requested: Vec<Draft<'_>> = drafts.iter().map(|(draft, _)| Draft::from(draft)).collect();
-    let is_readable = unreadable.is_empty();
-    // Without a row that cannot be read the others have gaps that are none.
-    let violations = validate(range, &requested).into_iter();
-    let violations =
-        violations.filter(|violation| is_readable || !OF_ALL_PHASES.contains(&violation.rule.id()));
-    view.faults = unreadable.iter().map(|fault| fault_of(&state.rows, fault)).collect();
-    view.faults.extend(violations.map(|violation| FaultView::of(&violation)));
-    // What cannot be read is drawn as it was.
-    let drawn = state
-        .rows
-        .iter()
-        .filter_map(|row| row.parse().ok().or_else(|| row.as_read(&state.base).parse().ok()));
-    let shown: Vec<ShownPhase> = drawn.filter_map(|draft| ShownPhase::of_draft(&draft, days)).collect();
-    let timeline = if is_conflict { None } else { timeline_of(current, &state.rows) };
-    let changed = changed(&state);
-    view.show(&shown, Some(&of_fold(&base.saved, Some(days))), base.saved.range());
-    if base.saved.range() != current.range() {
-        view.notes.push(NoteView {
-            kind: "info",
-            text: format!(
-                "The planner's dates of this project are {} to {} now. The draft has them, and saving it takes them over.",
-                range.start(),
-                range.end()
-            ),
-        });
+
+    /// Finds the broken rules, and returns the fields that cannot be read.
+    fn check(&self, view: &mut ProjectTimelineView, state: &DraftState) -> Vec<RowFault> {
+        let (drafts, unreadable) = parsed(&state.rows);
+        let requested: Vec<Draft<'_>> = drafts.iter().map(|(draft, _)| Draft::from(draft)).collect();
+        // Gaps where a row cannot be read are none.
+        let counts = |violation: &Violation| unreadable.is_empty() || !violation.rule.is_about_coverage();
+        let violations = validate(self.range, &requested).into_iter().filter(counts);
+        view.faults = unreadable.iter().map(|fault| fault_of(&state.rows, fault)).collect();
+        view.faults.extend(violations.map(|violation| FaultView::of(&violation)));
+        unreadable
     }
-    if let Some(after) = &timeline {
-        let effects = EffectsView::of(&base.saved, after, days);
+
+    /// Shows the draft beside what is saved, and what saving would do.
+    fn compare(&self, view: &mut ProjectTimelineView, state: &DraftState, after: Option<&Timeline>) {
+        let saved = &self.current.recorded.timeline;
+        // What cannot be read is drawn as it was.
+        let drawn = |row: &DraftRow| row.parse().or_else(|_| row.as_read(&state.base).parse()).ok();
+        let drawn = state.rows.iter().filter_map(drawn);
+        let shown: Vec<ShownPhase> =
+            drawn.filter_map(|draft| ShownPhase::of_draft(&draft, &self.days)).collect();
+        view.show(&shown, Some(&of_fold(saved, Some(&self.days))), saved.range());
+        if saved.range() != Some(self.range) {
+            let (start, end) = (self.range.start(), self.range.end());
+            view.notes.push(NoteView {
+                kind: "info",
+                text: format!(
+                    "The planner's dates of this project are {start} to {end} now. The draft has them, and saving it takes them over."
+                ),
+            });
+        }
+        let Some(after) = after else { return };
+        let effects = EffectsView::of(saved, after, &self.days);
         view.outside = effects.outside.map(|[_, after]| after).filter(|after| *after > 0);
         if let Some(outside) = view.outside {
             view.said.push_str(&format!("; {} outside all phases", words::counted(outside, "assignment")));
         }
         view.effects = Some(effects);
     }
-    if let Some(first) = view.faults.first().filter(|_| !view.said.is_empty()) {
-        view.said.push_str(&format!("; to be mended: {}", first.message));
-    }
-    let theirs = if is_conflict { saved_rows.as_slice() } else { &[] };
-    let rows = row_views(&state.rows, theirs, days, &unreadable, &view.faults);
-    view.draft = Some(DraftView {
-        rows,
-        state: serde_json::to_string(&state).unwrap_or_default(),
-        changed,
-        is_valid: timeline.is_some() && view.faults.is_empty(),
-        conflict: None,
-        merged: merge_notes,
-    });
 }
 
 /// How many phases differ from those from which the draft began.
-fn changed(state: &DraftState) -> usize {
+fn changed_phases(state: &DraftState) -> usize {
     let differs =
         |row: &&DraftRow| state.base.iter().find(|base| base.id == row.id).is_none_or(|base| base != *row);
     let removed = |base: &&DraftRow| state.rows.iter().all(|row| row.id != base.id);

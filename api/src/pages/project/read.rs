@@ -23,7 +23,7 @@ use std::fmt::Write;
 /// The problem of a log in the legacy shape.
 const LEGACY_SHAPE: &str = "legacy_shape";
 
-/// What the page was asked for.
+/// The query of the page.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ProjectPageQuery {
     /// The moment; none for now.
@@ -88,14 +88,14 @@ pub(super) async fn timeline(
         None => match current_project(app, project).await {
             Ok(Some(found)) => view.show_rows(app, found, others.as_deref()).await?,
             Ok(None) => closed(app, &mut view, others.as_deref()).await?,
-            Err(problem) if problem.code() == LEGACY_SHAPE && view.can_look_back => {
+            Err(problem) if problem.code() == LEGACY_SHAPE && view.frame.can_look_back => {
                 let moment = tip(app).await?;
                 let folded = timeline_at(app, project, moment.position).await?;
                 view.show_past(&folded, moment, others.as_deref());
                 view.can_restore = false;
                 view.warn(
-                    "The database has the legacy tables now, so nothing can be changed here: this is what the log has. Ask whoever \
-                     runs the migration.",
+                    "The database has the legacy tables now, so nothing can be changed here: this is what the log has. Ask the \
+                     administrator who runs the migration.",
                 );
             }
             Err(problem) => return Err(problem.into()),
@@ -127,7 +127,7 @@ async fn closed(
 ) -> Result<(), RouteFailure> {
     let end = tip(app).await?;
     let folded = timeline_at(app, view.project, end.position).await?;
-    if !view.can_look_back {
+    if !view.frame.can_look_back {
         return Err(no_project(view.project));
     }
     let last = if folded.timeline.project().is_none() && folded.position > 0 {
@@ -193,7 +193,7 @@ impl ProjectTimelineView {
     pub(super) fn empty(visitor: &Visitor, project: ProjectId, names: &ProjectName) -> Self {
         let name = names.name.as_deref().map_or_else(|| format!("Project {project}"), words::shown);
         Self {
-            base: visitor.frame.base.clone(),
+            frame: visitor.frame.clone(),
             project,
             name,
             mode: Mode::Now,
@@ -207,8 +207,6 @@ impl ProjectTimelineView {
             at: None,
             compare: None,
             select: None,
-            can_write: visitor.frame.can_write,
-            can_look_back: visitor.frame.can_look_back,
             can_edit: false,
             can_restore: false,
             can_open: false,
@@ -246,7 +244,7 @@ impl ProjectTimelineView {
         self.version = folded.version;
         self.dates = folded.timeline.range();
         let exists = folded.timeline.project().is_some();
-        self.can_restore = self.can_write && exists;
+        self.can_restore = self.frame.can_write && exists;
         if !exists {
             self.warn(if folded.version == 0 {
                 "The log had no timeline of this project yet at this moment."
@@ -275,8 +273,8 @@ impl ProjectTimelineView {
                 words::counted(i64::try_from(unreadable).unwrap_or(i64::MAX), "phase")
             ));
         }
-        self.can_edit = self.can_write && !phases.is_empty() && self.dates.is_some();
-        self.can_open = self.can_write && found.phases.is_empty() && self.dates.is_some();
+        self.can_edit = self.frame.can_write && !phases.is_empty() && self.dates.is_some();
+        self.can_open = self.frame.can_write && found.phases.is_empty() && self.dates.is_some();
         if let Some(quarantine) =
             app.store.quarantine_of(self.project).await.map_err(|error| Problem::of_store(&error))?
         {

@@ -104,7 +104,7 @@ impl GhostView {
         words::weekday(self.end)
     }
 
-    /// Where the number of days stands, and on which side of the dashed bar; none if the end is the same.
+    /// The place of the number of days, and its side of the dashed bar; none if the end is the same.
     pub(crate) fn slip_place(&self) -> Option<(Percent, &'static str)> {
         self.is_late_or_early.then_some(match self.bar.label {
             LabelPlace::Behind(x) => (x, "behind"),
@@ -135,7 +135,7 @@ impl PhaseRowView {
         self.status == "removed"
     }
 
-    /// The text after which the bar's label stands, and the side that it is anchored at.
+    /// The place of the label outside the bar, and its side; none if it is inside.
     pub(crate) fn label_place(&self) -> Option<(Percent, &'static str)> {
         match self.bar.label {
             LabelPlace::Inside => None,

@@ -1,4 +1,4 @@
-//! The phases that a chart and its table show, whatever they come from: the planner's rows, a fold of the log, a draft.
+//! The phases in a chart and its table, from any source: the planner's rows, a fold of the log, a draft.
 
 use crate::pages::words;
 use crate::routes::PhaseResponse;

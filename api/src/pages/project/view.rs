@@ -4,6 +4,7 @@ use super::commands::CommandView;
 use super::draft::{DraftRow, RowFault};
 use super::effects::EffectsView;
 use super::rows::{ChartView, PhaseRowView};
+use crate::pages::frame::Frame;
 use crate::pages::words;
 use chrono::{DateTime, Utc};
 use phaseline_domain::{DateRange, PhaseId, ProjectId};
@@ -43,7 +44,7 @@ impl MomentView {
     }
 }
 
-/// Something that whoever looks at the page should know.
+/// A notice above the timeline.
 #[derive(Clone, Debug)]
 pub(crate) struct NoteView {
     /// `info`, `warn` or `bad`.
@@ -133,8 +134,8 @@ pub(crate) struct DraftView {
 /// The part of a project's page that changes: chart, table, and what goes with them.
 #[derive(Clone, Debug)]
 pub(crate) struct ProjectTimelineView {
-    /// The prefix of paths.
-    pub(crate) base: String,
+    /// What the page has in common with others.
+    pub(crate) frame: Frame,
     /// The project.
     pub(crate) project: ProjectId,
     /// Its name.
@@ -161,13 +162,9 @@ pub(crate) struct ProjectTimelineView {
     pub(crate) compare: Option<MomentView>,
     /// The phase that is selected.
     pub(crate) select: Option<PhaseId>,
-    /// Whether whoever looks may change timelines.
-    pub(crate) can_write: bool,
-    /// Whether whoever looks may see what was.
-    pub(crate) can_look_back: bool,
-    /// Whether whoever looks may edit it, here and now.
+    /// Whether the visitor may edit this timeline now.
     pub(crate) can_edit: bool,
-    /// Whether whoever looks may restore this moment.
+    /// Whether the visitor may restore this moment.
     pub(crate) can_restore: bool,
     /// Whether the project has no phases yet, and may get them.
     pub(crate) can_open: bool,
@@ -179,7 +176,7 @@ pub(crate) struct ProjectTimelineView {
     pub(crate) faults: Vec<FaultView>,
     /// The draft.
     pub(crate) draft: Option<DraftView>,
-    /// What assistive technology should say about the last edit.
+    /// The announcement of the last edit for assistive technology.
     pub(crate) said: String,
     /// Whether a restored timeline brings its project's dates along.
     pub(crate) with_days: bool,

@@ -1,32 +1,25 @@
 //! Choices that are the same in every run.
 
+use phaseline_migrator::sample::SplitMix64;
 use uuid::Uuid;
 
-/// A generator of numbers (splitmix64): the same seed, the same choices.
-pub(super) struct DemoRandom(u64);
+/// Choices from a seed.
+pub(super) struct DemoRandom(SplitMix64);
 
 impl DemoRandom {
     /// A generator with this seed.
     pub(super) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        Self(SplitMix64::new(seed))
     }
 
     /// From 0 up to, but not including, `limit`, which is at least 1.
     pub(super) fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
+        (self.0.number() % limit.max(1) as u64) as usize
     }
 
     /// From `low` to `high`, both included.
     pub(super) fn within(&mut self, low: i64, high: i64) -> i64 {
-        low + (self.next() % (high - low).max(0).cast_unsigned().saturating_add(1)).cast_signed()
+        low + (self.0.number() % (high - low).max(0).cast_unsigned().saturating_add(1)).cast_signed()
     }
 
     /// True in `percent` of all cases.
@@ -48,7 +41,7 @@ impl DemoRandom {
 
     /// A fresh id (version 4).
     pub(super) fn id(&mut self) -> Uuid {
-        let bytes = (u128::from(self.next()) << 64) | u128::from(self.next());
+        let bytes = (u128::from(self.0.number()) << 64) | u128::from(self.0.number());
         uuid::Builder::from_random_bytes(bytes.to_be_bytes()).into_uuid()
     }
 }

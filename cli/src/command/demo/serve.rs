@@ -34,7 +34,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 /// Assignments per project.
 const ASSIGNMENTS: u64 = 10;
 
-/// Nobody waits for the requests of a demo that is being stopped.
+/// A demo that stops does not wait for open requests.
 const SHUTDOWN: Duration = Duration::from_secs(2);
 
 /// `phaseline.demo_serve/1`

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 pub(crate) struct MergeNote {
     /// The phase.
     pub(crate) id: PhaseId,
-    /// What became of it, in a sentence.
+    /// The result, in a sentence.
     pub(crate) words: String,
 }
 
