@@ -15,13 +15,17 @@ let sent = { text: null, key: null, isOpen: false };
 // The draft as the service returned it last; null if there is none.
 const applied = () => (isDraft() ? JSON.parse(region().dataset.draft) : null);
 
+// Whether a field has another value than the service gave it. An input has no line breaks, though a name may have some.
+function isTyped({ tagName, value, defaultValue }) {
+  return value !== (tagName === "INPUT" ? defaultValue.replace(/[\r\n]/g, "") : defaultValue);
+}
+
 // The same with what was typed since. Dates are edits of their own, as neighbours may follow them.
 function held() {
   const state = applied();
   for (const row of state?.rows ?? []) {
     for (const input of region().querySelectorAll(`#row-${row.id} [data-field]:not(.day)`)) {
-      // A field shows less than there may be: line breaks in a name. Unchanged fields keep their values.
-      if (input.value !== input.defaultValue) row[input.dataset.field] = input.value;
+      if (isTyped(input)) row[input.dataset.field] = input.value;
     }
   }
   return state;
@@ -68,10 +72,11 @@ async function request(state, edit, focus, keeps = false) {
 
 // What is in a field and was not in the request was typed meanwhile: it stays, and counts when the field is left.
 function keepTyped({ rows }, edit, page) {
-  for (const { id, value, defaultValue, dataset: { field } } of region().querySelectorAll("[data-field]")) {
+  for (const input of region().querySelectorAll("[data-field]")) {
+    const { id, value, dataset: { field } } = input;
     const [row, next] = [rows.find((one) => id.endsWith(one.id)), page.getElementById(id)];
     const date = edit.phase === row?.id ? edit[field.replace("_date", "")] : undefined;
-    if (!row || !next || value === defaultValue || [row[field].trim(), date].includes(value.trim())) continue;
+    if (!row || !next || !isTyped(input) || [row[field].trim(), date].includes(value.trim())) continue;
     next.value = value;
     next.dataset.typed = "";
   }

@@ -104,15 +104,19 @@ pageSuite("kept", { signIn: true, args: ["--projects", "40"] }, (pageTest) => {
 
   pageTest("what nobody changed stays as it is, line breaks too", { token: "planner" }, async ({ page, service }) => {
     const project = await ownProject(service);
-    const [a, b] = project.phases;
+    const [a, b, c] = project.phases;
     const description = "line one\nline two\n\n- point";
     await changePhase(service, b.id, { description });
+    // A field of one line cannot have this name.
+    const name = "Build\nsecond line";
+    await changePhase(service, c.id, { name });
     await openProject(page, project);
     await startDraft(page);
     await type(page, "name", a, "Renamed");
     await save(page);
     const { phases } = await stateOf(service, project.id);
     assert.equal(phases[1].description, description);
+    assert.equal(phases[2].name, name);
     assert.equal(phases[0].name, "Renamed");
   });
 
