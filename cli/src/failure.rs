@@ -99,6 +99,16 @@ impl Failure {
             .remedy("Run the same command again. `phaseline status` shows the state of the database.")
     }
 
+    /// A signal ended a demo, which leaves nothing behind.
+    pub(crate) fn interrupted_demo() -> Self {
+        Self::new(
+            Exit::Interrupted,
+            "interrupted",
+            "interrupted; the demo's server is stopped, and its folder removed",
+        )
+        .remedy("Run the same command again.")
+    }
+
     /// A signal ended the command during its question.
     pub(crate) fn interrupted_at_question() -> Self {
         Self::new(Exit::Interrupted, "interrupted", "interrupted; nothing was written")

@@ -141,7 +141,7 @@ async fn on(reporter: &DemoReporter<'_>, quiet: &Context, server: Server) -> Res
     reporter.print(format!("  {}", versions(&target, &dumper.binaries).await?));
     let dumped = tokio::select! {
         done = migrate_and_roll_back(reporter, quiet, &target, &dumper) => done,
-        () = reporter.context.interrupt.signalled() => Err(Failure::interrupted()),
+        () = reporter.context.interrupt.signalled() => Err(Failure::interrupted_demo()),
     };
     drop(target);
     dumped

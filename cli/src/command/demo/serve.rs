@@ -110,7 +110,7 @@ impl DemoService<'_> {
         let interrupt = self.context.interrupt.clone();
         let prepared = tokio::select! {
             done = prepare(self.context, &target, projects, watcher) => done,
-            () = interrupt.signalled() => Err(Failure::interrupted()),
+            () = interrupt.signalled() => Err(Failure::interrupted_demo()),
         };
         let Prepared { projects, events, named } = prepared?;
         let serving = DemoServing {
