@@ -45,6 +45,7 @@ BEGIN
         SELECT p.oid::regprocedure::text AS function, pg_catalog.pg_get_userbyid(g.role) AS grantee
           FROM (VALUES ('project_dates', phases_owner), ('set_project_dates', phases_owner),
                        ('assignment_count', phases_owner), ('lock_projects', log_owner), ('moved_projects', log_owner), ('project_inline', log_owner),
+                       ('project_event', log_owner),
                        ('refuse_foreign_triggers', phases_owner), ('refuse_foreign_triggers', projects_owner))
                AS g (name, role)
           JOIN pg_catalog.pg_proc p ON p.pronamespace = 'phaseline'::regnamespace AND p.proname = g.name

@@ -28,6 +28,7 @@ pub(crate) const SQL: &str = concat!(
     include_str!("../sql/schema/deletion_of.sql"),
     include_str!("../sql/schema/deleted_projects.sql"),
     include_str!("../sql/schema/project_inline.sql"),
+    include_str!("../sql/schema/project_event.sql"),
     include_str!("../sql/schema/command_obstacle.sql"),
     include_str!("../sql/schema/grants.sql")
 );

@@ -2,10 +2,12 @@
 
 mod batch;
 mod command;
+mod single;
 mod verdict;
 
 pub(crate) use batch::{AppendBatch, salt};
 pub use command::{Append, FollowingEvents, IdempotencyKey, RowLocation};
+pub(crate) use single::SingleEvent;
 pub use verdict::{Appended, BatchResult, EarlierResult, Verdict};
 
 use crate::schema::version;

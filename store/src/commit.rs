@@ -14,11 +14,12 @@ pub(crate) use decide::{decided, is_large};
 pub(crate) use job::{Job, LoadedTimeline, NoEffect, Outcome};
 pub(crate) use snapshots::OldSnapshotMonitor;
 
-use crate::append::{AppendBatch, BatchResult, Verdict};
+use crate::append::{AppendBatch, BatchResult, SingleEvent, Verdict};
 use crate::batcher::{Batcher, Jobs, TaskEnded};
 use crate::cache::TimelineCache;
 use crate::sessions::Message;
 use crate::sqlstate::{is_held_up, is_lost_connection};
+use crate::statement::Statement;
 use crate::stream::stream_of;
 use crate::{FoldedTimeline, Session, Sessions, SqlState, StoreError, schema};
 use classify::{BatchError, busy, failed};
@@ -26,6 +27,7 @@ use decide::{Decided, Decider, Decision};
 use job::too_late;
 use phaseline_domain::ProjectId;
 use prepared::{PreparedCommand, find_appended};
+use sqlx::postgres::PgRow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -307,26 +309,50 @@ impl Committer {
     /// Appends a batch, and keeps the session if it is not lost.
     async fn appended(
         &mut self,
-        route: AppendRoute,
+        mut route: AppendRoute,
         prepared: &[PreparedCommand],
         deadline: Deadline,
     ) -> Result<BatchResult, StoreError> {
+        let limit = deadline.limit(self.patience);
+        if let Some(single) = SingleEvent::of(prepared)? {
+            let (session, rows) = self.executed(route, &single.statement().within(limit)).await;
+            let verdict = rows.and_then(|rows| single.result(&rows));
+            self.keep_unless_lost(session, verdict.as_ref().err());
+            if let Some(verdict) = verdict? {
+                return Ok(BatchResult { verdicts: vec![verdict], row_locations: None });
+            }
+            // Something about the command is rare.
+            route = self.route().await?;
+        }
         let batch = AppendBatch::new(prepared)?;
-        let statement = batch.statement().within(deadline.limit(self.patience));
-        let session = match route {
-            AppendRoute::Message(message) => return batch.result(&message.send(&statement).await?),
-            AppendRoute::Session(session) => session,
+        let (session, rows) = self.executed(route, &batch.statement().within(limit)).await;
+        let appending = rows.and_then(|rows| batch.result(&rows));
+        self.keep_unless_lost(session, appending.as_ref().err());
+        appending
+    }
+
+    /// Executes a statement; the session is none if it is closed, or was of one message only.
+    async fn executed(
+        &self,
+        route: AppendRoute,
+        statement: &Statement<'_>,
+    ) -> (Option<Session>, Result<Vec<PgRow>, StoreError>) {
+        let (session, rows) = match route {
+            AppendRoute::Message(message) => (None, message.send(statement).await),
+            AppendRoute::Session(session) => self.sessions.execute_on(session, statement).await,
         };
-        let (session, rows) = self.sessions.execute_on(session, &statement).await;
-        let appending = rows.map_err(StoreError::from).and_then(|rows| batch.result(&rows));
-        let Some(session) = session else { return appending };
-        match &appending {
-            Err(StoreError::Database(error)) if is_lost_connection(error) => {}
+        (session, rows.map_err(StoreError::from))
+    }
+
+    /// Keeps a session for the next batch, unless the error of its statement says that its connection is of no further use.
+    fn keep_unless_lost(&mut self, session: Option<Session>, error: Option<&StoreError>) {
+        let Some(session) = session else { return };
+        match error {
+            Some(StoreError::Database(error)) if is_lost_connection(error) => {}
             // The server has become a standby.
-            Err(error) if error.sqlstate() == Some(SqlState::ReadOnly) => session.discard(),
+            Some(error) if error.sqlstate() == Some(SqlState::ReadOnly) => session.discard(),
             _ => self.keep(session),
         }
-        appending
     }
 
     /// Reports each command's outcome, and updates the cache. The outcomes are sent last: each wakes a task, which must find

@@ -8,7 +8,7 @@ BEGIN
           FROM pg_catalog.pg_proc p,
                pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
          WHERE p.pronamespace = 'phaseline'::regnamespace AND a.grantee <> p.proowner
-           AND p.proname IN ('project_inline', 'merged_events', 'coverage', 'unadopted', 'project_of', 'phases_of',
+           AND p.proname IN ('project_inline', 'project_event', 'merged_events', 'coverage', 'unadopted', 'project_of', 'phases_of',
                              'assignments_of', 'assignment_days', 'assignment_count', 'planner_user', 'user_names', 'project_dates', 'named_projects',
                              'lock_projects', 'moved_projects', 'set_project_dates', 'command_obstacle', 'refuse_foreign_triggers',
                              'deletion_of', 'deleted_projects')

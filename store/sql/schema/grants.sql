@@ -31,6 +31,8 @@ BEGIN
         GRANT SELECT, INSERT, UPDATE ON phaseline.timeline_states_watermark TO phaseline_writer;
         GRANT EXECUTE ON FUNCTION phaseline.append(text[], uuid[], bigint[], integer[], text[], text[], uuid[],
             text[], integer[], text[], bytea[], text[], text[], text[], bytea[], date[], date[]) TO phaseline_writer;
+        GRANT EXECUTE ON FUNCTION phaseline.append_event(uuid, bigint, text, uuid, text, text, bytea, date, date)
+            TO phaseline_writer;
         GRANT EXECUTE ON FUNCTION phaseline.forget_idempotency_keys(), phaseline.oldest_snapshot() TO phaseline_writer;
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_reader') THEN

@@ -16,7 +16,8 @@ use sqlx::PgConnection;
 /// - 4: events have the login that wrote them, and the database checks what is appended
 /// - 5: events have the actor's name, and commands follow dates that another program gave their project
 /// - 6: events of a restored timeline have the position that it was restored from
-pub const VERSION: u32 = 6;
+/// - 7: the only event of a single command has a function of its own
+pub const VERSION: u32 = 7;
 
 /// The words of the comment before the version.
 pub(super) const WORDS: &str = "schema version";

@@ -25,10 +25,23 @@ impl Literals {
             Parameter::Uuid(id) => {
                 let _ = write!(sql, "'{id}'::pg_catalog.uuid");
             }
+            Parameter::Bigint(number) => {
+                let _ = write!(sql, "'{number}'::pg_catalog.int8");
+            }
+            // ISO 8601, which every `DateStyle` reads the same.
+            Parameter::Date(date) => {
+                let _ = write!(sql, "'{date}'::pg_catalog.date");
+            }
+            Parameter::Bytea(bytes) => {
+                let _ = write!(sql, "{0}\\x{1}{0}::pg_catalog.bytea", self.quote, hex(bytes));
+            }
+            Parameter::Text(text) => {
+                ensure_no_nul(std::iter::once(*text))?;
+                sql.extend([&self.quote, *text, &self.quote, "::pg_catalog.text"]);
+            }
             Parameter::Uuids(ids) => self.array(sql, "uuid", Some(ids), write_plain),
             Parameter::Integers(numbers) => self.array(sql, "int4", Some(numbers), write_plain),
             Parameter::Bigints(numbers) => self.array(sql, "int8", Some(numbers), write_plain),
-            // ISO 8601, which every `DateStyle` reads the same.
             Parameter::Dates(dates) => self.array(sql, "date", dates.as_deref(), |sql, date| match date {
                 Some(date) => write_plain(sql, date),
                 None => sql.push_str("NULL"),
@@ -40,12 +53,7 @@ impl Literals {
                 None => sql.push_str("NULL"),
             }),
             Parameter::Texts(texts) => {
-                // It would end the message.
-                if texts.iter().flatten().flatten().any(|text| text.contains('\0')) {
-                    return Err(sqlx::Error::Encode(
-                        "a text has a NUL, which PostgreSQL cannot store".into(),
-                    ));
-                }
+                ensure_no_nul(texts.iter().flatten().flatten().copied())?;
                 self.array(sql, "text", texts.as_deref(), |sql, text| match text {
                     Some(text) => write_text(sql, text),
                     None => sql.push_str("NULL"),
@@ -79,6 +87,14 @@ impl Literals {
         }
         let _ = write!(sql, "::pg_catalog.{sql_type}[]");
     }
+}
+
+/// Fails if a text has a NUL, which would end the message.
+fn ensure_no_nul<'t>(mut texts: impl Iterator<Item = &'t str>) -> Result<(), sqlx::Error> {
+    if texts.any(|text| text.contains('\0')) {
+        return Err(sqlx::Error::Encode("a text has a NUL, which PostgreSQL cannot store".into()));
+    }
+    Ok(())
 }
 
 /// An element whose own text needs no quotes.
@@ -118,6 +134,16 @@ mod tests {
         );
         let nul = Parameter::Texts(Some(vec![Some("a\0b")]));
         assert!(Literals::default().write(&nul, &mut String::new()).is_err());
+    }
+
+    #[test]
+    fn scalars_have_their_types() {
+        assert_eq!(written(&Parameter::Bigint(-7)), "'-7'::pg_catalog.int8");
+        assert_eq!(written(&Parameter::Bytea(&[0, 255])), r"$$\x00ff$$::pg_catalog.bytea");
+        assert_eq!(written(&Parameter::Text(r"it's $1 \")), r"$$it's $1 \$$::pg_catalog.text");
+        let date = chrono::NaiveDate::from_ymd_opt(2024, 2, 29).unwrap();
+        assert_eq!(written(&Parameter::Date(date)), "'2024-02-29'::pg_catalog.date");
+        assert!(Literals::default().write(&Parameter::Text("a\0b"), &mut String::new()).is_err());
     }
 
     #[test]

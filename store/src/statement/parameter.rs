@@ -11,6 +11,10 @@ use uuid::Uuid;
 #[expect(missing_docs, reason = "the names of SQL's types")]
 pub enum Parameter<'a> {
     Uuid(Uuid),
+    Bigint(i64),
+    Text(&'a str),
+    Bytea(&'a [u8]),
+    Date(NaiveDate),
     Uuids(Vec<Uuid>),
     Integers(Vec<i32>),
     Bigints(Vec<i64>),
@@ -26,6 +30,10 @@ impl Parameter<'_> {
     ) -> Query<'q, Postgres, PgArguments> {
         match self {
             Self::Uuid(id) => query.bind(id),
+            Self::Bigint(number) => query.bind(number),
+            Self::Text(text) => query.bind(*text),
+            Self::Bytea(bytes) => query.bind(*bytes),
+            Self::Date(date) => query.bind(date),
             Self::Uuids(ids) => query.bind(ids.as_slice()),
             Self::Integers(numbers) => query.bind(numbers.as_slice()),
             Self::Bigints(numbers) => query.bind(numbers.as_slice()),
@@ -40,6 +48,9 @@ impl Parameter<'_> {
         const NUMBER: usize = 12;
         match self {
             Self::Uuid(_) => UUID,
+            Self::Bigint(_) | Self::Date(_) => NUMBER,
+            Self::Text(text) => text.len(),
+            Self::Bytea(bytes) => 2 * bytes.len(),
             Self::Uuids(ids) => UUID * ids.len(),
             Self::Integers(numbers) => NUMBER * numbers.len(),
             Self::Bigints(numbers) => NUMBER * numbers.len(),

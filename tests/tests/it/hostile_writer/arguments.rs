@@ -114,6 +114,93 @@ impl Arguments {
         arguments
     }
 
+    /// One command with one event, usually of a kind that has a function of its own, and then perhaps a change of the arguments.
+    pub(super) fn random_single(random: &mut SeededRandom, known: &[ProjectState]) -> Self {
+        let mut arguments = Self::default();
+        let one = &known[random.below(known.len() as u64) as usize];
+        let foreign = &known[random.below(known.len() as u64) as usize];
+        let phases = if random.hits(5) { foreign.timeline.phases() } else { one.timeline.phases() };
+        let phase = random.one_of(phases).map(|phase| phase.id);
+        let phase = phase.filter(|_| !random.hits(3)).unwrap_or_else(PhaseId::random);
+        let id = format!(r#""phase_id":"{phase}""#);
+        let event = match random.below(8) {
+            0 => ("PhaseDescribed", format!(r#"{{{id},"description":null}}"#)),
+            1 => (
+                "PhaseDescribed",
+                format!(r#"{{{id},"description":"{}"}}"#, "é\\n".repeat(random.below(260) as usize)),
+            ),
+            2 | 3 => {
+                let (capital, expense) = (random.below(3), random.below(9_999_999));
+                (
+                    "PhaseBudgeted",
+                    format!(r#"{{{id},"capital_budget":"{capital}.00","expense_budget":"{expense}.10"}}"#),
+                )
+            }
+            4 => ("PhaseRemoved", format!("{{{id}}}")),
+            _ => {
+                let name = random.pick(["A", "é\u{202e}", " ", "\\\"q\\\"", "\u{3000}x", ""]);
+                ("PhaseRenamed", format!(r#"{{{id},"name":"{name}"}}"#))
+            }
+        };
+        let expected = if random.hits(10) { one.version + random.within(-1, 1) } else { one.version };
+        let stream = if random.hits(2) { Uuid::new_v4() } else { one.project.uuid() };
+        arguments.command(stream, expected, &[(event.0.to_owned(), event.1)]);
+        let range = one.timeline.range().filter(|_| random.hits(95));
+        let by = Days::new(random.below(20) / 19);
+        arguments.first_days = Some(vec![range.map(|range| range.start() + by)]);
+        arguments.last_days = Some(vec![range.map(|range| range.end())]);
+        if random.hits(25) {
+            arguments.corrupt(random);
+        }
+        arguments
+    }
+
+    /// Whether these are the arguments of one event without anything that `phaseline.append_event` does not take.
+    pub(super) fn is_single(&self) -> bool {
+        fn one<T>(list: &List<T>) -> bool {
+            list.as_ref().is_some_and(|list| list.len() == 1)
+        }
+        one(&self.stream_types)
+            && self.stream_types.as_ref().is_some_and(|types| types[0].as_deref() == Some("Timeline"))
+            && self.schema_versions == Some(vec![Some(1)])
+            && self.events == Some(vec![Some(1)])
+            && [
+                one(&self.streams),
+                one(&self.expected),
+                one(&self.metadata),
+                one(&self.ids),
+                one(&self.types),
+            ]
+            .iter()
+            .all(|one| *one)
+            && [one(&self.payloads), one(&self.salts), one(&self.first_days), one(&self.last_days)]
+                .iter()
+                .all(|one| *one)
+            && [self.witnesses.is_none(), self.places.is_none(), self.scopes.is_none(), self.keys.is_none()]
+                .iter()
+                .all(|none| *none)
+            && self.fingerprints.is_none()
+    }
+
+    /// Calls the function for one event; its verdict.
+    pub(super) async fn call_event(&self, connection: &mut PgConnection) -> Result<String, sqlx::Error> {
+        fn first<T>(list: &List<T>) -> Option<&T> {
+            list.as_ref()?.first()?.as_ref()
+        }
+        sqlx::query_scalar("SELECT verdict FROM phaseline.append_event($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+            .bind(first(&self.streams))
+            .bind(first(&self.expected))
+            .bind(first(&self.metadata))
+            .bind(first(&self.ids))
+            .bind(first(&self.types))
+            .bind(first(&self.payloads))
+            .bind(first(&self.salts))
+            .bind(first(&self.first_days))
+            .bind(first(&self.last_days))
+            .fetch_one(connection)
+            .await
+    }
+
     fn corrupt(&mut self, random: &mut SeededRandom) {
         let odd = [
             "",
