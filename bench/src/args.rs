@@ -1,6 +1,7 @@
 //! The command line.
 
-use crate::case::{CASES, Case, find};
+use crate::case::Case;
+use crate::case_list::{CASES, find};
 use crate::child::ChildTask;
 use crate::error::{BenchError, Result};
 use crate::server::Sizes;

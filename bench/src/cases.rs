@@ -3,9 +3,11 @@
 mod commands;
 mod http;
 mod import;
+mod load;
 mod memory;
 mod migrate;
 mod original;
+mod pgbench;
 mod pooler;
 mod portfolio;
 mod reader;

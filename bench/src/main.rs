@@ -4,6 +4,7 @@
 
 mod args;
 mod case;
+mod case_list;
 mod cases;
 mod child;
 mod environment;
@@ -11,6 +12,7 @@ mod error;
 mod events;
 mod log;
 mod measure;
+mod meter;
 mod report;
 mod server;
 mod steps;

@@ -1,6 +1,7 @@
 //! The server on which both sides run, with the settings of a production server.
 
 use crate::error::Result;
+use crate::meter::Meter;
 use phaseline_embedded::testing::{TestCluster, TestDatabase, TestOptions};
 use phaseline_migrator::Database;
 use sqlx::{Connection, PgConnection};
@@ -72,6 +73,11 @@ impl Bench {
     /// Starts the server.
     pub(crate) fn start(sizes: Sizes, rounds: u32) -> Self {
         Self { cluster: TestCluster::start(TestOptions::durable()), sizes, rounds }
+    }
+
+    /// Measures work on this server.
+    pub(crate) fn meter(&self) -> Meter {
+        Meter::new(self.cluster.process_id())
     }
 
     /// An empty database.

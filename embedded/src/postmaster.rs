@@ -22,21 +22,32 @@ pub(crate) enum Postmaster {
 /// Reads `postmaster.pid`. A living process with its id is not enough: since a crash or a reboot the id may belong to another process, even
 /// to another PostgreSQL, and PostgreSQL itself would then refuse to start. So the process must name this cluster on its command line.
 pub(crate) fn read(cluster: &Path) -> Result<Postmaster, EmbeddedError> {
-    let path = cluster.join("postmaster.pid");
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Postmaster::Gone),
-        Err(error) => return Err(EmbeddedError::io("read", path)(error)),
-    };
+    let Some(text) = pid_file(cluster)? else { return Ok(Postmaster::Gone) };
+    let Some(_) = running_process(&text, cluster) else { return Ok(Postmaster::Stale) };
     // The lines: process, folder, start time, port, socket folder, address, shared memory, status.
     let lines: Vec<&str> = text.lines().collect();
-    let process: Option<u32> = lines.first().and_then(|line| line.trim().parse().ok());
-    if !process.is_some_and(|process| is_postmaster(process, cluster)) {
-        return Ok(Postmaster::Stale);
-    }
     let port = lines.get(3).and_then(|line| line.trim().parse().ok());
     let ready = lines.get(7).is_some_and(|status| status.trim() == "ready");
     Ok(port.filter(|_| ready).map_or(Postmaster::Busy, Postmaster::Ready))
+}
+
+/// The server's process, if one runs.
+pub(crate) fn process_id(cluster: &Path) -> Result<Option<u32>, EmbeddedError> {
+    Ok(pid_file(cluster)?.and_then(|text| running_process(&text, cluster)))
+}
+
+fn pid_file(cluster: &Path) -> Result<Option<String>, EmbeddedError> {
+    let path = cluster.join("postmaster.pid");
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(EmbeddedError::io("read", path)(error)),
+    }
+}
+
+fn running_process(pid_file: &str, cluster: &Path) -> Option<u32> {
+    let process = pid_file.lines().next()?.trim().parse().ok()?;
+    is_postmaster(process, cluster).then_some(process)
 }
 
 fn is_postmaster(process: u32, cluster: &Path) -> bool {

@@ -27,7 +27,7 @@ use crate::account::Account;
 use crate::cluster::{Cluster, StopMode};
 use crate::data_dir::DataDir;
 use crate::guard::EndGuard;
-use crate::{Binaries, EmbeddedError, Version, psql, url};
+use crate::{Binaries, EmbeddedError, Version, postmaster, psql, url};
 
 /// A throw-away cluster: fast, not durable, and gone with the process or with its last handle.
 ///
@@ -133,6 +133,15 @@ impl TestCluster {
     /// The port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.inner.port
+    }
+
+    /// The server's first process, of which all others are descendants.
+    pub fn process_id(&self) -> u32 {
+        match postmaster::process_id(&self.inner.cluster.data_dir.cluster()) {
+            Ok(Some(process)) => process,
+            Ok(None) => panic!("the test cluster does not run"),
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// The programs of this server's version.

@@ -1,9 +1,10 @@
 //! The service over real sockets: commands beside the same calls in process, and the planner's own routes beside the times
 //! of the original service.
 
-use super::commands::{CommandTarget, LoadResult, fixture, metadata, run_clients, store};
+use super::load::{CommandTarget, Load, LoadResult, fixture, metadata, run_clients, store};
 use crate::error::{BenchError, Result};
-use crate::measure::{CaseResult, Figures, alternate};
+use crate::measure::{CaseResult, Figures, Measured, Rounds, alternate, milliseconds};
+use crate::meter::Meter;
 use crate::server::{Bench, connect, settle};
 use phaseline_api::auth::{Auth, Keys, ScopeSet, TokenRequest, TokenRules};
 use phaseline_api::settings::Settings;
@@ -13,7 +14,7 @@ use phaseline_store::{Request, Servers};
 use phaseline_tests::http::Client;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -64,15 +65,9 @@ impl Service {
     }
 
     /// The commands of concurrent clients, each a PATCH of a phase.
-    pub(super) async fn run_clients(
-        &self,
-        targets: &[CommandTarget],
-        clients: usize,
-        commands: u64,
-        first: u64,
-    ) -> Result<LoadResult> {
+    pub(super) async fn run_clients(&self, meter: Meter, load: &Load<'_>) -> Result<LoadResult> {
         let (client, token) = (self.client.clone(), self.token.clone());
-        run_clients(targets, clients, commands, first, move |target, n| {
+        run_clients(meter, load, move |target, n| {
             let (client, token) = (client.clone(), token.clone());
             async move {
                 let body = json!({ "name": format!("Phase {n}"), "capital_budget": n.to_string() });
@@ -85,14 +80,9 @@ impl Service {
     }
 
     /// The requests of concurrent clients, each for the phases of a project.
-    pub(super) async fn run_readers(
-        &self,
-        targets: &[CommandTarget],
-        clients: usize,
-        requests: u64,
-    ) -> Result<LoadResult> {
+    pub(super) async fn run_readers(&self, meter: Meter, load: &Load<'_>) -> Result<LoadResult> {
         let (client, token) = (self.client.clone(), self.token.clone());
-        run_clients(targets, clients, requests, 1, move |target, _| {
+        run_clients(meter, load, move |target, _| {
             let (client, token) = (client.clone(), token.clone());
             async move {
                 let path = format!("/api/v1/projects/{}/phases", target.project);
@@ -106,22 +96,28 @@ impl Service {
     /// The median of this number of requests, in milliseconds.
     async fn median(
         &self,
+        meter: Meter,
         requests: u32,
         mut path_and_body: impl FnMut(u32) -> (String, Option<Value>),
-    ) -> Result<f64> {
-        let mut took: Vec<Duration> = Vec::new();
-        for n in 0..requests {
-            let (path, body) = path_and_body(n);
-            let begun = Instant::now();
-            let request = match &body {
-                Some(body) => self.client.post(&path).json(body),
-                None => self.client.get(&path),
-            };
-            let response = request.bearer(&self.token).send().await;
-            took.push(begun.elapsed());
-            expect(response.status, &response.body)?;
-        }
-        Ok(Figures(took.iter().map(|time| time.as_secs_f64() * 1000.0).collect()).median())
+    ) -> Result<Measured> {
+        let mut took = Figures::default();
+        let ((), spent) = meter
+            .timed(async {
+                for n in 0..requests {
+                    let (path, body) = path_and_body(n);
+                    let begun = Instant::now();
+                    let request = match &body {
+                        Some(body) => self.client.post(&path).json(body),
+                        None => self.client.get(&path),
+                    };
+                    let response = request.bearer(&self.token).send().await;
+                    took.0.push(milliseconds(begun.elapsed()));
+                    expect(response.status, &response.body)?;
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(Measured::of(took.median(), requests.into(), spent))
     }
 }
 
@@ -136,20 +132,21 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let (database, targets) = fixture(bench).await?;
     let service = Service::start(database.url()).await?;
     let (store, own_pool) = store(database.url()).await?;
-    let commands = bench.sizes.commands * 8;
+    let (commands, meter) = (bench.sizes.commands * 8, bench.meter());
+    let load = |first| Load { targets: &targets, clients: 64, commands, first };
     let (mut first, mut own_first) = (1, 1 << 32);
     let (through, in_process) = alternate(
         bench.rounds,
         async || {
             settle(&mut connect(database.url()).await?).await?;
             first += commands;
-            Ok(service.run_clients(&targets, 64, commands, first).await?.rate)
+            Ok(service.run_clients(meter, &load(first)).await?.rate())
         },
         async || {
             settle(&mut connect(database.url()).await?).await?;
             own_first += commands;
-            let store = store.clone();
-            let done = run_clients(&targets, 64, commands, own_first, move |target, n| {
+            let (store, load) = (store.clone(), load(own_first));
+            let done = run_clients(meter, &load, move |target, n| {
                 let store = store.clone();
                 async move {
                     let changes = PhaseChanges {
@@ -166,7 +163,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
                     done.map(|_| ()).map_err(|error| BenchError::Failed(error.to_string()))
                 }
             });
-            Ok(done.await?.rate)
+            Ok(done.await?.rate())
         },
     )
     .await?;
@@ -211,22 +208,24 @@ async fn planner(bench: &Bench, service: &Service, targets: &[CommandTarget]) ->
     for (phase, made) in all.iter_mut().zip(made.json().as_array().into_iter().flatten()) {
         phase["id"] = made["id"].clone();
     }
-    let requests = bench.sizes.requests;
+    let (requests, meter) = (bench.sizes.requests, bench.meter());
     let mut outcomes = Vec::new();
     let mut save = 0;
     for (name, original) in ORIGINAL {
-        let mut figures = Figures::default();
+        let mut rounds = Rounds::default();
         for _ in 0..bench.rounds {
             let all = &all;
-            figures.0.push(match name {
-                "http-list" => service.median(requests, |_| (phases.clone(), None)).await?,
+            rounds.push(match name {
+                "http-list" => service.median(meter, requests, |_| (phases.clone(), None)).await?,
                 "http-validate" => {
                     let path = format!("{phases}/validate");
-                    service.median(requests, |_| (path.clone(), Some(Value::from(all.clone())))).await?
+                    service
+                        .median(meter, requests, |_| (path.clone(), Some(Value::from(all.clone()))))
+                        .await?
                 }
                 _ => {
                     service
-                        .median(requests / 4, |_| {
+                        .median(meter, requests / 4, |_| {
                             save += 1;
                             let mut renamed = all.clone();
                             renamed
@@ -239,9 +238,9 @@ async fn planner(bench: &Bench, service: &Service, targets: &[CommandTarget]) ->
             });
         }
         let size = format!("a project of {PHASES} phases, one client");
-        let theirs = Figures(vec![original]);
+        let theirs = Rounds::figure(original);
         outcomes.push(CaseResult {
-            ours: figures,
+            ours: rounds,
             theirs,
             ..CaseResult::of(name, size, "every response is 200")?
         });

@@ -5,7 +5,7 @@ use super::rebuild::{TableState, prepare};
 use crate::child::{ChildTask, peak};
 use crate::error::Result;
 use crate::log::Log;
-use crate::measure::{CaseResult, Figures};
+use crate::measure::{CaseResult, Rounds};
 use crate::server::{Bench, connect};
 
 /// The limit.
@@ -48,8 +48,8 @@ fn outcome(name: &str, size: &str, whole: f64, fifth: f64) -> Result<CaseResult>
     let checked = "the work was done in a separate process, which reported its VmHWM";
     let growth = whole / fifth;
     Ok(CaseResult {
-        ours: Figures(vec![whole]),
-        theirs: Figures(vec![LIMIT_MIB]),
+        ours: Rounds::figure(whole),
+        theirs: Rounds::figure(LIMIT_MIB),
         note: Some(format!(
             "with a fifth of it {fifth:.0} MiB: five times as much takes {growth:.1} times the memory"
         )),

@@ -4,7 +4,7 @@ use super::reader::WaitingReader;
 use crate::child::rolled_back;
 use crate::error::{Result, same};
 use crate::log::migrate_options;
-use crate::measure::{CaseResult, Figures, timed};
+use crate::measure::{CaseResult, Measured, Rounds};
 use crate::server::{Bench, connect, digest, handle, run as execute, settle};
 use crate::steps::StepTimes;
 use phaseline_embedded::testing::TestDatabase;
@@ -74,21 +74,28 @@ pub(super) async fn legacy(
 /// Timings of one side's migration or rollback: its duration, and the longest wait of the reader.
 #[derive(Default)]
 struct Timings {
-    took: Figures,
-    waited: Figures,
+    took: Rounds,
+    waited: Rounds,
     /// The durations of the last run's steps.
     steps: String,
 }
 
 impl Timings {
-    async fn measure(&mut self, url: &str, work: impl Future<Output = Result<()>>) -> Result<()> {
+    async fn measure(
+        &mut self,
+        bench: &Bench,
+        url: &str,
+        work: impl Future<Output = Result<()>>,
+    ) -> Result<()> {
         settle(&mut connect(url).await?).await?;
         let reader = WaitingReader::start(url);
         // The reader is connected before the work begins.
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let done = timed(work).await;
-        self.waited.0.push(reader.longest()?.as_secs_f64());
-        self.took.0.push(done?.1.as_secs_f64());
+        let done = bench.meter().timed(work).await;
+        let observed = reader.stop()?;
+        let assignments = i64::try_from(bench.sizes.legacy.1).unwrap_or(i64::MAX);
+        self.waited.push(Measured::figure(observed.longest.as_secs_f64()));
+        self.took.push(Measured::seconds(assignments, done?.1.without(observed.own)));
         Ok(())
     }
 }
@@ -115,10 +122,10 @@ async fn ours(bench: &Bench, template: &TestDatabase, side: &mut MigrationSide) 
     let database = bench.copy(template);
     let url = database.url();
     let (up, down) = (StepTimes::default(), StepTimes::default());
-    side.up.measure(url, our_migration(url, &up)).await?;
+    side.up.measure(bench, url, our_migration(url, &up)).await?;
     side.up.steps = up.summary();
     side.digests.0 = timeline_shape(url).await?;
-    side.down.measure(url, rolled_back(url, &down)).await?;
+    side.down.measure(bench, url, rolled_back(url, &down)).await?;
     side.down.steps = down.summary();
     side.digests.1 = legacy_shape(url).await?;
     Ok(())
@@ -127,9 +134,9 @@ async fn ours(bench: &Bench, template: &TestDatabase, side: &mut MigrationSide) 
 async fn theirs(bench: &Bench, template: &TestDatabase, side: &mut MigrationSide) -> Result<()> {
     let database = bench.copy(template);
     let url = database.url();
-    side.up.measure(url, script(url, UP)).await?;
+    side.up.measure(bench, url, script(url, UP)).await?;
     side.digests.0 = timeline_shape(url).await?;
-    side.down.measure(url, script(url, DOWN)).await?;
+    side.down.measure(bench, url, script(url, DOWN)).await?;
     side.digests.1 = legacy_shape(url).await?;
     Ok(())
 }
@@ -153,7 +160,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let (projects, assignments) = bench.sizes.legacy;
     let size = format!("{projects} projects, {assignments} assignments");
     let checked = "both have the same rows, columns, indexes and constraints after each way";
-    let seconds = |figures: &Figures| format!("{:.2} s", figures.median());
+    let seconds = |rounds: &Rounds| format!("{:.2} s", rounds.figures().median());
     let mut outcomes = Vec::new();
     for (name, ours, theirs) in
         [("migrate", &our_side.up, &their_side.up), ("rollback", &our_side.down, &their_side.down)]

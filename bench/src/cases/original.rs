@@ -3,7 +3,7 @@
 use super::migrate::{legacy, legacy_shape, our_migration, timeline_shape};
 use crate::child::rolled_back;
 use crate::error::{BenchError, Result, same};
-use crate::measure::{CaseResult, Figures, timed};
+use crate::measure::{CaseResult, Measured, Rounds};
 use crate::server::{Bench, connect, number, run as execute, settle};
 use chrono::{Days, NaiveDate};
 use phaseline_embedded::testing::TestDatabase;
@@ -128,8 +128,8 @@ async fn our_down(url: &str) -> Result<()> {
 
 #[derive(Default)]
 struct OriginalSide {
-    up: Figures,
-    down: Figures,
+    up: Rounds,
+    down: Rounds,
     came_to: String,
     linked: i64,
 }
@@ -143,11 +143,12 @@ async fn round(
 ) -> Result<TestDatabase> {
     let database = bench.copy(template);
     let url = database.url();
+    let (meter, assignments) = (bench.meter(), i64::try_from(bench.sizes.original.1).unwrap_or(i64::MAX));
     settle(&mut connect(url).await?).await?;
-    side.up.0.push(timed(up(url)).await?.1.as_secs_f64());
+    side.up.push(Measured::seconds(assignments, meter.timed(up(url)).await?.1));
     side.came_to = timeline_shape(url).await?;
     settle(&mut connect(url).await?).await?;
-    side.down.0.push(timed(down(url)).await?.1.as_secs_f64());
+    side.down.push(Measured::seconds(assignments, meter.timed(down(url)).await?.1));
     side.linked = linked(url).await?;
     Ok(database)
 }

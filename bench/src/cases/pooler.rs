@@ -1,8 +1,8 @@
 //! The service behind PgBouncer in transaction mode, with 8 server connections, beside the same service without it. Each has a database
 //! of its own: the commands of one would make the cache of the other stale.
 
-use super::commands::fixture;
 use super::http::Service;
+use super::load::{Load, fixture};
 use crate::error::Result;
 use crate::measure::{CaseResult, alternate};
 use crate::server::{Bench, connect, settle};
@@ -16,25 +16,45 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let direct = Service::start(direct_database.url()).await?;
     let pooled = Service::start(&pooler.url(database.url())).await?;
     let commands = bench.sizes.commands * 8;
+    let meter = bench.meter();
     let (mut first, mut direct_first) = (1, 1 << 32);
     let (ours, theirs) = alternate(
         bench.rounds,
         async || {
             settle(&mut connect(database.url()).await?).await?;
             first += commands;
-            Ok(pooled.run_clients(&targets, 64, commands, first).await?.rate)
+            Ok(pooled
+                .run_clients(meter, &Load { targets: &targets, clients: 64, commands, first })
+                .await?
+                .rate())
         },
         async || {
             settle(&mut connect(direct_database.url()).await?).await?;
             direct_first += commands;
-            Ok(direct.run_clients(&direct_targets, 64, commands, direct_first).await?.rate)
+            Ok(direct
+                .run_clients(
+                    meter,
+                    &Load { targets: &direct_targets, clients: 64, commands, first: direct_first },
+                )
+                .await?
+                .rate())
         },
     )
     .await?;
     let (reads, direct_reads) = alternate(
         bench.rounds,
-        async || Ok(pooled.run_readers(&targets, 64, commands).await?.rate),
-        async || Ok(direct.run_readers(&direct_targets, 64, commands).await?.rate),
+        async || {
+            Ok(pooled
+                .run_readers(meter, &Load { targets: &targets, clients: 64, commands, first: 1 })
+                .await?
+                .rate())
+        },
+        async || {
+            Ok(direct
+                .run_readers(meter, &Load { targets: &direct_targets, clients: 64, commands, first: 1 })
+                .await?
+                .rate())
+        },
     )
     .await?;
     direct.stop().await?;

@@ -3,7 +3,8 @@
 use crate::child::rebuilt;
 use crate::error::{BenchError, Result, same};
 use crate::log::Log;
-use crate::measure::{CaseResult, Figures, alternate, rate, timed};
+use crate::measure::{CaseResult, Measured, alternate};
+use crate::meter::Meter;
 use crate::server::{Bench, connect, digest, number, run, settle};
 use crate::steps::StepTimes;
 use futures_util::TryStreamExt;
@@ -38,69 +39,77 @@ async fn rows(connection: &mut PgConnection) -> Result<String> {
 }
 
 /// Events per second of one rebuild by Phaseline; records the time of each step.
-pub(super) async fn ours(log: &Log, table: TableState, note: &mut Option<String>) -> Result<f64> {
+pub(super) async fn ours(
+    meter: Meter,
+    log: &Log,
+    table: TableState,
+    note: &mut Option<String>,
+) -> Result<Measured> {
     let mut connection = connect(log.url()).await?;
     prepare(&mut connection, table).await?;
     let steps = StepTimes::default();
-    let (rebuilt, time) = timed(rebuilt(log.url(), &steps)).await?;
+    let (rebuilt, spent) = meter.timed(rebuilt(log.url(), &steps)).await?;
     *note = Some(steps.summary());
     let expected = if table == TableState::Lost { log.rows.unsigned_abs() } else { 0 };
     if rebuilt.inserted() != expected || rebuilt.updated() != 0 || !rebuilt.is_right() {
         return Err(BenchError::Failed(format!("rebuild of the {table:?} table: {rebuilt:?}")));
     }
-    Ok(rate(log.events, time))
+    Ok(Measured::rate(log.events, spent))
 }
 
 /// The same by SQL.
-async fn by_sql(log: &Log, table: TableState) -> Result<f64> {
+async fn by_sql(meter: Meter, log: &Log, table: TableState) -> Result<Measured> {
     let mut connection = connect(log.url()).await?;
     prepare(&mut connection, table).await?;
-    let (different, time) = timed(async {
-        run(&mut connection, "BEGIN").await?;
-        run(&mut connection, FOLD).await?;
-        let different = match table {
-            TableState::Intact => number(&mut connection, COMPARE).await?,
-            TableState::Lost => {
-                run(&mut connection, RESTORE).await?;
-                0
-            }
-        };
-        run(&mut connection, "COMMIT").await?;
-        Ok(different)
-    })
-    .await?;
+    let (different, spent) = meter
+        .timed(async {
+            run(&mut connection, "BEGIN").await?;
+            run(&mut connection, FOLD).await?;
+            let different = match table {
+                TableState::Intact => number(&mut connection, COMPARE).await?,
+                TableState::Lost => {
+                    run(&mut connection, RESTORE).await?;
+                    0
+                }
+            };
+            run(&mut connection, "COMMIT").await?;
+            Ok(different)
+        })
+        .await?;
     if different != 0 {
         return Err(BenchError::Failed(format!(
             "the SQL fold differs from project_phases in {different} rows"
         )));
     }
-    Ok(rate(log.events, time))
+    Ok(Measured::rate(log.events, spent))
 }
 
 /// Reads the log without using it: events per second.
-pub(super) async fn read_log(log: &Log) -> Result<f64> {
+pub(super) async fn read_log(meter: Meter, log: &Log) -> Result<Measured> {
     let mut connection = connect(log.url()).await?;
     settle(&mut connection).await?;
-    let (bytes, time) = timed(async {
-        let copy = "COPY (SELECT * FROM phaseline.events) TO STDOUT (FORMAT binary)";
-        let mut stream = connection.copy_out_raw(copy).await?;
-        let mut bytes = 0;
-        while let Some(data) = stream.try_next().await? {
-            bytes += data.len();
-        }
-        Ok(bytes)
-    })
-    .await?;
+    let (bytes, spent) = meter
+        .timed(async {
+            let copy = "COPY (SELECT * FROM phaseline.events) TO STDOUT (FORMAT binary)";
+            let mut stream = connection.copy_out_raw(copy).await?;
+            let mut bytes = 0;
+            while let Some(data) = stream.try_next().await? {
+                bytes += data.len();
+            }
+            Ok(bytes)
+        })
+        .await?;
     // Hashes, ids and lengths have at least this size.
     if i64::try_from(bytes).unwrap_or_default() < log.events * 150 {
         return Err(BenchError::Failed(format!("COPY gave {bytes} bytes for {} events", log.events)));
     }
-    Ok(rate(log.events, time))
+    Ok(Measured::rate(log.events, spent))
 }
 
 pub(super) async fn beside_sql(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
     let mut connection = connect(log.url()).await?;
     let before = rows(&mut connection).await?;
+    let meter = bench.meter();
     let mut outcomes = Vec::new();
     for (name, table) in [("rebuild-sql-intact", TableState::Intact), ("rebuild-sql-lost", TableState::Lost)]
     {
@@ -109,12 +118,12 @@ pub(super) async fn beside_sql(bench: &Bench, log: &Log) -> Result<Vec<CaseResul
         let (ours, theirs) = alternate(
             bench.rounds,
             async || {
-                let figure = ours(log, table, &mut note).await?;
+                let figure = ours(meter, log, table, &mut note).await?;
                 of_ours = rows(&mut connect(log.url()).await?).await?;
                 Ok(figure)
             },
             async || {
-                let figure = by_sql(log, table).await?;
+                let figure = by_sql(meter, log, table).await?;
                 of_theirs = rows(&mut connect(log.url()).await?).await?;
                 Ok(figure)
             },
@@ -129,14 +138,18 @@ pub(super) async fn beside_sql(bench: &Bench, log: &Log) -> Result<Vec<CaseResul
 }
 
 pub(super) async fn beside_copy(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
+    let meter = bench.meter();
     let mut outcomes = Vec::new();
     for (name, table) in
         [("rebuild-copy-intact", TableState::Intact), ("rebuild-copy-lost", TableState::Lost)]
     {
         let mut note = None;
-        let (ours, theirs) =
-            alternate(bench.rounds, async || ours(log, table, &mut note).await, async || read_log(log).await)
-                .await?;
+        let (ours, theirs) = alternate(
+            bench.rounds,
+            async || ours(meter, log, table, &mut note).await,
+            async || read_log(meter, log).await,
+        )
+        .await?;
         let checked = "every row is back; the whole log was sent";
         outcomes.push(CaseResult { ours, theirs, note, ..CaseResult::of(name, log.size(), checked)? });
     }
@@ -144,7 +157,7 @@ pub(super) async fn beside_copy(bench: &Bench, log: &Log) -> Result<Vec<CaseResu
 }
 
 pub(super) async fn scaling(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
-    let base = bench.sizes.scaling;
+    let (base, meter) = (bench.sizes.scaling, bench.meter());
     let (mut short, mut long) = (None, None);
     if base != bench.sizes.events {
         short = Some(Log::make(bench, base).await?);
@@ -154,10 +167,10 @@ pub(super) async fn scaling(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>>
     }
     let (short, long) = (short.as_ref().unwrap_or(log), long.as_ref().unwrap_or(log));
     let mut note = None;
-    let (ours, theirs): (Figures, Figures) = alternate(
+    let (ours, theirs) = alternate(
         bench.rounds,
-        async || ours(long, TableState::Intact, &mut note).await,
-        async || ours(short, TableState::Intact, &mut None).await,
+        async || ours(meter, long, TableState::Intact, &mut note).await,
+        async || ours(meter, short, TableState::Intact, &mut None).await,
     )
     .await?;
     let size = format!("{} and {} events", long.events, short.events);

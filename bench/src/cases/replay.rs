@@ -4,7 +4,7 @@
 use super::rebuild::{TableState, ours};
 use crate::error::{BenchError, Result, same};
 use crate::log::Log;
-use crate::measure::{CaseResult, alternate, rate, timed};
+use crate::measure::{CaseResult, Measured, alternate};
 use crate::server::{Bench, connect, digest, number, run as execute, settle};
 use cqrs_es::persist::{GenericQuery, QueryReplay};
 use cqrs_es::{EventEnvelope, View};
@@ -45,15 +45,16 @@ pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
     let database = events_of(bench, log.url(), &projects).await?;
     let mut connection = connect(database.url()).await?;
     let replayed = number(&mut connection, "SELECT count(*) FROM events").await?;
+    let meter = bench.meter();
     let (figures, theirs) = alternate(
         bench.rounds,
-        async || ours(log, TableState::Lost, &mut None).await,
+        async || ours(meter, log, TableState::Lost, &mut None).await,
         async || {
             let mut connection = connect(database.url()).await?;
             execute(&mut connection, "TRUNCATE timeline_view").await?;
             settle(&mut connection).await?;
-            let ((), time) = timed(replay(database.url())).await?;
-            Ok(rate(replayed, time))
+            let ((), spent) = meter.timed(replay(database.url())).await?;
+            Ok(Measured::rate(replayed, spent))
         },
     )
     .await?;

@@ -4,22 +4,23 @@ use super::rebuild::read_log;
 use crate::child::verified;
 use crate::error::Result;
 use crate::log::Log;
-use crate::measure::{CaseResult, alternate, rate, timed};
+use crate::measure::{CaseResult, Measured, alternate};
 use crate::server::{Bench, connect, settle};
 use crate::steps::StepTimes;
 
 pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
+    let meter = bench.meter();
     let mut note = None;
     let (ours, theirs) = alternate(
         bench.rounds,
         async || {
             settle(&mut connect(log.url()).await?).await?;
             let steps = StepTimes::default();
-            let ((), time) = timed(verified(log.url(), &steps)).await?;
+            let ((), spent) = meter.timed(verified(log.url(), &steps)).await?;
             note = Some(steps.summary());
-            Ok(rate(log.events, time))
+            Ok(Measured::rate(log.events, spent))
         },
-        async || read_log(log).await,
+        async || read_log(meter, log).await,
     )
     .await?;
     let checked = "every check passed; the whole log was sent";

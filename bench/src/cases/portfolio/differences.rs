@@ -2,9 +2,9 @@
 
 use super::large_log::Portfolio;
 use super::temporal;
-use super::timing::{Slowest, median, milliseconds};
+use super::timing::{Slowest, median};
 use crate::error::{BenchError, Result, same};
-use crate::measure::{CaseResult, Figures, alternate, timed};
+use crate::measure::{CaseResult, Measured, Rounds, alternate};
 use crate::server::{Bench, connect};
 use phaseline_projections::portfolio::{
     ChangeDetail, ChangeTotals, ListPlace, PortfolioFilter, Positions, changes_page, each_change,
@@ -85,17 +85,19 @@ async fn beside(
             (ours(&mut connection, *pair).await?, temporal::changes(&mut other, *pair).await?);
         same(by_table, "changes", &format!("{ours:?}"), &format!("{theirs:?}"))?;
     }
+    let meter = bench.meter();
     let (mut slowest, mut their_slowest) = (Slowest::default(), Slowest::default());
     let (figures, theirs) = alternate(
         bench.rounds,
-        async || median(pairs, &mut slowest, async |pair| ours(&mut connection, pair).await).await,
+        async || median(meter, pairs, &mut slowest, async |pair| ours(&mut connection, pair).await).await,
         async || {
-            median(pairs, &mut their_slowest, async |pair| temporal::changes(&mut other, pair).await).await
+            median(meter, pairs, &mut their_slowest, async |pair| temporal::changes(&mut other, pair).await)
+                .await
         },
     )
     .await?;
     let pair = pairs.last().copied().unwrap_or_default();
-    let (fold, time) = timed(folded(&mut other, pair)).await?;
+    let (fold, spent) = meter.timed(folded(&mut other, pair)).await?;
     let (_, totals) = ours(&mut connection, pair).await?;
     same(by_fold, "totals", &totals, &fold)?;
     let note = Some(format!("{slowest} (temporal table: {:.2} ms); {totals}", their_slowest.time));
@@ -103,6 +105,6 @@ async fn beside(
     let beside_fold = CaseResult::of(by_fold, size.clone(), "the totals")?;
     Ok([
         CaseResult { ours: figures.clone(), theirs, note, ..result },
-        CaseResult { ours: figures, theirs: Figures(vec![milliseconds(time)]), ..beside_fold },
+        CaseResult { ours: figures, theirs: Rounds(vec![Measured::milliseconds(spent)]), ..beside_fold },
     ])
 }

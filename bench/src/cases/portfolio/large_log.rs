@@ -4,7 +4,6 @@ use super::temporal;
 use crate::error::Result;
 use crate::events::Events;
 use crate::log::Log;
-use crate::measure::timed;
 use crate::server::{Bench, connect, number, run as execute, settle};
 use phaseline_store::timeline_states::remake;
 
@@ -22,8 +21,10 @@ impl Portfolio {
     pub(super) async fn create(bench: &Bench) -> Result<Self> {
         let log = Log::of(bench, Events::new(1, bench.sizes.portfolio).lasting(STEPS)).await?;
         let mut connection = connect(log.url()).await?;
-        let (states, made) =
-            timed(async { Ok(remake(&mut connection, |_, _| ()).await?.unwrap_or_default()) }).await?;
+        let (states, spent) = bench
+            .meter()
+            .timed(async { Ok(remake(&mut connection, |_, _| ()).await?.unwrap_or_default()) })
+            .await?;
         execute(&mut connection, "VACUUM (FREEZE, ANALYZE) phaseline.timeline_states").await?;
         temporal::fill(log.url()).await?;
         let mut mebibytes = async |table: &str| {
@@ -37,7 +38,7 @@ impl Portfolio {
         ];
         let note = format!(
             "{states} states of {states_size} MiB made in {:.1} s; the log has {log_size} MiB, the temporal table {table_size} MiB",
-            made.as_secs_f64()
+            spent.clock.as_secs_f64()
         );
         let projects = number(&mut connection, "SELECT count(*) FROM public.projects").await?;
         let size = format!("{projects} projects, {}", log.size());

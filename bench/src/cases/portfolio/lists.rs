@@ -3,9 +3,9 @@
 use super::answers::{WantedPhases, folded, ours};
 use super::large_log::Portfolio;
 use super::temporal::phases_at;
-use super::timing::{Slowest, median, milliseconds, positions};
+use super::timing::{Slowest, median, positions};
 use crate::error::{Result, same};
-use crate::measure::{CaseResult, Figures, alternate, timed};
+use crate::measure::{CaseResult, Measured, Rounds, alternate};
 use crate::server::{Bench, connect};
 
 /// A list beside the temporal table at some positions, and beside the fold of the log.
@@ -23,23 +23,27 @@ pub(super) async fn beside(
         let theirs = phases_at(&mut other, answer, *position).await?;
         same(by_table, "phases", &found.to_string(), &theirs.to_string())?;
     }
+    let meter = bench.meter();
     let (mut slowest, mut their_slowest) = (Slowest::default(), Slowest::default());
     let (figures, theirs) = alternate(
         bench.rounds,
         async || {
-            median(&at, &mut slowest, async |position| ours(&mut connection, answer, position).await).await
+            median(meter, &at, &mut slowest, async |position| ours(&mut connection, answer, position).await)
+                .await
         },
         async || {
-            median(&at, &mut their_slowest, async |position| phases_at(&mut other, answer, position).await)
-                .await
+            median(meter, &at, &mut their_slowest, async |position| {
+                phases_at(&mut other, answer, position).await
+            })
+            .await
         },
     )
     .await?;
     let note = Some(format!("{slowest} (temporal table: {:.2} ms); {note}", their_slowest.time));
-    let (fold, time) = timed(folded(&mut other, answer, log.events)).await?;
+    let (fold, spent) = meter.timed(folded(&mut other, answer, log.events)).await?;
     let found = ours(&mut connection, answer, log.events).await?;
     same(by_fold, "phases", &found.to_string(), &fold.to_string())?;
-    let folds = Figures(vec![milliseconds(time)]);
+    let folds = Rounds(vec![Measured::milliseconds(spent)]);
     let result = CaseResult::of(by_table, size.clone(), "the phases are the same at each position")?;
     let beside_fold = CaseResult::of(by_fold, size.clone(), "the phases are the same at the end")?;
     Ok([

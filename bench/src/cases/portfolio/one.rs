@@ -2,11 +2,11 @@
 
 use super::answers::{WantedPhases, folded, ours, read};
 use super::temporal::{self, phases_at};
-use super::timing::{Slowest, median, milliseconds, positions};
+use super::timing::{Slowest, median, positions};
 use crate::error::{Result, same};
 use crate::events::Events;
 use crate::log::Log;
-use crate::measure::{CaseResult, Figures, alternate, timed};
+use crate::measure::{CaseResult, Measured, Rounds, alternate};
 use crate::server::{Bench, connect, run as execute};
 use phaseline_projections::portfolio::SelectedStates;
 use phaseline_store::timeline_states::remake;
@@ -36,34 +36,39 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
         let theirs = phases_at(&mut other, answer, *position).await?;
         same("portfolio-one", "phases", &found.to_string(), &theirs.to_string())?;
     }
+    let meter = bench.meter();
     let (mut slowest, mut their_slowest) = (Slowest::default(), Slowest::default());
     let (figures, theirs) = alternate(
         bench.rounds,
         async || {
-            median(&at, &mut slowest, async |position| ours(&mut connection, answer, position).await).await
+            median(meter, &at, &mut slowest, async |position| ours(&mut connection, answer, position).await)
+                .await
         },
         async || {
-            median(&at, &mut their_slowest, async |position| phases_at(&mut other, answer, position).await)
-                .await
+            median(meter, &at, &mut their_slowest, async |position| {
+                phases_at(&mut other, answer, position).await
+            })
+            .await
         },
     )
     .await?;
     let mut slowest_stream = Slowest::default();
-    let stream = median(&at, &mut slowest_stream, async |position| {
+    let stream = median(meter, &at, &mut slowest_stream, async |position| {
         read(&mut other, id.into(), position, SelectedStates::None).await
     })
-    .await?;
+    .await?
+    .figure;
     let note = format!(
         "{slowest} (temporal table: {:.2} ms); the fold of the timeline's own events took {stream:.2} ms, at most {:.2} ms",
         their_slowest.time, slowest_stream.time
     );
-    let (fold, time) = timed(folded(&mut other, answer, log.events)).await?;
+    let (fold, spent) = meter.timed(folded(&mut other, answer, log.events)).await?;
     let found = ours(&mut connection, answer, log.events).await?;
     same("portfolio-one-fold", "phases", &found.to_string(), &fold.to_string())?;
     let result = CaseResult::of("portfolio-one", log.size(), "the phases are the same at each position")?;
     let beside_fold = CaseResult::of("portfolio-one-fold", log.size(), "the phases are the same at the end")?;
     Ok(vec![
         CaseResult { ours: figures.clone(), theirs, note: Some(note), ..result },
-        CaseResult { ours: figures, theirs: Figures(vec![milliseconds(time)]), ..beside_fold },
+        CaseResult { ours: figures, theirs: Rounds(vec![Measured::milliseconds(spent)]), ..beside_fold },
     ])
 }

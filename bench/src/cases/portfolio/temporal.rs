@@ -1,7 +1,7 @@
 //! A temporal table of phases, as a database administrator would keep it by triggers, and its answers.
 
 use super::answers::{PortfolioSum, WantedPhases};
-use crate::cases::commands::{fixture, metadata, store};
+use crate::cases::load::{fixture, metadata, store};
 use crate::error::{BenchError, Result, same};
 use crate::server::{Bench, connect, digest, number, run as execute};
 use phaseline_domain::{Neighbours, PhaseDraft, PhaseId, ProjectId, TimelineCommand};

@@ -1,17 +1,14 @@
 //! Medians over positions.
 
 use crate::error::Result;
-use crate::measure::{Figures, timed};
+use crate::measure::{Figures, Measured, milliseconds};
+use crate::meter::Meter;
 use std::fmt;
-use std::time::Duration;
+use std::time::Instant;
 
 /// Positions all over the log, the last one among them.
 pub(super) fn positions(last: i64, count: i64) -> Vec<i64> {
     (1..=count).map(|n| last * n / count.max(1)).collect()
-}
-
-pub(super) fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
 }
 
 /// The slowest median of all rounds.
@@ -27,22 +24,29 @@ impl fmt::Display for Slowest {
     }
 }
 
-/// The median time of this for each of these, in milliseconds.
+/// The median time of this for each of these, in milliseconds, and the mean processor time.
 pub(super) async fn median<P: Copy + fmt::Debug, T>(
+    meter: Meter,
     places: &[P],
     slowest: &mut Slowest,
     mut each: impl AsyncFnMut(P) -> Result<T>,
-) -> Result<f64> {
+) -> Result<Measured> {
     let mut times = Figures::default();
-    for place in places {
-        let (_, time) = timed(each(*place)).await?;
-        let time = milliseconds(time);
-        times.0.push(time);
-        if time > slowest.time {
-            *slowest = Slowest { place: format!("{place:?}"), time };
-        }
-    }
-    Ok(times.median())
+    let ((), spent) = meter
+        .timed(async {
+            for place in places {
+                let begun = Instant::now();
+                each(*place).await?;
+                let time = milliseconds(begun.elapsed());
+                times.0.push(time);
+                if time > slowest.time {
+                    *slowest = Slowest { place: format!("{place:?}"), time };
+                }
+            }
+            Ok(())
+        })
+        .await?;
+    Ok(Measured::of(times.median(), i64::try_from(places.len()).unwrap_or(i64::MAX), spent))
 }
 
 #[cfg(test)]

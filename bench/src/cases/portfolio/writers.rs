@@ -1,9 +1,10 @@
 //! Writers beside the task that stores states, without it, and beside a temporal table's triggers.
 
 use super::temporal;
-use crate::cases::commands::{CommandTarget, fixture, ours as commands, store};
+use crate::cases::load::{CommandTarget, Load, fixture, ours as commands, store};
 use crate::error::{BenchError, Result};
-use crate::measure::{CaseResult, Figures};
+use crate::measure::{CaseResult, Measured, Rounds};
+use crate::meter::Meter;
 use crate::server::{Bench, connect, settle};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_projections::ProjectPhases;
@@ -31,8 +32,9 @@ impl Written {
         Ok(Self { database, targets, store, pool, first: 1 })
     }
 
-    async fn rate(&mut self, count: u64) -> Result<f64> {
-        let rate = commands(&self.store, &self.targets, 64, count, self.first).await?.rate;
+    async fn rate(&mut self, meter: Meter, count: u64) -> Result<Measured> {
+        let load = Load { targets: &self.targets, clients: 64, commands: count, first: self.first };
+        let rate = commands(meter, &self.store, &load).await?.rate();
         self.first += count;
         Ok(rate)
     }
@@ -44,8 +46,8 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     temporal::keep(&mut connect(theirs.database.url()).await?).await?;
     let mut task = connect(ours.database.url()).await?;
     remake(&mut task, |_, _| ()).await?;
-    let count = bench.sizes.commands * 8;
-    let [mut with, mut without, mut triggers] = [(); 3].map(|()| Figures::default());
+    let (count, meter) = (bench.sizes.commands * 8, bench.meter());
+    let [mut with, mut without, mut triggers] = [(); 3].map(|()| Rounds::default());
     // Rates of writers differ by more than the task costs, so there are more rounds.
     for round in 0..bench.rounds * 2 {
         // Each order as often.
@@ -53,11 +55,11 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
             settle(&mut connect(ours.database.url()).await?).await?;
             match side {
                 0 => tokio::select! {
-                    done = ours.rate(count) => with.0.push(done?),
+                    done = ours.rate(meter, count) => with.push(done?),
                     failed = keep_making(&mut task) => return Err(failed),
                 },
-                1 => without.0.push(ours.rate(count).await?),
-                _ => triggers.0.push(theirs.rate(count).await?),
+                1 => without.push(ours.rate(meter, count).await?),
+                _ => triggers.push(theirs.rate(meter, count).await?),
             }
         }
     }
