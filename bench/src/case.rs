@@ -24,13 +24,14 @@ pub(crate) enum Group {
     Commands,
     Hot,
     Http,
+    HttpBooked,
     Pooler,
     Memory,
 }
 
 impl Group {
     /// All cases, in the order in which they run.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Import,
         Self::RebuildSql,
         Self::RebuildCopy,
@@ -43,6 +44,7 @@ impl Group {
         Self::Commands,
         Self::Hot,
         Self::Http,
+        Self::HttpBooked,
         Self::Pooler,
         Self::Memory,
     ];
@@ -97,7 +99,7 @@ const TOTALS: &str = "the totals, by the fold of the log with both positions";
 const PEER: &str = "cqrs-es and postgres-es with a view";
 
 /// All cases.
-pub(crate) const CASES: [Case; 46] = [
+pub(crate) const CASES: [Case; 47] = [
     case(
         ("import", Group::Import),
         ("bulk import, hash chain included", "binary COPY of the finished rows, same indexes"),
@@ -301,8 +303,16 @@ pub(crate) const CASES: [Case; 46] = [
         ("http-64", Group::Http),
         ("durable commands through HTTP, 64 connections", "the same commands in process"),
         COMMANDS,
-        (0.5, 0.8),
-    ),
+        (0.75, 0.9),
+    )
+    .small(0.5),
+    case(
+        ("http-64-booked", Group::HttpBooked),
+        ("the same to projects with a year of assignments", "the same commands in process"),
+        COMMANDS,
+        (0.75, 0.9),
+    )
+    .small(0.5),
     case(
         ("http-validate", Group::Http),
         ("validate 50 phases, median", "the original service, as published"),

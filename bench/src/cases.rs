@@ -13,6 +13,8 @@ mod rebuild;
 mod replay;
 mod verify;
 
+pub(crate) use http::Service;
+
 use crate::case::{Case, Group};
 use crate::error::Result;
 use crate::log::Log;
@@ -41,6 +43,7 @@ pub(crate) async fn run(bench: &Bench, wanted: &[&'static Case]) -> Result<Vec<C
             (Group::Memory, Some(log)) => memory::run(bench, log).await?,
             (Group::Commands, _) => commands::run(bench).await?,
             (Group::Http, _) => http::run(bench).await?,
+            (Group::HttpBooked, _) => http::booked(bench).await?,
             (Group::Pooler, _) => pooler::run(bench).await?,
             (Group::Hot, _) => commands::hot(bench).await?,
             (Group::Import, _) => import::run(bench).await?,

@@ -1,5 +1,6 @@
-//! Runs a task in a separate process, to measure its peak memory.
+//! Runs a task in a separate process: to measure its peak memory, or its processor time.
 
+use crate::cases::Service;
 use crate::error::{BenchError, Result};
 use crate::log::{migrate_options, operator};
 use crate::report::print;
@@ -9,7 +10,9 @@ use phaseline_migrator::progress::{Progress, Silent};
 use phaseline_migrator::rollback::{RollbackOptions, rollback};
 use phaseline_migrator::verify::verify;
 use phaseline_projections::rebuild::{RebuildOptions, Rebuilt, rebuild};
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// The variable with the child's database. Not an argument, since the URL has a password.
@@ -22,6 +25,8 @@ pub(crate) enum ChildTask {
     Rollback,
     Rebuild,
     Verify,
+    /// Serve until the standard input ends.
+    Serve,
 }
 
 impl ChildTask {
@@ -31,11 +36,12 @@ impl ChildTask {
             Self::Rollback => "rollback",
             Self::Rebuild => "rebuild",
             Self::Verify => "verify",
+            Self::Serve => "serve",
         }
     }
 }
 
-/// Runs the task in this process, and prints its peak memory in KiB.
+/// Runs the task in this process, and prints its peak memory in KiB; a service prints where it listens.
 pub(crate) async fn work(work: ChildTask) -> Result<()> {
     let url = std::env::var(URL).map_err(|_| BenchError::Failed(format!("{URL} is not set")))?;
     match work {
@@ -47,6 +53,7 @@ pub(crate) async fn work(work: ChildTask) -> Result<()> {
             rebuilt(&url, &Silent).await?;
         }
         ChildTask::Verify => verified(&url, &Silent).await?,
+        ChildTask::Serve => return serve(&url).await,
     }
     let status = std::fs::read_to_string("/proc/self/status")
         .map_err(BenchError::io("cannot read /proc/self/status, which tells the peak memory"))?;
@@ -60,10 +67,8 @@ pub(crate) async fn peak(work: ChildTask, url: &str) -> Result<f64> {
     let program = std::env::current_exe().map_err(BenchError::io("cannot find this program's file"))?;
     let mut command = Command::new(program);
     command.args(["--child", work.name()]).env(URL, url).stderr(Stdio::inherit());
-    let output = tokio::task::spawn_blocking(move || command.output())
-        .await
-        .map_err(|error| BenchError::Failed(format!("the child's thread ended: {error}")))?
-        .map_err(BenchError::io("cannot start this program again"))?;
+    let output =
+        beside(move || command.output()).await?.map_err(BenchError::io("cannot start this program again"))?;
     if !output.status.success() {
         return Err(BenchError::Failed(format!("{} in a child ended with {}", work.name(), output.status)));
     }
@@ -73,6 +78,68 @@ pub(crate) async fn peak(work: ChildTask, url: &str) -> Result<f64> {
         .parse()
         .map_err(|_| BenchError::Failed(format!("a child printed {text:?} instead of its memory")))?;
     Ok(kib / 1024.0)
+}
+
+async fn serve(url: &str) -> Result<()> {
+    let service = Service::start(url).await?;
+    let Listening { address, token } = service.listening();
+    print(&format!("{address} {token}"));
+    beside(|| std::io::stdin().read_to_end(&mut Vec::new())).await?.map_err(BenchError::io("the input"))?;
+    service.stop().await
+}
+
+/// Runs work that waits for another process.
+async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| BenchError::Failed(format!("the child's thread ended: {error}")))
+}
+
+/// Where a service listens, and a token for it.
+pub(crate) struct Listening {
+    pub(crate) address: SocketAddr,
+    pub(crate) token: String,
+}
+
+/// A service in a process of its own, which ends with its standard input.
+pub(crate) struct ChildService(Child);
+
+impl ChildService {
+    /// Starts this program again for it.
+    pub(crate) async fn start(url: &str) -> Result<(Self, Listening)> {
+        let program = std::env::current_exe().map_err(BenchError::io("cannot find this program's file"))?;
+        let mut command = Command::new(program);
+        command.args(["--child", ChildTask::Serve.name()]).env(URL, url);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = command.spawn().map_err(BenchError::io("cannot start this program again"))?;
+        let output = child.stdout.take();
+        let line = beside(move || {
+            let mut line = String::new();
+            output.map_or(Ok(0), |output| BufReader::new(output).read_line(&mut line)).map(|_| line)
+        });
+        let line = line.await?.map_err(BenchError::io("the child's output"))?;
+        let listening = line.trim().split_once(' ').and_then(|(address, token)| {
+            Some(Listening { address: address.parse().ok()?, token: token.to_owned() })
+        });
+        let listening = listening
+            .ok_or_else(|| BenchError::Failed(format!("a child printed {line:?} instead of its address")))?;
+        Ok((Self(child), listening))
+    }
+
+    /// The id of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Stops it.
+    pub(crate) async fn stop(self) -> Result<()> {
+        let Self(mut child) = self;
+        drop(child.stdin.take());
+        let status = beside(move || child.wait()).await?.map_err(BenchError::io("the child"))?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(BenchError::Failed(format!("the service in a child ended with {status}"))),
+        }
+    }
 }
 
 /// Rolls back.

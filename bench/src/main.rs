@@ -11,6 +11,7 @@ mod error;
 mod events;
 mod log;
 mod measure;
+mod processor_time;
 mod report;
 mod server;
 mod steps;

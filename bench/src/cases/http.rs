@@ -1,250 +1,135 @@
 //! The service over real sockets: commands beside the same calls in process, and the planner's own routes beside the times
 //! of the original service.
 
-use super::commands::{CommandTarget, LoadResult, fixture, metadata, run_clients, store};
+mod planner;
+mod service;
+
+pub(crate) use service::Service;
+
+use super::commands::{CommandTarget, LoadResult, booked_fixture, fixture, metadata, run_clients, store};
 use crate::error::{BenchError, Result};
-use crate::measure::{CaseResult, Figures, alternate};
+use crate::measure::{CaseResult, alternate};
+use crate::processor_time;
 use crate::server::{Bench, connect, settle};
-use phaseline_api::auth::{Auth, Keys, ScopeSet, TokenRequest, TokenRules};
-use phaseline_api::settings::Settings;
-use phaseline_api::{pool, server};
 use phaseline_domain::{Neighbours, PhaseChanges, TimelineCommand};
-use phaseline_store::{Request, Servers};
-use phaseline_tests::http::Client;
+use phaseline_embedded::testing::TestDatabase;
+use phaseline_projections::ProjectPhases;
+use phaseline_store::{Request, TimelineStore};
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
-use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
-/// The medians of the original service, one client, in milliseconds, on a machine of this kind with a project of 50
-/// phases. They cannot be measured here.
-const ORIGINAL: [(&str, f64); 3] = [("http-validate", 6.6), ("http-list", 6.3), ("http-batch", 407.0)];
+/// Connections of clients.
+const CLIENTS: usize = 64;
 
-/// Phases of the project in requests to the planner's routes.
-const PHASES: i64 = 50;
+/// The working days of a year: assignments of a project in `http-64-booked`.
+const BOOKED: u64 = 250;
 
-/// The service in this process, with tokens.
-pub(super) struct Service {
-    client: Client,
-    token: String,
-    stop: oneshot::Sender<()>,
-    serving: tokio::task::JoinHandle<()>,
-}
-
-impl Service {
-    pub(super) async fn start(url: &str) -> Result<Self> {
-        let secret = b"a secret of the benchmark, long enough";
-        let mut keys = Keys::default();
-        keys.add_secret(secret).map_err(|error| BenchError::Failed(error.to_string()))?;
-        let rules = TokenRules { default_scopes: ScopeSet::all(), ..TokenRules::default() };
-        let settings = Settings { auth: Auth::Tokens { keys: keys.into(), rules }, ..Settings::default() };
-        let token = TokenRequest {
-            subject: "bench".to_owned(),
-            scopes: None,
-            projects: None,
-            expires_at: chrono::Utc::now() + chrono::TimeDelta::days(1),
-            audience: None,
-            issuer: None,
-        };
-        let token = token.sign(secret).map_err(|error| BenchError::Failed(error.to_string()))?;
-        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(BenchError::io("a port"))?;
-        let address = listener.local_addr().map_err(BenchError::io("a port"))?;
-        let sessions = pool::connect(&Servers::one(url.parse()?), &settings);
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(server::serve(listener, sessions, settings, async move {
-            let _ = stopped.await;
-        }));
-        Ok(Self { client: Client::new(address), token, stop, serving })
-    }
-
-    pub(super) async fn stop(self) -> Result<()> {
-        let _ = self.stop.send(());
-        self.serving.await.map_err(|error| BenchError::Failed(error.to_string()))
-    }
-
-    /// The commands of concurrent clients, each a PATCH of a phase.
-    pub(super) async fn run_clients(
-        &self,
-        targets: &[CommandTarget],
-        clients: usize,
-        commands: u64,
-        first: u64,
-    ) -> Result<LoadResult> {
-        let (client, token) = (self.client.clone(), self.token.clone());
-        run_clients(targets, clients, commands, first, move |target, n| {
-            let (client, token) = (client.clone(), token.clone());
-            async move {
-                let body = json!({ "name": format!("Phase {n}"), "capital_budget": n.to_string() });
-                let path = format!("/api/v1/phases/{}", target.phase);
-                let response = client.patch(&path).bearer(&token).json(&body).send().await;
-                expect(response.status, &response.body)
-            }
-        })
-        .await
-    }
-
-    /// The requests of concurrent clients, each for the phases of a project.
-    pub(super) async fn run_readers(
-        &self,
-        targets: &[CommandTarget],
-        clients: usize,
-        requests: u64,
-    ) -> Result<LoadResult> {
-        let (client, token) = (self.client.clone(), self.token.clone());
-        run_clients(targets, clients, requests, 1, move |target, _| {
-            let (client, token) = (client.clone(), token.clone());
-            async move {
-                let path = format!("/api/v1/projects/{}/phases", target.project);
-                let response = client.get(&path).bearer(&token).send().await;
-                expect(response.status, &response.body)
-            }
-        })
-        .await
-    }
-
-    /// The median of this number of requests, in milliseconds.
-    async fn median(
-        &self,
-        requests: u32,
-        mut path_and_body: impl FnMut(u32) -> (String, Option<Value>),
-    ) -> Result<f64> {
-        let mut took: Vec<Duration> = Vec::new();
-        for n in 0..requests {
-            let (path, body) = path_and_body(n);
-            let begun = Instant::now();
-            let request = match &body {
-                Some(body) => self.client.post(&path).json(body),
-                None => self.client.get(&path),
-            };
-            let response = request.bearer(&self.token).send().await;
-            took.push(begun.elapsed());
-            expect(response.status, &response.body)?;
-        }
-        Ok(Figures(took.iter().map(|time| time.as_secs_f64() * 1000.0).collect()).median())
-    }
-}
-
-fn expect(status: u16, body: &[u8]) -> Result<()> {
-    if status == 200 {
-        return Ok(());
-    }
-    Err(BenchError::Failed(format!("the service returned {status}: {}", String::from_utf8_lossy(body))))
-}
-
+/// The commands, and the planner's own routes.
 pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let (database, targets) = fixture(bench).await?;
+    let mut outcomes = vec![beside_in_process("http-64", bench, &database, &targets).await?];
     let service = Service::start(database.url()).await?;
-    let (store, own_pool) = store(database.url()).await?;
-    let commands = bench.sizes.commands * 8;
-    let (mut first, mut own_first) = (1, 1 << 32);
-    let (through, in_process) = alternate(
-        bench.rounds,
-        async || {
-            settle(&mut connect(database.url()).await?).await?;
-            first += commands;
-            Ok(service.run_clients(&targets, 64, commands, first).await?.rate)
-        },
-        async || {
-            settle(&mut connect(database.url()).await?).await?;
-            own_first += commands;
-            let store = store.clone();
-            let done = run_clients(&targets, 64, commands, own_first, move |target, n| {
-                let store = store.clone();
-                async move {
-                    let changes = PhaseChanges {
-                        name: Some(format!("Phase {n}")),
-                        capital_budget: Some(Decimal::from(n)),
-                        ..PhaseChanges::default()
-                    };
-                    let command = TimelineCommand::ChangePhase {
-                        phase_id: target.phase,
-                        changes,
-                        neighbours: Neighbours::Adjust,
-                    };
-                    let done = store.submit(Request::new(target.project, command, metadata())).await;
-                    done.map(|_| ()).map_err(|error| BenchError::Failed(error.to_string()))
-                }
-            });
-            Ok(done.await?.rate)
-        },
-    )
-    .await?;
-    own_pool.close().await;
-    let size = format!("{} timelines, {commands} commands a round, two events each", targets.len());
-    let mut outcomes = vec![CaseResult {
-        ours: through,
-        theirs: in_process,
-        ..CaseResult::of("http-64", size, "every response is 200")?
-    }];
-    outcomes.extend(planner(bench, &service, &targets).await?);
+    outcomes.extend(planner::run(bench, &service, &targets).await?);
     service.stop().await?;
     Ok(outcomes)
 }
 
-/// The planner's routes, about a project of 50 phases.
-async fn planner(bench: &Bench, service: &Service, targets: &[CommandTarget]) -> Result<Vec<CaseResult>> {
-    let target = targets.first().ok_or_else(|| BenchError::Failed("no timeline".to_owned()))?;
-    let phases = format!("/api/v1/projects/{}/phases", target.project);
-    let response = service.client.get(&phases).bearer(&service.token).send().await;
-    expect(response.status, &response.body)?;
-    let listed = response.json();
-    let day = |at: usize, field: &str| {
-        listed[at][field].as_str().and_then(|day| day.parse::<chrono::NaiveDate>().ok())
-    };
-    let last = listed.as_array().map_or(0, |all| all.len().saturating_sub(1));
-    let (Some(start), Some(end)) = (day(0, "start_date"), day(last, "end_date")) else {
-        return Err(BenchError::Failed(format!("the service lists no phases: {listed}")));
-    };
-    let first_day = |n: i64| start + chrono::TimeDelta::days((end - start).num_days() * n / PHASES);
-    let mut all: Vec<Value> = (0..PHASES)
-        .map(|n| {
-            let last_day = if n + 1 == PHASES { end } else { first_day(n + 1) - chrono::TimeDelta::days(1) };
-            json!({ "name": format!("Phase {n}"), "start_date": first_day(n), "end_date": last_day,
-                    "capital_budget": "1.00", "expense_budget": "2.00", "total_budget": "3.00" })
-        })
-        .collect();
-    let batch = format!("{phases}/batch");
-    let made =
-        service.client.post(&batch).bearer(&service.token).json(&json!({ "phases": all })).send().await;
-    expect(made.status, &made.body)?;
-    for (phase, made) in all.iter_mut().zip(made.json().as_array().into_iter().flatten()) {
-        phase["id"] = made["id"].clone();
-    }
-    let requests = bench.sizes.requests;
-    let mut outcomes = Vec::new();
-    let mut save = 0;
-    for (name, original) in ORIGINAL {
-        let mut figures = Figures::default();
-        for _ in 0..bench.rounds {
-            let all = &all;
-            figures.0.push(match name {
-                "http-list" => service.median(requests, |_| (phases.clone(), None)).await?,
-                "http-validate" => {
-                    let path = format!("{phases}/validate");
-                    service.median(requests, |_| (path.clone(), Some(Value::from(all.clone())))).await?
-                }
-                _ => {
-                    service
-                        .median(requests / 4, |_| {
-                            save += 1;
-                            let mut renamed = all.clone();
-                            renamed
-                                .iter_mut()
-                                .for_each(|phase| phase["name"] = json!(format!("Save {save}")));
-                            (batch.clone(), Some(json!({ "phases": renamed })))
-                        })
-                        .await?
-                }
-            });
+/// The commands to projects with a year of assignments, which their responses count.
+pub(super) async fn booked(bench: &Bench) -> Result<Vec<CaseResult>> {
+    let (database, targets) = booked_fixture(bench, BOOKED).await?;
+    Ok(vec![beside_in_process("http-64-booked", bench, &database, &targets).await?])
+}
+
+async fn beside_in_process(
+    case: &str,
+    bench: &Bench,
+    database: &TestDatabase,
+    targets: &[CommandTarget],
+) -> Result<CaseResult> {
+    let service = Service::start(database.url()).await?;
+    let (store, own_pool) = store(database.url()).await?;
+    let commands = bench.sizes.commands * 8;
+    let (mut first, mut own_first) = (1, 1 << 32);
+    let (ours, theirs) = alternate(
+        bench.rounds,
+        async || {
+            settle(&mut connect(database.url()).await?).await?;
+            first += commands;
+            Ok(service.run_clients(targets, CLIENTS, commands, first).await?.rate)
+        },
+        async || {
+            settle(&mut connect(database.url()).await?).await?;
+            own_first += commands;
+            Ok(in_process(&store, targets, commands, own_first).await?.rate)
+        },
+    )
+    .await?;
+    own_pool.close().await;
+    service.stop().await?;
+    let note = processor_time(database, targets, commands, first + commands).await?;
+    let size = format!("{} timelines, {commands} commands a round, two events each", targets.len());
+    Ok(CaseResult { ours, theirs, note, ..CaseResult::of(case, size, "every response is 200")? })
+}
+
+/// The same commands without HTTP.
+async fn in_process(
+    store: &TimelineStore<ProjectPhases>,
+    targets: &[CommandTarget],
+    commands: u64,
+    first: u64,
+) -> Result<LoadResult> {
+    let store = store.clone();
+    run_clients(targets, CLIENTS, commands, first, move |target, n| {
+        let store = store.clone();
+        async move {
+            let changes = PhaseChanges {
+                name: Some(format!("Phase {n}")),
+                capital_budget: Some(Decimal::from(n)),
+                ..PhaseChanges::default()
+            };
+            let command = TimelineCommand::ChangePhase {
+                phase_id: target.phase,
+                changes,
+                neighbours: Neighbours::Adjust,
+            };
+            let done = store.submit(Request::new(target.project, command, metadata())).await;
+            done.map(|_| ()).map_err(|error| BenchError::Failed(error.to_string()))
         }
-        let size = format!("a project of {PHASES} phases, one client");
-        let theirs = Figures(vec![original]);
-        outcomes.push(CaseResult {
-            ours: figures,
-            theirs,
-            ..CaseResult::of(name, size, "every response is 200")?
-        });
-    }
-    Ok(outcomes)
+    })
+    .await
+}
+
+/// Where the processor time of a request goes: once more with the service in a process of its own. None if it cannot be measured.
+async fn processor_time(
+    database: &TestDatabase,
+    targets: &[CommandTarget],
+    commands: u64,
+    first: u64,
+) -> Result<Option<String>> {
+    let service = Service::start_child(database.url()).await?;
+    let mut connection = connect(database.url()).await?;
+    // The first commands load the timelines.
+    service.run_clients(targets, CLIENTS, commands, first).await?;
+    let mut used = async || {
+        let of_service = service.process().and_then(processor_time::of_process);
+        let of_clients = processor_time::of_process(std::process::id());
+        let of_server = processor_time::of_server(&mut connection).await?;
+        Ok::<_, BenchError>([of_service, of_clients, of_server])
+    };
+    let before = used().await?;
+    let rate = service.run_clients(targets, CLIENTS, commands, first + commands).await?.rate;
+    let after = used().await?;
+    service.stop().await?;
+    let mut each = before.into_iter().zip(after).map(|(before, after)| {
+        let used = after?.checked_sub(before?)?;
+        Some(used.as_secs_f64() * 1e6 / commands as f64)
+    });
+    let (Some(Some(of_service)), Some(Some(of_clients)), Some(Some(of_server))) =
+        (each.next(), each.next(), each.next())
+    else {
+        return Ok(None);
+    };
+    Ok(Some(format!(
+        "in a process of its own {rate:.0} commands/s; processor time of a command: service {of_service:.0} µs, clients \
+         {of_clients:.0} µs, database {of_server:.0} µs"
+    )))
 }
