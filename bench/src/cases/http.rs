@@ -1,6 +1,7 @@
 //! The service over real sockets: commands beside the same calls in process, and the planner's own routes beside the times
 //! of the original service.
 
+mod connection;
 mod planner;
 mod service;
 

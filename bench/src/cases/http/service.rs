@@ -1,5 +1,6 @@
 //! The service with tokens, in this process or in one of its own, and its clients.
 
+use super::connection::Connections;
 use crate::cases::commands::{CommandTarget, LoadResult, run_clients};
 use crate::child::{ChildService, Listening};
 use crate::error::{BenchError, Result};
@@ -9,7 +10,7 @@ use phaseline_api::settings::Settings;
 use phaseline_api::{pool, server};
 use phaseline_store::Servers;
 use phaseline_tests::http::Client;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -92,15 +93,16 @@ impl Service {
         commands: u64,
         first: u64,
     ) -> Result<LoadResult> {
-        let (client, token) = (self.client.clone(), self.token.clone());
+        let (connections, head) = (Connections::new(self.client.address()), self.head());
         run_clients(targets, clients, commands, first, move |target, n| {
-            let (client, token) = (client.clone(), token.clone());
-            async move {
-                let body = json!({ "name": format!("Phase {n}"), "capital_budget": n.to_string() });
-                let path = format!("/api/v1/phases/{}", target.phase);
-                let response = client.patch(&path).bearer(&token).json(&body).send().await;
-                expect(response.status, &response.body)
-            }
+            let body = format!(r#"{{"name":"Phase {n}","capital_budget":"{n}"}}"#);
+            let request = format!(
+                "PATCH /api/v1/phases/{} HTTP/1.1\r\n{head}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                target.phase,
+                body.len()
+            );
+            let connections = connections.clone();
+            async move { connections.send(request.as_bytes()).await }
         })
         .await
     }
@@ -112,16 +114,18 @@ impl Service {
         clients: usize,
         requests: u64,
     ) -> Result<LoadResult> {
-        let (client, token) = (self.client.clone(), self.token.clone());
+        let (connections, head) = (Connections::new(self.client.address()), self.head());
         run_clients(targets, clients, requests, 1, move |target, _| {
-            let (client, token) = (client.clone(), token.clone());
-            async move {
-                let path = format!("/api/v1/projects/{}/phases", target.project);
-                let response = client.get(&path).bearer(&token).send().await;
-                expect(response.status, &response.body)
-            }
+            let request = format!("GET /api/v1/projects/{}/phases HTTP/1.1\r\n{head}\r\n", target.project);
+            let connections = connections.clone();
+            async move { connections.send(request.as_bytes()).await }
         })
         .await
+    }
+
+    /// The headers of every request.
+    fn head(&self) -> String {
+        format!("host: {}\r\nauthorization: Bearer {}\r\n", self.client.address(), self.token)
     }
 
     /// The JSON of a GET, or of a POST with this body.
