@@ -14,6 +14,7 @@ mod sign;
 mod subjects;
 mod token_header;
 mod token_rules;
+mod verified_tokens;
 
 pub(crate) use authenticator::{Authenticator, SignedIn};
 pub use caller::Caller;

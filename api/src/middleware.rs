@@ -30,26 +30,25 @@ const NO_ROUTE: &str = "none";
 /// The routes that the service answers on every connection.
 const HEALTH: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
-/// Adds the layers to routes. The last one is the outermost.
+/// Adds the layers to routes. They are one layer: each `layer` of a router puts every route into a box, which is copied with all
+/// boxes in it for every request.
 pub(crate) fn around(routes: Router<AppState>, app: &AppState) -> Router<AppState> {
-    let routes = routes
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_method)
-        .layer(DefaultBodyLimit::max(app.settings.body_limit))
-        .layer(from_fn_with_state(app.clone(), planner_gate::gate))
-        .layer(from_fn_with_state(app.clone(), limits))
-        .layer(from_fn_with_state(app.clone(), origin::check))
-        .layer(from_fn_with_state(app.clone(), first_page))
-        .layer(map_response(paced::pace))
-        .layer(CompressionLayer::new())
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(map_response(security_headers::add));
+    // The first one is the outermost.
+    let tracing = from_fn_with_state(app.clone(), trace_request);
+    let layers = (
+        map_response(security_headers::add),
+        CatchPanicLayer::custom(panicked),
+        CompressionLayer::new(),
+        map_response(paced::pace),
+        from_fn_with_state(app.clone(), admit),
+        DefaultBodyLimit::max(app.settings.body_limit),
+    );
+    let routes = routes.fallback(no_route).method_not_allowed_fallback(no_method);
     // Around all that may fail: a page of another site must be able to read failures, too.
-    let routes = match cors::layer(&app.settings.cors_origins) {
-        Some(layer) => routes.layer(layer),
-        None => routes,
-    };
-    routes.layer(from_fn_with_state(app.clone(), trace_request))
+    match cors::layer(&app.settings.cors_origins) {
+        Some(cors) => routes.layer((tracing, cors, layers)),
+        None => routes.layer((tracing, layers)),
+    }
 }
 
 /// The routes of a connection beyond the limit: the state of the service, and nothing else.
@@ -65,14 +64,6 @@ pub(crate) fn health_only(routes: Router<AppState>) -> Router<AppState> {
         )
         .into_response()
     }))
-}
-
-/// Sends a request for the prefix of all paths itself to the first page.
-async fn first_page(State(app): State<AppState>, request: Request, next: Next) -> Response {
-    match app.settings.base_path.redirect_to_first_page(request.uri()) {
-        Some(redirect) => redirect,
-        None => next.run(request).await,
-    }
 }
 
 async fn no_route(State(app): State<AppState>, uri: Uri, headers: HeaderMap) -> Response {
@@ -92,15 +83,22 @@ async fn no_method(method: Method, uri: Uri) -> Response {
     .into_response()
 }
 
-/// Limits the size of the body and the time of the request.
-async fn limits(State(app): State<AppState>, request: Request, next: Next) -> Response {
+/// What happens before a request reaches its route: the prefix of all paths leads to the first page, foreign hosts and pages are refused,
+/// and size and time are limited.
+async fn admit(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    if let Some(redirect) = app.settings.base_path.redirect_to_first_page(request.uri()) {
+        return redirect;
+    }
+    if let Err(problem) = origin::check(&app.settings, &request) {
+        return problem.into_response();
+    }
     let announced =
         request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > app.settings.body_limit as u64) {
         return problem::too_large(app.settings.body_limit).into_response();
     }
     let limit = app.settings.request_timeout;
-    match tokio::time::timeout(limit, next.run(request)).await {
+    match tokio::time::timeout(limit, planner_gate::gate(&app, request, next)).await {
         Ok(response) => response,
         Err(_) => problem::timed_out(limit).into_response(),
     }

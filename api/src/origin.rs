@@ -3,28 +3,23 @@
 use crate::auth::Auth;
 use crate::cors::WebOrigin;
 use crate::problem::{Problem, bad_request, not_json};
-use crate::state::AppState;
+use crate::settings::Settings;
 use axum::body::HttpBody;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, HOST, HeaderMap, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{Method, StatusCode, Uri, Version};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use std::net::IpAddr;
 
 /// The header in which a browser sends the relation between the requesting page and the service.
 const FETCH_SITE: &str = "sec-fetch-site";
 
 /// Refuses a request without a host, or with several; without tokens also one that a foreign page in a browser may have sent.
-pub(crate) async fn check(State(app): State<AppState>, request: Request, next: Next) -> Response {
-    let checked = named_hosts(&request).and_then(|hosts| match app.settings.auth {
-        Auth::Off => check_origin(&request, &hosts, &app.settings.cors_origins),
+pub(crate) fn check(settings: &Settings, request: &Request) -> Result<(), Box<Problem>> {
+    let hosts = named_hosts(request)?;
+    match settings.auth {
+        Auth::Off => check_origin(request, &hosts, &settings.cors_origins),
         Auth::Tokens { .. } => Ok(()),
-    });
-    match checked {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
     }
 }
 

@@ -45,9 +45,10 @@ impl RequestId {
     }
 
     fn fresh() -> Self {
-        let id = Uuid::now_v7().to_string();
+        let mut text = Uuid::encode_buffer();
+        let id = Uuid::now_v7().hyphenated().encode_lower(&mut text);
         // Hexadecimal digits and hyphens are valid in a header.
-        Self(HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("none")))
+        Self(HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("none")))
     }
 
     /// The id as text.

@@ -9,31 +9,36 @@ use crate::telemetry::Telemetry;
 use axum::extract::FromRef;
 use phaseline_projections::ProjectPhases;
 use phaseline_store::{Sessions, TimelineStore};
+use std::ops::Deref;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// Upper bound on concurrent requests with a large body.
 const LARGE_AT_ONCE: usize = 8;
 
-/// The state of all routes. Clones share it.
+/// The state of all routes. Clones share it: every layer and every extractor of a request makes some.
 #[derive(Clone, Debug)]
-pub struct AppState {
+pub struct AppState(Arc<AppParts>);
+
+/// What the routes share.
+#[derive(Debug)]
+pub struct AppParts {
     /// Connections with the service's role.
     pub sessions: Sessions,
     /// The timelines.
     pub store: TimelineStore<ProjectPhases>,
     /// The settings.
-    pub settings: Arc<Settings>,
+    pub settings: Settings,
     /// The metrics.
     pub telemetry: Arc<Telemetry>,
     /// The outcome of the last command.
-    pub(crate) commands: Arc<CommandHealth>,
+    pub(crate) commands: CommandHealth,
     /// Authenticates callers.
     pub(crate) authenticator: Arc<Authenticator>,
     /// The result of the last check of the planner's tables.
-    pub(crate) planner_schema: Arc<PlannerSchema>,
+    pub(crate) planner_schema: PlannerSchema,
     /// Counts assignments for many requests at once.
-    pub(crate) assignment_counts: Arc<AssignmentCounts>,
+    pub(crate) assignment_counts: AssignmentCounts,
     /// Permits for requests with a large body: each takes a multiple of its size in memory until its response.
     pub(crate) large: Arc<Semaphore>,
     /// Permits for reading a whole history: each holds a connection to the database for a while, which other requests need.
@@ -43,7 +48,7 @@ pub struct AppState {
 impl AppState {
     /// The state over sessions; see [`crate::pool::connect`].
     pub fn new(sessions: Sessions, settings: Settings) -> Self {
-        Self {
+        Self(Arc::new(AppParts {
             store: TimelineStore::new(sessions.clone(), ProjectPhases)
                 .remembering(settings.cache_timelines)
                 .waiting(settings.lock_timeout.min(settings.request_timeout)),
@@ -56,12 +61,20 @@ impl AppState {
                 sessions.clone(),
             )),
             sessions,
-            settings: Arc::new(settings),
+            settings,
             telemetry: Arc::default(),
-            commands: Arc::default(),
-            planner_schema: Arc::default(),
-            assignment_counts: Arc::default(),
-        }
+            commands: CommandHealth::default(),
+            planner_schema: PlannerSchema::default(),
+            assignment_counts: AssignmentCounts::default(),
+        }))
+    }
+}
+
+impl Deref for AppState {
+    type Target = AppParts;
+
+    fn deref(&self) -> &AppParts {
+        &self.0
     }
 }
 

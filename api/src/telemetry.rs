@@ -1,8 +1,13 @@
 //! Metrics for Prometheus.
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 /// Bounds of the buckets of request durations, in seconds. A command takes milliseconds; the timeout is 30 s.
@@ -20,9 +25,21 @@ pub(crate) const DATABASE_UP: &str = "phaseline_database_up";
 pub(crate) const POSITION: &str = "phaseline_log_position";
 pub(crate) const OLDEST_SNAPSHOT: &str = "phaseline_oldest_snapshot_age_seconds";
 
-/// The counters of one service.
+/// The counters of one service. Those of every request are looked up by their labels once.
 pub struct Telemetry {
     recorder: PrometheusRecorder,
+    in_flight: Gauge,
+    connections: Gauge,
+    /// By method and status, then by route.
+    answered: RwLock<HashMap<(&'static str, u16), HashMap<String, Answered>>>,
+    /// By command and outcome.
+    commanded: RwLock<HashMap<(&'static str, &'static str), Counter>>,
+}
+
+/// What counts the responses of a route.
+struct Answered {
+    requests: Counter,
+    durations: Histogram,
 }
 
 impl Default for Telemetry {
@@ -34,9 +51,12 @@ impl Default for Telemetry {
         {
             builder = with_buckets;
         }
-        let telemetry = Self { recorder: builder.build_recorder() };
-        telemetry.record(describe);
-        telemetry
+        let recorder = builder.build_recorder();
+        let [in_flight, connections] = metrics::with_local_recorder(&recorder, || {
+            describe();
+            [gauge!(IN_FLIGHT), gauge!(CONNECTIONS)]
+        });
+        Self { recorder, in_flight, connections, answered: RwLock::default(), commanded: RwLock::default() }
     }
 }
 
@@ -54,37 +74,47 @@ impl Telemetry {
 
     /// A request has started.
     pub(crate) fn begun(&self) {
-        self.record(|| gauge!(IN_FLIGHT).increment(1));
+        self.in_flight.increment(1);
     }
 
     /// A request has ended, with or without a response.
     pub(crate) fn ended(&self) {
-        self.record(|| gauge!(IN_FLIGHT).decrement(1));
+        self.in_flight.decrement(1);
     }
 
     /// A client has connected.
     pub(crate) fn connected(&self) {
-        self.record(|| gauge!(CONNECTIONS).increment(1));
+        self.connections.increment(1);
     }
 
     /// A client has disconnected.
     pub(crate) fn disconnected(&self) {
-        self.record(|| gauge!(CONNECTIONS).decrement(1));
+        self.connections.decrement(1);
     }
 
     /// A request got its response.
     pub(crate) fn answered(&self, method: &'static str, route: &str, status: u16, took: Duration) {
-        self.record(|| {
-            let labels =
-                [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.to_string())];
-            counter!(REQUESTS, &labels).increment(1);
-            histogram!(DURATION, "method" => method, "route" => route.to_owned()).record(took.as_secs_f64());
-        });
+        let known = self.answered.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answered) = known.get(&(method, status)).and_then(|routes| routes.get(route)) {
+            return answered.count(took);
+        }
+        drop(known);
+        let answered = self.record(|| Answered::of(method, route, status));
+        answered.count(took);
+        let mut known = self.answered.write().unwrap_or_else(PoisonError::into_inner);
+        known.entry((method, status)).or_default().insert(route.to_owned(), answered);
     }
 
     /// A command ended with this outcome.
     pub(crate) fn commanded(&self, command: &'static str, outcome: &'static str) {
-        self.record(|| counter!(COMMANDS, "command" => command, "outcome" => outcome).increment(1));
+        let known = self.commanded.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(commands) = known.get(&(command, outcome)) {
+            return commands.increment(1);
+        }
+        drop(known);
+        let commands = self.record(|| counter!(COMMANDS, "command" => command, "outcome" => outcome));
+        commands.increment(1);
+        self.commanded.write().unwrap_or_else(PoisonError::into_inner).insert((command, outcome), commands);
     }
 
     /// Moves measurements into their buckets; without it they accumulate until the next scrape.
@@ -95,6 +125,20 @@ impl Telemetry {
     /// All metrics in the format of Prometheus.
     pub(crate) fn text(&self) -> String {
         self.recorder.handle().render()
+    }
+}
+
+impl Answered {
+    fn of(method: &'static str, route: &str, status: u16) -> Self {
+        let labels =
+            [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.to_string())];
+        let durations = histogram!(DURATION, "method" => method, "route" => route.to_owned());
+        Self { requests: counter!(REQUESTS, &labels), durations }
+    }
+
+    fn count(&self, took: Duration) {
+        self.requests.increment(1);
+        self.durations.record(took.as_secs_f64());
     }
 }
 

@@ -144,7 +144,8 @@ SELECT format('%s belongs to %I and would have the rights of %I: run phaseline d
  WHERE $2 = 'call' AND NOT p.prosecdef
    AND p.proname IN ('append', 'forget_idempotency_keys', 'oldest_snapshot', 'unadopted', 'deletion_of', 'deleted_projects',
                      'project_of', 'phases_of',
-                     'assignments_of', 'assignment_days', 'planner_user', 'user_names', 'project_dates', 'named_projects', 'command_obstacle')
+                     'assignments_of', 'assignment_days', 'assignment_counts', 'planner_user', 'user_names', 'project_dates', 'named_projects',
+                     'command_obstacle')
 UNION ALL
 -- Writes that foreign keys pass on to tables of others, with their triggers.
 SELECT format('writes to %s go on into %s, which belongs to %I and would have the rights of %I: work as %3$I', w.object, w.target,

@@ -20,8 +20,9 @@ log_owner AS (
 functions (name, planner) AS (VALUES
     ('project_dates', 'projects'), ('lock_projects', 'projects'), ('moved_projects', 'projects'), ('set_project_dates', 'projects'),
     ('named_projects', 'projects'), ('assignments_of', 'resource_assignments'), ('assignment_days', 'resource_assignments'),
-    ('assignment_count', 'resource_assignments'), ('planner_user', 'users'), ('user_names', 'users'),
-    ('project_inline', 'project_phases'), ('project_event', 'project_phases'), ('merged_events', 'project_phases'), ('coverage', 'project_phases'),
+    ('assignment_count', 'resource_assignments'), ('assignment_counts', 'resource_assignments'), ('planner_user', 'users'),
+    ('user_names', 'users'), ('project_inline', 'project_phases'), ('project_event', 'project_phases'),
+    ('merged_events', 'project_phases'), ('coverage', 'project_phases'),
     ('refuse_foreign_triggers', 'project_phases'), ('unadopted', 'project_phases'), ('project_of', 'project_phases'), ('phases_of', 'project_phases'),
     ('deletion_of', 'project_phases'), ('deleted_projects', 'project_phases')
 ),

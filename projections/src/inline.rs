@@ -20,6 +20,7 @@ pub(crate) const SQL: &str = concat!(
     include_str!("../sql/schema/phases_of.sql"),
     include_str!("../sql/schema/assignments_of.sql"),
     include_str!("../sql/schema/assignment_days.sql"),
+    include_str!("../sql/schema/assignment_counts.sql"),
     include_str!("../sql/schema/planner_user.sql"),
     include_str!("../sql/schema/named_projects.sql"),
     include_str!("../sql/schema/user_names.sql"),

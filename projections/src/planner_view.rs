@@ -3,6 +3,7 @@
 //!
 //! Values are texts, as in the tables: rows of other programs may have any value.
 
+mod assignment_counts;
 mod assignment_days;
 mod deletions;
 mod named_projects;
@@ -11,7 +12,8 @@ mod project_rows;
 mod projects;
 mod stored_rows;
 
-pub use assignment_days::AssignmentDays;
+pub use assignment_counts::{DatesOfProject, assignment_counts};
+pub use assignment_days::{AssignmentDays, assignment_days};
 pub use deletions::{DeletedPart, find_deleted_part};
 pub(crate) use deletions::{deleted_among, find_deletion};
 pub(crate) use named_projects::{NameQuery, NamedProject, may_call, named_projects};
@@ -27,12 +29,10 @@ pub use projects::{
 };
 pub(crate) use stored_rows::{live_rows, read_stored_rows};
 
-use chrono::NaiveDate;
 use phaseline_domain::{DateRange, PhaseId, ProjectId};
 use phaseline_store::{Parameter, Sessions, Statement, StoreError, stream};
 use serde::Deserialize;
 use sqlx::{FromRow, PgConnection, Row};
-use std::collections::HashMap;
 use uuid::Uuid;
 
 /// A project with its phases at one moment.
@@ -171,24 +171,6 @@ pub async fn presence_of(
     .bind(project.uuid())
     .fetch_one(connection)
     .await
-}
-
-/// Assignment counts per day of these projects; those without assignments are left out.
-pub async fn assignment_days(
-    sessions: &Sessions,
-    projects: &[ProjectId],
-) -> Result<HashMap<ProjectId, AssignmentDays>, sqlx::Error> {
-    let query = "SELECT d.project, pg_catalog.to_json(d.day) OPERATOR(pg_catalog.#>>) '{}', d.assignments
-                   FROM phaseline.assignment_days($1) d";
-    let ids = projects.iter().map(|project| project.uuid()).collect();
-    let rows = sessions.execute(&Statement::new(query, [Parameter::Uuids(ids)])).await?;
-    let mut counted: HashMap<ProjectId, Vec<(Option<NaiveDate>, i64)>> = HashMap::new();
-    for row in &rows {
-        let (project, day, count): (Uuid, Option<String>, i64) = FromRow::from_row(row)?;
-        let day = day.and_then(|day| day.parse().ok());
-        counted.entry(project.into()).or_default().push((day, count));
-    }
-    Ok(counted.into_iter().map(|(project, counts)| (project, AssignmentDays::of(counts))).collect())
 }
 
 /// The assignments of a project on the dates from the first to the last, both included, by date and id: at most `limit` of those

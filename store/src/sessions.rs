@@ -16,7 +16,7 @@ use crate::pooler::{Pooler, Pooling};
 use crate::read;
 use crate::servers::{ServerState, Servers};
 use kept::{IDLE, PermittedConnection};
-use server::CurrentServer;
+use server::{AcquiredConnection, CurrentServer};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, Database, Executor, PgConnection, PgPool, Postgres, TransactionManager};
 use std::fmt;
@@ -148,8 +148,22 @@ impl Sessions {
 
     /// The next connection; behind a pooler without a transaction.
     async fn acquire(&self) -> Result<Session, sqlx::Error> {
-        let (connection, server) = self.server.acquire().await?;
+        let (connection, server) = self.connection().await?;
         Ok(Session::new(connection, self.preparation.found(), server))
+    }
+
+    /// The next connection, prepared for its use, and the number of its server.
+    async fn connection(&self) -> Result<(PermittedConnection, u64), sqlx::Error> {
+        loop {
+            let AcquiredConnection { mut connection, server, is_kept } = self.server.acquire().await?;
+            // The pool prepares all others, and has the error of a check that fails.
+            if !is_kept
+                || self.preparation.prepare_again(&mut connection, Duration::ZERO).await.unwrap_or(false)
+            {
+                return Ok((connection, server));
+            }
+            connection.close_on_drop();
+        }
     }
 
     /// Makes one connection as [`Sessions::begin`] would, to learn why that fails: it reports a timeout only.

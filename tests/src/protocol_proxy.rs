@@ -108,6 +108,11 @@ impl ProtocolProxy {
         self.shared.state().boundaries.clone()
     }
 
+    /// The rows that the server has sent so far.
+    pub fn rows(&self) -> usize {
+        self.shared.state().rows
+    }
+
     /// Whether the client was stopped.
     pub fn has_stopped(&self) -> bool {
         self.shared.state().stopped_at.is_some()
@@ -182,6 +187,7 @@ struct SharedProxy {
 #[derive(Debug, Default)]
 struct ProxyState {
     boundaries: Vec<ServerBoundary>,
+    rows: usize,
     stopped_at: Option<usize>,
     is_cut: bool,
     /// The stop is over.
@@ -233,11 +239,12 @@ impl SharedProxy {
     }
 
     /// Whether the server's reply may pass; `ready` is its state if it waits for the client again.
-    fn may_reply(&self, connection: usize, ready: Option<ReadyState>) -> bool {
+    fn may_reply(&self, connection: usize, is_row: bool, ready: Option<ReadyState>) -> bool {
         let mut state = self.state();
         if state.is_over() {
             return false;
         }
+        state.rows += usize::from(is_row);
         let Some(ready) = ready else { return true };
         let of_connection = &mut state.connections[connection];
         if let ReadyState::Ready { in_transaction } = ready {
@@ -325,7 +332,9 @@ fn forward_replies(
     server: TcpStream,
     client: &TcpStream,
 ) -> io::Result<Done> {
-    pump(server, client, |kind, body| shared.may_reply(connection, ReadyState::of(kind, body)))
+    pump(server, client, |kind, body| {
+        shared.may_reply(connection, kind == message::ROW, ReadyState::of(kind, body))
+    })
 }
 
 /// Forwards messages until one may not pass.

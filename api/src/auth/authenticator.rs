@@ -5,7 +5,9 @@ use super::names::{fits, recordable};
 use super::same_origin::is_same_origin;
 use super::sent_token::{SentToken, TokenCarrier};
 use super::subjects::{PlannerSubjects, Subjects};
-use super::{Auth, Caller, Denied, ScopeSet, TokenHeader};
+use super::token_rules::TokenRules;
+use super::verified_tokens::VerifiedTokens;
+use super::{Auth, Caller, Denied, Keyring, ScopeSet, TokenHeader};
 use crate::request;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::Method;
@@ -24,6 +26,8 @@ const ANONYMOUS: &str = "anonymous";
 #[derive(Debug)]
 pub(crate) struct Authenticator {
     auth: Auth,
+    /// A cache of tokens.
+    verified: VerifiedTokens,
     /// For the planner's users.
     sessions: Sessions,
     /// How long a user of the planner is taken to be active without another query.
@@ -35,7 +39,7 @@ pub(crate) struct Authenticator {
 }
 
 /// A caller who signs in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SignedIn {
     /// The caller.
     pub(crate) caller: Caller,
@@ -50,7 +54,14 @@ impl Authenticator {
         proxy: Option<TokenHeader>,
         sessions: Sessions,
     ) -> Self {
-        Self { auth, sessions, subject_valid, subjects: PlannerSubjects::default(), proxy }
+        Self {
+            auth,
+            verified: VerifiedTokens::default(),
+            sessions,
+            subject_valid,
+            subjects: PlannerSubjects::default(),
+            proxy,
+        }
     }
 
     /// The caller of a request with this method and these headers. A browser adds its cookies also to requests that pages of other sites
@@ -79,28 +90,42 @@ impl Authenticator {
         let Auth::Tokens { keys, rules } = &self.auth else {
             return Ok(SignedIn { caller: anonymous(), expires_at: i64::MAX });
         };
-        let claims = keys.verify(token, rules).await.map_err(|error| denied(&error))?;
-        check_subject(&claims.sub)?;
-        if claims.iss.as_ref().is_some_and(|issuer| !fits(issuer)) {
-            return Err(Denied::Invalid("its issuer (iss) is too long, or has invisible characters"));
-        }
-        let name = match rules.subjects {
-            Subjects::Any => claims.username().and_then(recordable),
-            Subjects::Planner => {
-                self.subjects.name_of(&claims.sub, &self.sessions, self.subject_valid).await?
+        let (current, now) = (keys.current(), chrono::Utc::now().timestamp());
+        let mut signed_in = match self.verified.find(token, &current, now) {
+            Some(known) => known,
+            None => {
+                let signed_in = signed_in(token, keys, rules).await?;
+                self.verified.keep(token, current, now, &signed_in);
+                signed_in
             }
         };
-        let expires_at = claims.expires_at();
-        let scopes = claims.scope.as_ref();
-        let caller = Caller {
-            scopes: scopes.map_or(rules.default_scopes, |words| ScopeSet::of_token(words.iter())),
-            projects: claims.projects.map(|ids| ids.into_iter().map(ProjectId::from).collect()),
-            name,
-            issuer: claims.iss,
-            subject: claims.sub,
-        };
-        Ok(SignedIn { caller, expires_at })
+        if rules.subjects == Subjects::Planner {
+            let subject = &signed_in.caller.subject;
+            signed_in.caller.name =
+                self.subjects.name_of(subject, &self.sessions, self.subject_valid).await?;
+        }
+        Ok(signed_in)
     }
+}
+
+/// The caller whom a token names, with the name that the token gives.
+async fn signed_in(token: &str, keys: &Keyring, rules: &TokenRules) -> Result<SignedIn, Denied> {
+    let claims = keys.verify(token, rules).await.map_err(|error| denied(&error))?;
+    check_subject(&claims.sub)?;
+    if claims.iss.as_ref().is_some_and(|issuer| !fits(issuer)) {
+        return Err(Denied::Invalid("its issuer (iss) is too long, or has invisible characters"));
+    }
+    let expires_at = claims.expires_at();
+    let name = claims.username().and_then(recordable);
+    let scopes = claims.scope.as_ref();
+    let caller = Caller {
+        scopes: scopes.map_or(rules.default_scopes, |words| ScopeSet::of_token(words.iter())),
+        projects: claims.projects.map(|ids| ids.into_iter().map(ProjectId::from).collect()),
+        name,
+        issuer: claims.iss,
+        subject: claims.sub,
+    };
+    Ok(SignedIn { caller, expires_at })
 }
 
 impl<S> FromRequestParts<S> for Caller

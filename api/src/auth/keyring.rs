@@ -149,7 +149,8 @@ impl Keyring {
         held.all = Arc::new(all);
     }
 
-    fn current(&self) -> Arc<Keys> {
+    /// The keys in use. They are the same object until they are replaced.
+    pub(super) fn current(&self) -> Arc<Keys> {
         Arc::clone(&self.0.held.read().unwrap_or_else(PoisonError::into_inner).all)
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub const SHORTEST_SECRET: usize = 32;
 
 /// Tolerated difference between clocks, in seconds.
-const LEEWAY: u64 = 30;
+pub(super) const LEEWAY: i64 = 30;
 
 /// Why a key cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -227,7 +227,7 @@ fn is_of_another_key(error: &Error) -> bool {
 fn validation(algorithms: &[Algorithm], rules: &TokenRules) -> Validation {
     let mut validation = Validation {
         algorithms: algorithms.to_vec(),
-        leeway: LEEWAY,
+        leeway: LEEWAY.unsigned_abs(),
         validate_nbf: true,
         ..Validation::default()
     };

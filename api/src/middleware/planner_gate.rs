@@ -7,7 +7,7 @@ use crate::planner_schema::CODE;
 use crate::problem::{DoubtfulSchema, Problem, unavailable};
 use crate::routes::is_planners;
 use crate::state::AppState;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use phaseline_store::{StoreError, schema};
@@ -38,16 +38,16 @@ async fn check(app: &AppState) -> Option<Arc<str>> {
     }
 }
 
-/// The layer around all routes.
-pub(crate) async fn gate(State(app): State<AppState>, request: Request, next: Next) -> Response {
-    let path = request.extensions().get::<MatchedPath>().cloned();
+/// Passes a request on, or refuses it.
+pub(super) async fn gate(app: &AppState, request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>();
     let Some(path) = path.filter(|path| path.as_str().starts_with("/api/")) else {
         return next.run(request).await;
     };
     let is_planners = is_planners(request.method(), path.as_str());
     if let Some(change) = app.planner_schema.last() {
         let message =
-            if change.found_at.elapsed() < RECHECK { Some(change.message) } else { check(&app).await };
+            if change.found_at.elapsed() < RECHECK { Some(change.message) } else { check(app).await };
         if let Some(message) = message {
             return refusal(&message, is_planners);
         }
@@ -56,7 +56,7 @@ pub(crate) async fn gate(State(app): State<AppState>, request: Request, next: Ne
     if response.extensions().get::<DoubtfulSchema>().is_none() {
         return response;
     }
-    match check(&app).await {
+    match check(app).await {
         Some(message) => refusal(&message, is_planners),
         None => response,
     }

@@ -12,7 +12,6 @@ use crate::state::AppState;
 use crate::work::{MANY, aside_if};
 use axum::http::StatusCode;
 use phaseline_domain::{PhaseId, ProjectId, Refusal, Rule, TimelineCommand, Violation};
-use phaseline_projections::planner_view::AssignmentDays;
 use phaseline_store::{Committed, CurrentTimeline, ExecuteError, Request, SqlState, StoreError};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -120,12 +119,13 @@ async fn phases_after(
     committed: &Committed,
 ) -> Result<Vec<PhaseResponse>, RouteFailure> {
     let reading = async {
-        let days: AssignmentDays = project_view::assignment_days(app, project).await?;
         let (folded, version) = (Arc::clone(&committed.after), committed.version);
-        let many = folded.timeline.phases().len() >= MANY;
-        let phases = aside_if(many, move || PhaseResponse::all_of(&folded, project, version, &days));
-        if let Some(phases) = phases.await? {
-            return Ok(phases);
+        let all = folded.timeline.phases();
+        if all.iter().all(|phase| folded.timestamps.contains_key(&phase.id)) {
+            let many = all.len() >= MANY;
+            let dates = all.iter().map(|phase| phase.range).collect();
+            let counts = project_view::assignment_counts(app, project, dates).await?;
+            return aside_if(many, move || PhaseResponse::all_of(&folded, project, version, &counts)).await;
         }
         // The fold has no timestamps of a phase that this command created.
         let current = project_view::current_project(app, project).await?;
@@ -241,13 +241,25 @@ impl Executed {
         &self,
         body: C::Value,
     ) -> Result<Success<K, C>, Box<Problem>> {
-        let Committed { version, position, repeated, .. } = self.committed;
-        let version = TimelineVersion { version, position };
-        Ok(Success::new(body, self.phases.len(), version).await?.replayed(repeated))
+        success(&self.committed, body, self.phases.len()).await
     }
 
-    /// The phase of that id after the command.
-    pub(crate) fn phase(&self, id: PhaseId) -> Option<&PhaseResponse> {
-        self.phases.iter().find(|phase| phase.id == id)
+    /// The same with a body of the phases after the command.
+    pub(crate) async fn respond<K: ResponseKind, C: ResponseContent + ?Sized>(
+        self,
+        body: impl FnOnce(Vec<PhaseResponse>) -> C::Value,
+    ) -> Result<Success<K, C>, Box<Problem>> {
+        let entries = self.phases.len();
+        success(&self.committed, body(self.phases), entries).await
     }
+}
+
+async fn success<K: ResponseKind, C: ResponseContent + ?Sized>(
+    committed: &Committed,
+    body: C::Value,
+    entries: usize,
+) -> Result<Success<K, C>, Box<Problem>> {
+    let Committed { version, position, repeated, .. } = *committed;
+    let version = TimelineVersion { version, position };
+    Ok(Success::new(body, entries, version).await?.replayed(repeated))
 }

@@ -42,8 +42,8 @@ pub(super) struct ChangedPhase {
 }
 
 impl ChangedPhase {
-    fn of(executed: &Executed, id: PhaseId) -> Self {
-        Self { phase: executed.phase(id).cloned(), phases: executed.phases.clone() }
+    fn of(phases: Vec<PhaseResponse>, id: PhaseId) -> Self {
+        Self { phase: phases.iter().find(|phase| phase.id == id).cloned(), phases }
     }
 }
 
@@ -76,7 +76,7 @@ async fn create(
         ..WriteCommand::new(project, new_phase.command(id), &preconditions, &body)
     };
     let executed = execute(&app, write).await?;
-    let response: Created<_> = executed.response(ChangedPhase::of(&executed, id)).await?;
+    let response: Created<_> = executed.respond(|phases| ChangedPhase::of(phases, id)).await?;
     Ok(response.at(&format!("/api/v1/phases/{id}")))
 }
 
@@ -100,7 +100,7 @@ async fn change(
     let preconditions = request.preconditions(&caller, &body)?;
     let write = WriteCommand::new(project, change.command(phase), &preconditions, &body);
     let executed = execute_on_phase(&app, phase, write).await?;
-    Ok(executed.response(ChangedPhase::of(&executed, phase)).await?)
+    Ok(executed.respond(|phases| ChangedPhase::of(phases, phase)).await?)
 }
 
 /// Remove a phase
@@ -127,7 +127,7 @@ async fn remove(
     let command = TimelineCommand::RemovePhase { phase_id, neighbours };
     let write = WriteCommand::new(project, command, &preconditions, &body);
     let executed = execute_on_phase(&app, phase_id, write).await?;
-    Ok(executed.response(ChangedPhases { phases: executed.phases.clone() }).await?)
+    Ok(executed.respond(|phases| ChangedPhases { phases }).await?)
 }
 
 /// Put phases into another order
@@ -147,7 +147,7 @@ async fn reorder(
     let (order, body) = request.read::<NewOrder>(&app, FieldErrors::default()).await?;
     let preconditions = request.preconditions(&caller, &body)?;
     let executed = execute(&app, WriteCommand::new(project, order.command(), &preconditions, &body)).await?;
-    Ok(executed.response(ChangedPhases { phases: executed.phases.clone() }).await?)
+    Ok(executed.respond(|phases| ChangedPhases { phases }).await?)
 }
 
 fn not_found(phase: PhaseId) -> RouteFailure {

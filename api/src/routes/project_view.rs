@@ -7,7 +7,7 @@ use crate::auth::Caller;
 use crate::problem::{Problem, of_read};
 use crate::state::AppState;
 use crate::work::{LARGE, aside_if};
-use phaseline_domain::{PhaseId, ProjectId};
+use phaseline_domain::{DateRange, PhaseId, ProjectId};
 use phaseline_projections::planner_view::{self, AssignmentDays, ProjectView};
 use phaseline_store::StoreError;
 
@@ -110,10 +110,20 @@ async fn recorded_project_of(
     Ok(found.filter(|project| caller.may_see(*project)))
 }
 
-/// The number of assignments of a project on each day. One query serves simultaneous requests.
+/// The number of assignments of a project on each day.
 pub(crate) async fn assignment_days(
     app: &AppState,
     project: ProjectId,
 ) -> Result<AssignmentDays, Box<Problem>> {
-    app.assignment_counts.of(&app.sessions, project).await
+    let mut counted = planner_view::assignment_days(&app.sessions, &[project]).await.map_err(of_read)?;
+    Ok(counted.remove(&project).unwrap_or_default())
+}
+
+/// The number of assignments of a project on each of these dates. One query serves simultaneous requests.
+pub(crate) async fn assignment_counts(
+    app: &AppState,
+    project: ProjectId,
+    dates: Vec<DateRange>,
+) -> Result<Vec<i64>, Box<Problem>> {
+    app.assignment_counts.of(&app.sessions, project, dates).await
 }

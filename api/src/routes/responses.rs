@@ -3,9 +3,10 @@
 use super::money::MoneyText;
 use chrono::{NaiveDateTime, Timelike};
 use phaseline_domain::{Phase, PhaseId, ProjectId};
-use phaseline_projections::planner_view::{AssignmentDays, PlannerPhase};
+use phaseline_projections::planner_view::PlannerPhase;
 use phaseline_store::{FoldedTimeline, PhaseTimestamps};
 use serde::Serialize;
+use std::fmt::Write as _;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -84,7 +85,7 @@ impl PhaseResponse {
         timestamps: &PhaseTimestamps,
         project: ProjectId,
         version: i64,
-        days: &AssignmentDays,
+        assignment_count: i64,
     ) -> Self {
         Self {
             id: phase.id,
@@ -96,24 +97,24 @@ impl PhaseResponse {
             capital_budget: Some(phase.budget.capital().to_string()),
             expense_budget: Some(phase.budget.expense().to_string()),
             total_budget: Some(phase.budget.total().to_string()),
-            assignment_count: days.within(phase.range.start(), phase.range.end()),
+            assignment_count,
             version,
             created_at: Some(time(timestamps.created_at)),
             updated_at: Some(time(timestamps.updated_at)),
         }
     }
 
-    /// All phases of a fold, in their order; none if the fold lacks the timestamps of one.
+    /// All phases of a fold with timestamps, in their order, with the number of assignments on the dates of each.
     pub(crate) fn all_of(
         folded: &FoldedTimeline,
         project: ProjectId,
         version: i64,
-        days: &AssignmentDays,
-    ) -> Option<Vec<Self>> {
-        let phases = folded.timeline.phases().iter();
+        counts: &[i64],
+    ) -> Vec<Self> {
+        let phases = folded.timeline.phases().iter().zip(counts);
         phases
-            .map(|phase| {
-                Some(Self::of_fold(phase, folded.timestamps.get(&phase.id)?, project, version, days))
+            .filter_map(|(phase, count)| {
+                Some(Self::of_fold(phase, folded.timestamps.get(&phase.id)?, project, version, *count))
             })
             .collect()
     }
@@ -164,8 +165,14 @@ pub(crate) struct AssignmentResponse {
 
 /// A timestamp in the form of the planner: no zone, no fraction if it is zero, else six digits.
 pub(crate) fn time(at: NaiveDateTime) -> String {
-    let pattern = if at.nanosecond() / 1000 == 0 { "%Y-%m-%dT%H:%M:%S" } else { "%Y-%m-%dT%H:%M:%S%.6f" };
-    at.format(pattern).to_string()
+    let micros = at.nanosecond() / 1000;
+    let mut text = String::with_capacity(26);
+    // `format` would read a pattern each time.
+    let _ = write!(text, "{}T{:02}:{:02}:{:02}", at.date(), at.hour(), at.minute(), at.second());
+    if micros != 0 {
+        let _ = write!(text, ".{micros:06}");
+    }
+    text
 }
 
 /// Converts a timestamp from the JSON form of the database.

@@ -8,6 +8,7 @@
 )]
 
 mod altered_log;
+mod assignment_counts;
 mod auth;
 mod authz;
 mod base_path;

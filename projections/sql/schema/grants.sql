@@ -9,7 +9,8 @@ BEGIN
                pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
          WHERE p.pronamespace = 'phaseline'::regnamespace AND a.grantee <> p.proowner
            AND p.proname IN ('project_inline', 'project_event', 'merged_events', 'coverage', 'unadopted', 'project_of', 'phases_of',
-                             'assignments_of', 'assignment_days', 'assignment_count', 'planner_user', 'user_names', 'project_dates', 'named_projects',
+                             'assignments_of', 'assignment_days', 'assignment_count', 'assignment_counts', 'planner_user',
+                             'user_names', 'project_dates', 'named_projects',
                              'lock_projects', 'moved_projects', 'set_project_dates', 'command_obstacle', 'refuse_foreign_triggers',
                              'deletion_of', 'deleted_projects')
     LOOP
@@ -23,7 +24,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_writer') THEN
         GRANT EXECUTE ON FUNCTION phaseline.unadopted(uuid), phaseline.project_of(uuid), phaseline.phases_of(uuid),
             phaseline.assignments_of(uuid, date, date, date, uuid, integer), phaseline.assignment_days(uuid[]),
-            phaseline.project_dates(uuid), phaseline.planner_user(uuid), phaseline.user_names(uuid[]),
+            phaseline.assignment_counts(uuid[], date[], date[]), phaseline.project_dates(uuid), phaseline.planner_user(uuid), phaseline.user_names(uuid[]),
             phaseline.command_obstacle(),
             phaseline.deletion_of(uuid), phaseline.deleted_projects(uuid, integer),
             phaseline.named_projects(uuid[], text, text, uuid, bigint) TO phaseline_writer;

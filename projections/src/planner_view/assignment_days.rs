@@ -1,6 +1,11 @@
 //! Assignment counts per day.
 
 use chrono::NaiveDate;
+use phaseline_domain::ProjectId;
+use phaseline_store::{Parameter, Sessions, Statement};
+use sqlx::FromRow;
+use std::collections::HashMap;
+use uuid::Uuid;
 
 /// The number of a project's assignments on each day.
 #[derive(Clone, Debug, Default)]
@@ -12,7 +17,7 @@ pub struct AssignmentDays {
 }
 
 impl AssignmentDays {
-    pub(super) fn of(counts: impl IntoIterator<Item = (Option<NaiveDate>, i64)>) -> Self {
+    fn of(counts: impl IntoIterator<Item = (Option<NaiveDate>, i64)>) -> Self {
         let mut found = Self::default();
         let mut sum = 0;
         for (day, count) in counts {
@@ -55,6 +60,24 @@ impl AssignmentDays {
             (*day, count)
         })
     }
+}
+
+/// Assignment counts per day of these projects; those without assignments are left out.
+pub async fn assignment_days(
+    sessions: &Sessions,
+    projects: &[ProjectId],
+) -> Result<HashMap<ProjectId, AssignmentDays>, sqlx::Error> {
+    let query = "SELECT d.project, pg_catalog.to_json(d.day) OPERATOR(pg_catalog.#>>) '{}', d.assignments
+                   FROM phaseline.assignment_days($1) d";
+    let ids = projects.iter().map(|project| project.uuid()).collect();
+    let rows = sessions.execute(&Statement::new(query, [Parameter::Uuids(ids)])).await?;
+    let mut counted: HashMap<ProjectId, Vec<(Option<NaiveDate>, i64)>> = HashMap::new();
+    for row in &rows {
+        let (project, day, count): (Uuid, Option<String>, i64) = FromRow::from_row(row)?;
+        let day = day.and_then(|day| day.parse().ok());
+        counted.entry(project.into()).or_default().push((day, count));
+    }
+    Ok(counted.into_iter().map(|(project, counts)| (project, AssignmentDays::of(counts))).collect())
 }
 
 #[cfg(test)]

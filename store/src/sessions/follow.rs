@@ -68,6 +68,7 @@ impl Sessions {
                     watched = Some(connection);
                 }
             }
+            self.server.kept.release_idle();
             tokio::time::sleep(PAUSE).await;
         }
     }

@@ -1,5 +1,5 @@
-//! Connections to a pooler that are kept between messages. The pool tests each connection that it gets back by a round trip, which
-//! leads through the pooler to a server connection.
+//! Connections that are kept between single statements. The pool tests each connection that it gets back by a round trip, which behind
+//! a pooler leads to a server connection.
 
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres};
@@ -10,6 +10,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// After this idle time a connection is tested before use; a kept one goes back to the pool, which tests it.
 pub(super) const IDLE: Duration = Duration::from_secs(1);
+
+/// How long a connection stays away from the pool, which closes it at the end of its lifetime.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// The kept connections, the last used one last.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ struct Kept {
     connection: PoolConnection<Postgres>,
     /// The number of its server.
     server: u64,
+    /// When it came from the pool.
+    since: Instant,
     used_at: Instant,
 }
 
@@ -34,11 +39,14 @@ struct Kept {
 pub(super) struct PermittedConnection {
     connection: PoolConnection<Postgres>,
     permit: OwnedSemaphorePermit,
+    /// When it came from the pool.
+    since: Instant,
 }
 
 impl PermittedConnection {
-    pub(super) const fn new(connection: PoolConnection<Postgres>, permit: OwnedSemaphorePermit) -> Self {
-        Self { connection, permit }
+    /// A connection from the pool.
+    pub(super) fn new(connection: PoolConnection<Postgres>, permit: OwnedSemaphorePermit) -> Self {
+        Self { connection, permit, since: Instant::now() }
     }
 
     /// Closes the connection when it is dropped.
@@ -63,21 +71,26 @@ impl KeptConnections {
             .map_err(|_| sqlx::Error::PoolClosed)
     }
 
-    /// A connection to this server that was used just now.
-    pub(super) fn take(&self, server: u64) -> Option<PoolConnection<Postgres>> {
-        let last = self.idle().pop()?;
+    /// A connection to this server that was used just now; the permit, if there is none.
+    pub(super) fn take(
+        &self,
+        server: u64,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<PermittedConnection, OwnedSemaphorePermit> {
+        let Some(last) = self.idle().pop() else { return Err(permit) };
         if last.server == server && last.used_at.elapsed() < IDLE {
-            return Some(last.connection);
+            return Ok(PermittedConnection { connection: last.connection, permit, since: last.since });
         }
         // All others were used before it.
         self.clear();
-        None
+        Err(permit)
     }
 
     pub(super) fn keep(&self, connection: PermittedConnection, server: u64) {
-        let PermittedConnection { connection, permit } = connection;
-        if !self.permits.is_closed() {
-            self.idle().push(Kept { connection, server, used_at: Instant::now() });
+        let PermittedConnection { connection, permit, since } = connection;
+        let used_at = Instant::now();
+        if !self.permits.is_closed() && used_at.duration_since(since) < LONGEST {
+            self.idle().push(Kept { connection, server, since, used_at });
         }
         // The next user finds the connection.
         drop(permit);
@@ -86,6 +99,16 @@ impl KeptConnections {
     /// The number of permits in use.
     pub(super) fn in_use(&self) -> usize {
         self.max_connections.saturating_sub(self.permits.available_permits())
+    }
+
+    /// Gives the connections that were not used for a while back to the pool.
+    pub(super) fn release_idle(&self) {
+        let mut idle = self.idle();
+        let unused = idle.partition_point(|kept| kept.used_at.elapsed() >= IDLE);
+        let unused: Vec<Kept> = idle.drain(..unused).collect();
+        // Not under the lock: each starts a task.
+        drop(idle);
+        drop(unused);
     }
 
     /// Gives all kept connections back to the pool.

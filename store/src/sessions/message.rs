@@ -1,12 +1,12 @@
 //! One statement with its settings as one message, behind a pooler: a transaction in one round trip.
 
 use super::kept::PermittedConnection;
-use super::server::server_left;
+use super::server::{AcquiredConnection, server_left};
 use super::{Session, Sessions};
 use crate::pooler::Pooling;
 use crate::statement::Statement;
 use sqlx::postgres::PgRow;
-use sqlx::{Connection, Executor};
+use sqlx::{Connection, Executor, PgConnection};
 
 /// From this size on a statement goes by its parameters: writing them as text would block the thread.
 const LARGE: usize = 256 * 1024;
@@ -30,12 +30,20 @@ impl Sessions {
         if let Some(message) = self.message().await? {
             return message.send(statement).await;
         }
-        let session = self.begin().await?;
-        let (session, executed) = self.execute_on(session, statement).await;
-        match session {
-            Some(session) => session.end(executed),
-            None => executed,
+        let (mut connection, server) = self.connection().await?;
+        let executed = tokio::select! {
+            biased;
+            executed = execute_directly(&mut connection, statement) => executed,
+            () = self.left(server) => {
+                connection.close_on_drop();
+                return Err(server_left());
+            }
+        };
+        // After an error the pool tests it.
+        if executed.is_ok() && self.server.owns_pool {
+            self.server.keep(connection, server);
         }
+        executed
     }
 
     /// Executes one statement on a connection that keeps its state. If the sessions go to another server meanwhile, the session is closed:
@@ -48,7 +56,7 @@ impl Sessions {
         let server = session.server();
         tokio::select! {
             biased;
-            executed = session.execute_directly(statement) => (Some(session), executed),
+            executed = execute_directly(&mut session, statement) => (Some(session), executed),
             () = self.left(server) => {
                 session.discard();
                 (None, Err(server_left()))
@@ -69,7 +77,7 @@ impl Sessions {
             // It makes the check.
             self.begin().await?.end(());
         }
-        let (connection, server) = self.server.acquire().await?;
+        let AcquiredConnection { connection, server, .. } = self.server.acquire().await?;
         Ok(Some(Message { connection, server, sessions: self.clone() }))
     }
 }
@@ -131,19 +139,17 @@ impl Drop for ClosedOnDrop {
     }
 }
 
-impl Session {
-    /// Executes a statement on a connection that keeps its state.
-    ///
-    /// # Errors
-    /// The database's.
-    async fn execute_directly(&mut self, statement: &Statement<'_>) -> Result<Vec<PgRow>, sqlx::Error> {
-        if !statement.is_limited() {
-            return statement.fetch(self, true).await;
-        }
-        let mut transaction = self.begin().await?;
-        transaction.execute(statement.limits().as_str()).await?;
-        let fetched = statement.fetch(&mut transaction, true).await?;
-        transaction.commit().await?;
-        Ok(fetched)
+/// Executes a statement on a connection that keeps its state.
+async fn execute_directly(
+    connection: &mut PgConnection,
+    statement: &Statement<'_>,
+) -> Result<Vec<PgRow>, sqlx::Error> {
+    if !statement.is_limited() {
+        return statement.fetch(connection, true).await;
     }
+    let mut transaction = connection.begin().await?;
+    transaction.execute(statement.limits().as_str()).await?;
+    let fetched = statement.fetch(&mut transaction, true).await?;
+    transaction.commit().await?;
+    Ok(fetched)
 }

@@ -13,7 +13,9 @@ use tokio::sync::{Mutex, watch};
 pub(super) struct CurrentServer {
     options: PgPoolOptions,
     current: RwLock<PgPool>,
-    kept: KeptConnections,
+    pub(super) kept: KeptConnections,
+    /// Whether only these sessions use the pool: connections of a caller's pool are missing there while they are kept.
+    pub(super) owns_pool: bool,
     /// The number of changes so far.
     number: watch::Sender<u64>,
     /// Whether the server was searched, if there are several.
@@ -21,11 +23,20 @@ pub(super) struct CurrentServer {
     pub(super) locating: Mutex<()>,
 }
 
+/// A connection, and where it comes from.
+pub(super) struct AcquiredConnection {
+    pub(super) connection: PermittedConnection,
+    /// The number of its server.
+    pub(super) server: u64,
+    /// Whether it was kept: the pool has not prepared it for this use.
+    pub(super) is_kept: bool,
+}
+
 impl CurrentServer {
     /// The first server before a search.
     pub(super) fn new(options: PgPoolOptions, server: PgConnectOptions, is_located: bool) -> Self {
         let pool = options.clone().connect_lazy_with(server);
-        Self { is_located: AtomicBool::new(is_located), ..Self::of_pool_with(options, pool) }
+        Self { owns_pool: true, is_located: AtomicBool::new(is_located), ..Self::of_pool_with(options, pool) }
     }
 
     /// The server of a caller's pool.
@@ -38,6 +49,7 @@ impl CurrentServer {
             kept: KeptConnections::new(options.get_max_connections(), options.get_acquire_timeout()),
             options,
             current: RwLock::new(pool),
+            owns_pool: false,
             number: watch::Sender::new(0),
             is_located: AtomicBool::new(true),
             locating: Mutex::default(),
@@ -49,21 +61,25 @@ impl CurrentServer {
     }
 
     /// The next connection, and the number of its server.
-    pub(super) async fn acquire(&self) -> Result<(PermittedConnection, u64), sqlx::Error> {
-        let permit = self.kept.permit().await?;
+    pub(super) async fn acquire(&self) -> Result<AcquiredConnection, sqlx::Error> {
+        let mut permit = self.kept.permit().await?;
         loop {
-            let number = self.number();
-            if let Some(connection) = self.kept.take(number) {
-                return Ok((PermittedConnection::new(connection, permit), number));
-            }
+            let server = self.number();
+            permit = match self.kept.take(server, permit) {
+                Ok(connection) => return Ok(AcquiredConnection { connection, server, is_kept: true }),
+                Err(permit) => permit,
+            };
             let pool = self.pool();
             tokio::select! {
                 biased;
                 acquired = pool.acquire() => match acquired {
-                    Err(sqlx::Error::PoolClosed) if number != self.number() => {}
-                    acquired => return Ok((PermittedConnection::new(acquired?, permit), number)),
+                    Err(sqlx::Error::PoolClosed) if server != self.number() => {}
+                    acquired => {
+                        let connection = PermittedConnection::new(acquired?, permit);
+                        return Ok(AcquiredConnection { connection, server, is_kept: false });
+                    }
                 },
-                () = self.left(number) => {}
+                () = self.left(server) => {}
             }
         }
     }

@@ -8,6 +8,9 @@ const CANCEL: u32 = 80_877_102;
 const TLS: u32 = 80_877_103;
 const GSS: u32 = 80_877_104;
 
+/// The kind of a message with a row.
+pub(super) const ROW: u8 = b'D';
+
 /// Prefix of a statement that is only prepared.
 pub(super) const PREPARATION: &str = "prepare: ";
 

@@ -33,7 +33,7 @@ async fn every_statement_is_counted_once_over_all_connections_in_order() {
     let database = database();
     let proxy = ProtocolProxy::counting(database.url());
     work(&proxy).await.unwrap();
-    assert_eq!(database.psql(ROWS), "4");
+    assert_eq!((database.psql(ROWS).as_str(), proxy.rows()), ("4", 0));
     let boundaries = proxy.boundaries();
     let of_kind = |is: fn(&ServerBoundary) -> bool| -> Vec<_> {
         boundaries.iter().filter(|at| is(at)).map(|at| at.number).collect()

@@ -21,6 +21,7 @@ mod foreign_code;
 mod foreign_rows;
 mod hostile_writer;
 mod hot_rows;
+mod kept_connections;
 mod locks;
 mod major_versions;
 mod messages;
