@@ -4,6 +4,7 @@ use crate::argument;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::log_readers::{MOST_READERS, cores};
 use crate::log_reads::without_timeline;
 use crate::operator::metadata;
 use crate::options::ReasonArgs;
@@ -20,9 +21,6 @@ use phaseline_projections::rebuild::{RebuildOptions, rebuild};
 use phaseline_store::timeline_states::remake;
 use sqlx::PgConnection;
 use std::time::Instant;
-
-/// A larger number of connections is probably a typing error.
-const MOST_JOBS: u16 = 64;
 
 /// Fold the whole log and repair rows of phases that differ
 ///
@@ -67,7 +65,7 @@ pub(crate) struct RebuildArgs {
 
 /// Parses a number of connections.
 fn jobs(text: &str) -> Result<u16, String> {
-    argument::number_to(text, MOST_JOBS)
+    argument::number_to(text, MOST_READERS)
 }
 
 impl RebuildArgs {
@@ -201,9 +199,4 @@ async fn remake_states(context: &Context, connection: &mut PgConnection) -> Resu
     };
     context.output.beside(format!("Stored {made} timeline states."));
     Ok(())
-}
-
-fn cores() -> u16 {
-    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    u16::try_from(cores).unwrap_or(MOST_JOBS).min(MOST_JOBS)
 }
