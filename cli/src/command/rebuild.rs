@@ -26,8 +26,9 @@ use std::time::Instant;
 ///
 /// Several connections read one snapshot of the log completely and compare its fold with `project_phases`. Rows that are
 /// missing or different are written in one short transaction, after the fold has caught up with events appended
-/// meanwhile: readers never wait, commands only for that transaction. The log first records what is overwritten. An
-/// interrupted rebuild leaves the table unchanged.
+/// meanwhile: commands wait only for that transaction. Readers never wait, unless most rows are missing: then two seconds
+/// at most, and --check says so. The log first records what is overwritten. An interrupted rebuild leaves the table
+/// unchanged.
 ///
 /// Unknown rows are listed and kept, unless --delete-unknown is given; then it exits with 6, as --check does for any
 /// difference. Projects of the log that are not in `public.projects` cannot have rows: exit 6, see `phaseline drift`.
