@@ -318,7 +318,11 @@ mod tests {
         types
             .flat_map(|name| {
                 let with = format!(r#"{{{all},"description":"x","later":{{"a":[1]}}}}"#);
-                [(name, format!("{{{all}}}")), (name, with), (name, format!(r#"{{{all},"description":null}}"#))]
+                [
+                    (name, format!("{{{all}}}")),
+                    (name, with),
+                    (name, format!(r#"{{{all},"description":null}}"#)),
+                ]
             })
             .collect()
     }

@@ -74,8 +74,12 @@ pub async fn verify_expecting(
         }
     }
     match shape {
-        Shape::Timelines => timeline_shape::verify(&mut transaction, readers, &found, &mut checks, progress).await?,
-        Shape::Legacy => legacy_shape::verify(&mut transaction, readers, &found, &mut checks, progress).await?,
+        Shape::Timelines => {
+            timeline_shape::verify(&mut transaction, readers, &found, &mut checks, progress).await?
+        }
+        Shape::Legacy => {
+            legacy_shape::verify(&mut transaction, readers, &found, &mut checks, progress).await?
+        }
         Shape::Unknown => {
             return Err(MigratorError::WrongShape(format!(
                 "the database is in neither shape, so there is nothing to verify{}",

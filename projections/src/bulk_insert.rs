@@ -126,7 +126,8 @@ async fn insert_without(
     .await?;
     if set_aside(connection).await? != parts {
         return Err(StoreError::SelfCheck(
-            "indexes and foreign keys of project_phases are not the same after the rows were written".to_owned(),
+            "indexes and foreign keys of project_phases are not the same after the rows were written"
+                .to_owned(),
         ));
     }
     Ok(inserted)

@@ -8,7 +8,8 @@ use phaseline_store::stream::{self, TIMELINE};
 use phaseline_store::timeline_states::FoldedStream;
 use phaseline_store::unreadable::{self, EventHeader};
 use phaseline_store::{
-    AlteredEvents, Content, FoldedTimeline, Quarantine, RawEvent, RecordedTimeline, StoreError, UnreadableEvent, skip,
+    AlteredEvents, Content, FoldedTimeline, Quarantine, RawEvent, RecordedTimeline, StoreError,
+    UnreadableEvent, skip,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 

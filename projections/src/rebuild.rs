@@ -174,7 +174,8 @@ pub async fn rebuild(
         // Of another project only the row that is under the requested one.
         let concerns = |drift: &Drift| requested(&drift.project_id) || found.contains(&drift.phase_id);
         let ours = |finding: &Finding| matches!(finding, Finding::Row(drift) if concerns(drift) && is_ours(drift, options.delete_unknown));
-        let repaired = repair_where(connection, &mut log, &projects, &options.metadata, ours, progress).await?;
+        let repaired =
+            repair_where(connection, &mut log, &projects, &options.metadata, ours, progress).await?;
         rebuilt.add(repaired, concerns);
         rebuilt.quarantine = quarantine(&log, options.project);
     } else if options.check {

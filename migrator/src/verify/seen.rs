@@ -50,7 +50,11 @@ impl SeenEvent {
                 stream_type: event.stream_type.to_owned(),
                 event_type: event.event_type.to_owned(),
                 schema_version: event.schema_version,
-                payload: if event.stream_type == LEGACY_LINKS { event.payload.to_owned() } else { String::new() },
+                payload: if event.stream_type == LEGACY_LINKS {
+                    event.payload.to_owned()
+                } else {
+                    String::new()
+                },
                 unreadable: unreadable_elsewhere(event).map(Box::new),
             })),
         };

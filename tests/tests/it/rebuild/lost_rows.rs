@@ -90,7 +90,8 @@ async fn a_lost_table_is_filled_and_its_definition_stays() {
             "index ix_project_phases_project_id",
         ]
     );
-    database.psql("DROP TABLE dba_notes; DROP VIEW dba_sums; DROP INDEX dba_by_name, dba_short, dba_clustered");
+    database
+        .psql("DROP TABLE dba_notes; DROP VIEW dba_sums; DROP INDEX dba_by_name, dba_short, dba_clustered");
     database.psql("ALTER TABLE project_phases REPLICA IDENTITY DEFAULT; DROP INDEX dba_once");
     assert_verified(database.url()).await;
 }
@@ -112,7 +113,8 @@ async fn a_lost_table_that_somebody_reads_is_filled_row_by_row() {
 async fn readers_wait_only_for_many_rows_of_a_table_without_triggers() {
     let database = timeline_shape(PROJECTS);
     let before = objects(&database);
-    database.psql("DELETE FROM project_phases WHERE id IN (SELECT id FROM project_phases ORDER BY id LIMIT 400)");
+    database
+        .psql("DELETE FROM project_phases WHERE id IN (SELECT id FROM project_phases ORDER BY id LIMIT 400)");
     let (checked, _) = noted(&database, &check()).await;
     let (rebuilt, notes) = noted(&database, &RebuildOptions::default()).await;
     assert!(!checked.readers_wait && notes.is_empty() && rebuilt.inserted() == 400, "a part: {notes:?}");
