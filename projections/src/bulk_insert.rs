@@ -3,6 +3,7 @@
 //! transaction that inserts. Their definitions are the same afterwards. Readers wait meanwhile, so there is a limit of time; beyond it
 //! everything is undone, and the rows are inserted one by one, which no reader waits for.
 
+use crate::planner_view::count_rows;
 use crate::{PhaseRow, project_phases};
 use phaseline_store::progress::Progress;
 use phaseline_store::{SqlState, StoreError};
@@ -48,9 +49,7 @@ async fn is_most(connection: &mut PgConnection, rows: usize) -> Result<bool, Sto
     if !ROWS.contains(&rows) {
         return Ok(false);
     }
-    let others: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM public.project_phases").fetch_one(connection).await?;
-    Ok(usize::try_from(others).is_ok_and(|others| others <= rows))
+    Ok(count_rows(connection).await? <= rows as u64)
 }
 
 /// The result of an insertion.

@@ -49,12 +49,12 @@ pub struct HashedContent<'a> {
 /// Hashes parts, each behind its length. Small ones are collected first: the hash function takes whole blocks much faster than many
 /// small pieces.
 #[derive(Debug)]
-struct Parts {
+struct HashedParts {
     hasher: Sha256,
     collected: Vec<u8>,
 }
 
-impl Parts {
+impl HashedParts {
     /// The size of a piece that is not collected.
     const LARGE: usize = 4096;
 
@@ -84,7 +84,7 @@ impl Parts {
 
 /// SHA-256 over the salted metadata, which the content hash covers instead of it.
 pub fn metadata(salt: &[u8], metadata: &[u8]) -> Hash {
-    let mut parts = Parts::begin(METADATA_TAG);
+    let mut parts = HashedParts::begin(METADATA_TAG);
     parts.add(salt);
     parts.add(metadata);
     parts.finish()
@@ -92,7 +92,7 @@ pub fn metadata(salt: &[u8], metadata: &[u8]) -> Hash {
 
 /// SHA-256 over an event's content.
 pub fn content(event: &HashedContent<'_>) -> Hash {
-    let mut parts = Parts::begin(if event.login.is_some() { CONTENT_TAG } else { CONTENT_TAG_V1 });
+    let mut parts = HashedParts::begin(if event.login.is_some() { CONTENT_TAG } else { CONTENT_TAG_V1 });
     parts.add(event.stream_type.as_bytes());
     parts.add(event.stream_id.as_bytes());
     parts.add(&event.version.to_be_bytes());
@@ -112,7 +112,7 @@ pub fn content(event: &HashedContent<'_>) -> Hash {
 
 /// SHA-256 that ties an event's content to its position, its timestamp and all earlier events.
 pub fn chain(previous: &Hash, position: i64, recorded_at: DateTime<Utc>, content: &Hash) -> Hash {
-    let mut parts = Parts::begin(CHAIN_TAG);
+    let mut parts = HashedParts::begin(CHAIN_TAG);
     parts.add(previous);
     parts.add(&position.to_be_bytes());
     parts.add(&recorded_at.timestamp_micros().to_be_bytes());

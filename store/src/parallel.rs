@@ -3,79 +3,31 @@
 //! The log is cut into chunks of positions. Each reader takes the next chunk, reads it on a snapshot that all share, and
 //! decodes it on its own core; the caller gets the chunks one after the other, in order. Positions are gapless, so
 //! that every chunk proves that it is whole. A reader also compares each event with its hash, if the caller wants it: the hash before
-//! it is that of the row before, so that hashes are as parallel as decoding. By position and not by ranges of the heap: heap order is not version order,
-//! and what a reader may have to keep until an earlier event comes would grow with the log
+//! it is that of the row before, so that hashes are as parallel as decoding. By position and not by ranges of the heap: heap order is
+//! not version order, and what a reader may have to keep until an earlier event comes would grow with the log
 //! (`docs/decisions/rebuild.md`).
 
 mod chunk;
 mod cursor;
+mod entry;
 
+pub use entry::{LogEntry, TimelineEntry};
+
+use crate::StoreError;
 use crate::read::{self, ChainedEvent};
-use crate::stream::TIMELINE;
-use crate::unreadable::{self, EventHeader};
-use crate::{StoreError, UnreadableEvent};
-use chrono::{DateTime, Utc};
 use chunk::{ChainedChunks, ChunkSource, TimelineChunks};
 use cursor::Cursor;
-use phaseline_domain::TimelineEvent;
 use sqlx::{Connection, Executor, PgConnection};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use uuid::Uuid;
 
 /// Positions in one chunk: many enough that the cost of a statement does not matter, few enough that some chunks per reader need
 /// little memory.
 const CHUNK: i64 = 10_000;
 /// Chunks per reader: one that is decoded, one that waits for its turn.
 const AHEAD: usize = 2;
-
-/// One position of the log, with its event if that is a timeline's.
-#[derive(Clone, Copy, Debug)]
-pub struct LogEntry<'a> {
-    /// The position.
-    pub position: i64,
-    /// When it was recorded.
-    pub recorded_at: DateTime<Utc>,
-    /// The event, if it is a timeline's.
-    pub timeline: Option<TimelineEntry<'a>>,
-    /// Whether the event does not fit its hash; never, unless hashes are compared ([`Readers::comparing_hashes`]).
-    pub is_altered: bool,
-}
-
-/// A timeline's event as far as folds need it.
-#[derive(Clone, Copy, Debug)]
-pub struct TimelineEntry<'a> {
-    /// The project.
-    pub stream_id: Uuid,
-    /// Its position in its stream, from 1 without gaps.
-    pub version: i64,
-    /// Its type's name.
-    pub event_type: &'a str,
-    /// The payload's schema version.
-    pub schema_version: i32,
-    /// JSON text, byte for byte as written.
-    pub payload: &'a str,
-    /// JSON text: a flat object of strings.
-    pub metadata: &'a str,
-}
-
-impl LogEntry<'_> {
-    /// The decoded event, or why it cannot be read. Does not check whether the event is possible at its version.
-    pub fn decode(&self) -> Option<Result<TimelineEvent, Box<UnreadableEvent>>> {
-        let found = self.timeline?;
-        let header = EventHeader {
-            position: self.position,
-            stream_type: TIMELINE,
-            stream_id: found.stream_id,
-            version: found.version,
-            event_type: found.event_type,
-            schema_version: found.schema_version,
-        };
-        Some(unreadable::decode(header, found.payload, found.metadata))
-    }
-}
 
 /// Exports the snapshot of a connection's transaction for others. The transaction must be at
 /// REPEATABLE READ and last until all have begun.

@@ -1,7 +1,7 @@
 //! Reads the entries of one chunk.
 
 use super::cursor::Chunk;
-use super::{LogEntry, TimelineEntry};
+use super::entry::{LogEntry, TimelineEntry};
 use crate::copy::{self, Row};
 use crate::read::{self, ChainedEvent};
 use crate::stream::TIMELINE;
