@@ -4,11 +4,13 @@ use crate::error::{BenchError, Result};
 use crate::log::{migrate_options, operator};
 use crate::report::print;
 use crate::server::handle;
+use phaseline_migrator::Database;
 use phaseline_migrator::migrate::migrate;
 use phaseline_migrator::progress::{Progress, Silent};
 use phaseline_migrator::rollback::{RollbackOptions, rollback};
-use phaseline_migrator::verify::verify;
+use phaseline_migrator::verify::verify_expecting;
 use phaseline_projections::rebuild::{RebuildOptions, Rebuilt, rebuild};
+use sqlx::PgConnection;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -87,17 +89,23 @@ pub(crate) async fn rolled_back(url: &str, progress: &dyn Progress) -> Result<()
 pub(crate) async fn rebuilt(url: &str, progress: &dyn Progress) -> Result<Rebuilt> {
     let database = handle(url)?;
     let mut connection = database.connect("bench").await?;
+    let readers = readers(&database).await?;
+    Ok(rebuild(&mut connection, readers, &RebuildOptions::default(), progress).await?)
+}
+
+async fn readers(database: &Database) -> Result<Vec<PgConnection>> {
     let mut readers = Vec::new();
     for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
         readers.push(database.connect("bench reader").await?);
     }
-    Ok(rebuild(&mut connection, readers, &RebuildOptions::default(), progress).await?)
+    Ok(readers)
 }
 
-/// Verifies; fails unless every check passes.
+/// Verifies with one reader per core, as the program does; fails unless every check passes.
 pub(crate) async fn verified(url: &str, progress: &dyn Progress) -> Result<()> {
-    let mut connection = handle(url)?.connect("bench").await?;
-    let found = verify(&mut connection, progress).await?;
+    let database = handle(url)?;
+    let mut connection = database.connect("bench").await?;
+    let found = verify_expecting(&mut connection, readers(&database).await?, &[], progress).await?;
     if found.passed {
         return Ok(());
     }

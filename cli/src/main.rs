@@ -29,6 +29,7 @@ mod given_moment;
 mod help;
 mod interrupt;
 mod log_range;
+mod log_readers;
 mod log_reads;
 mod logging;
 mod names;

@@ -7,7 +7,9 @@ mod expected;
 mod fitness;
 mod legacy_shape;
 mod log;
+mod readers;
 mod runbook;
+mod seen;
 mod timeline_shape;
 
 use crate::error::MigratorError;
@@ -18,6 +20,7 @@ use checks::{Checks, has_column};
 use phaseline_projections::{Access, refuse_foreign_code};
 use phaseline_store::schema::version::VERSION;
 use phaseline_store::{LogHead, Quarantine, chain, read, schema};
+use readers::SnapshotReaders;
 use sqlx::PgConnection;
 
 /// Verifies the database in its current shape.
@@ -29,19 +32,22 @@ pub async fn verify(
     connection: &mut PgConnection,
     progress: &dyn Progress,
 ) -> Result<Verification, MigratorError> {
-    verify_expecting(connection, &[], progress).await
+    verify_expecting(connection, Vec::new(), &[], progress).await
 }
 
-/// The same, and checks that the log has these heads, which somebody noted down.
+/// The same, and checks that the log has these heads, which somebody noted down. `readers` read the log at the same time, on the
+/// snapshot of `connection`; without them `connection` does. The result is the same.
 ///
 /// # Errors
 /// Those of [`verify`].
 pub async fn verify_expecting(
     connection: &mut PgConnection,
+    readers: Vec<PgConnection>,
     expected: &[LogHead],
     progress: &dyn Progress,
 ) -> Result<Verification, MigratorError> {
     let mut transaction = read::snapshot(connection).await?;
+    let readers = SnapshotReaders::begin(&mut transaction, readers).await?;
     refuse_foreign_code(&mut transaction, Access::Read).await?;
     let found = shape::find(&mut transaction).await?;
     let mut checks = Checks::default();
@@ -68,8 +74,12 @@ pub async fn verify_expecting(
         }
     }
     match shape {
-        Shape::Timelines => timeline_shape::verify(&mut transaction, &found, &mut checks, progress).await?,
-        Shape::Legacy => legacy_shape::verify(&mut transaction, &found, &mut checks, progress).await?,
+        Shape::Timelines => {
+            timeline_shape::verify(&mut transaction, readers, &found, &mut checks, progress).await?
+        }
+        Shape::Legacy => {
+            legacy_shape::verify(&mut transaction, readers, &found, &mut checks, progress).await?
+        }
         Shape::Unknown => {
             return Err(MigratorError::WrongShape(format!(
                 "the database is in neither shape, so there is nothing to verify{}",
@@ -106,5 +116,5 @@ pub(crate) async fn unreadable_events(
     connection: &mut PgConnection,
     progress: &dyn Progress,
 ) -> Result<Option<Quarantine>, MigratorError> {
-    Ok(log::read_log(connection, progress).await?.map(|reading| reading.unreadable))
+    Ok(log::read_log(connection, None, progress).await?.map(|reading| reading.unreadable))
 }

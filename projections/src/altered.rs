@@ -15,7 +15,7 @@ const FEW_STREAMS: usize = 100;
 /// Fails if an event was altered in the timeline of a project with a finding: then the log, and not the table, may be wrong. Without a
 /// finding nothing is read. Events that a mark leaves out are not in the fold, and do not count.
 ///
-/// To be called in the snapshot of the fold.
+/// To be called in the snapshot of the fold. A fold that compared the events already ([`FoldedLog::read_parallel`]) needs no reading.
 ///
 /// # Errors
 /// [`StoreError::Altered`] with the events of the first such project; the database's own.
@@ -29,6 +29,12 @@ pub async fn refuse_altered_findings(
     let projects: BTreeSet<ProjectId> = findings.iter().map(Finding::project_id).filter(recorded).collect();
     if projects.is_empty() {
         return Ok(());
+    }
+    if let Some(altered) = log.altered() {
+        return match projects.iter().find_map(|project| altered.get(project)) {
+            Some(altered) => Err(StoreError::Altered(Box::new(altered.clone()))),
+            None => Ok(()),
+        };
     }
     progress.step("comparing the events of these projects with their hashes", None);
     if projects.len() > FEW_STREAMS {

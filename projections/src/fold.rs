@@ -8,7 +8,8 @@ use phaseline_store::stream::{self, TIMELINE};
 use phaseline_store::timeline_states::FoldedStream;
 use phaseline_store::unreadable::{self, EventHeader};
 use phaseline_store::{
-    Content, FoldedTimeline, Quarantine, RawEvent, RecordedTimeline, StoreError, UnreadableEvent, skip,
+    AlteredEvents, Content, FoldedTimeline, Quarantine, RawEvent, RecordedTimeline, StoreError,
+    UnreadableEvent, skip,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -16,22 +17,36 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 const REPORT_EVERY: i64 = 4096;
 
 /// A timeline's event, decoded on any core.
-struct Decoded {
+#[derive(Debug)]
+pub struct DecodedEvent {
     project: ProjectId,
     version: i64,
     recorded_at: NaiveDateTime,
     event: Result<TimelineEvent, Box<UnreadableEvent>>,
+    is_altered: bool,
 }
 
-impl Decoded {
+impl DecodedEvent {
     /// The event at a position; none if it belongs to no timeline.
-    fn of(place: &LogEntry<'_>) -> Option<Self> {
+    fn at(place: &LogEntry<'_>) -> Option<Self> {
         let found = place.timeline?;
         Some(Self {
             project: found.stream_id.into(),
             version: found.version,
             recorded_at: place.recorded_at.naive_utc(),
             event: place.decode()?,
+            is_altered: place.is_altered,
+        })
+    }
+
+    /// An event as it was read; none if it belongs to no timeline. Whether it fits its hash does not matter.
+    pub fn of(event: &RawEvent<'_>) -> Option<Self> {
+        (event.stream_type == TIMELINE).then(|| Self {
+            project: event.stream_id.into(),
+            version: event.version,
+            recorded_at: event.recorded_at.naive_utc(),
+            event: unreadable::decode(EventHeader::from(event), event.payload, event.metadata),
+            is_altered: false,
         })
     }
 }
@@ -58,6 +73,8 @@ pub struct FoldedLog {
     skipped: HashSet<i64>,
     /// The first version out of order: expected, and found.
     gap: Option<(ProjectId, i64, i64)>,
+    /// The altered events that no mark leaves out, if all events were compared with their hashes.
+    altered: Option<BTreeMap<ProjectId, AlteredEvents>>,
 }
 
 impl FoldedLog {
@@ -124,18 +141,18 @@ impl FoldedLog {
         before: impl FnOnce(&Timeline, &TimelineEvent),
     ) -> Option<TimelineEvent> {
         self.position = event.position;
-        if event.stream_type != TIMELINE {
-            return None;
-        }
-        self.apply_decoded(
-            Decoded {
-                project: event.stream_id.into(),
-                version: event.version,
-                recorded_at: event.recorded_at.naive_utc(),
-                event: unreadable::decode(EventHeader::from(event), event.payload, event.metadata),
-            },
-            before,
-        )
+        self.apply_decoded(DecodedEvent::of(event)?, before)
+    }
+
+    /// The same for an event at a position that was decoded elsewhere; none if it is not a timeline's.
+    pub fn apply_at(&mut self, position: i64, event: Option<DecodedEvent>) -> Option<TimelineEvent> {
+        self.position = position;
+        self.apply_decoded(event?, |_, _| ())
+    }
+
+    /// The altered events of each timeline that no mark leaves out; none if the events were not compared with their hashes.
+    pub(crate) const fn altered(&self) -> Option<&BTreeMap<ProjectId, AlteredEvents>> {
+        self.altered.as_ref()
     }
 
     /// Fails if a version was out of order: the fold of an incomplete log would be wrong, and nothing would show that.
@@ -148,11 +165,14 @@ impl FoldedLog {
     /// Applies a timeline's event at the current position, and returns its effect.
     fn apply_decoded(
         &mut self,
-        found: Decoded,
+        found: DecodedEvent,
         before: impl FnOnce(&Timeline, &TimelineEvent),
     ) -> Option<TimelineEvent> {
-        let Decoded { project, version, recorded_at, event } = found;
+        let DecodedEvent { project, version, recorded_at, event, is_altered } = found;
         let skips = self.skips(self.position);
+        if is_altered && !skips {
+            self.note_altered(project, self.position);
+        }
         let in_quarantine = !self.quarantined.is_empty() && self.quarantined.contains_key(&project);
         let folded = if in_quarantine {
             &mut self.quarantined.entry(project).or_default().folded
@@ -205,15 +225,30 @@ impl FoldedLog {
         None
     }
 
-    /// Replaces a project's timeline by the fold of its history.
+    fn note_altered(&mut self, project: ProjectId, position: i64) {
+        if let Some(altered) = &mut self.altered {
+            altered.entry(project).or_insert_with(|| AlteredEvents::none_of(project)).add(position);
+        }
+    }
+
+    /// Replaces a project's timeline by the fold of its history, which was compared with its hashes.
     pub(crate) fn replace(&mut self, project: ProjectId, history: &[RecordedTimeline]) {
         self.timelines.remove(&project);
         self.quarantined.remove(&project);
+        if let Some(altered) = &mut self.altered {
+            altered.remove(&project);
+        }
         for recorded in history {
+            let position = recorded.recorded.position;
             match recorded.content {
-                Content::Skipped => self.skipped.insert(recorded.recorded.position),
-                _ => self.skipped.remove(&recorded.recorded.position),
-            };
+                Content::Skipped => drop(self.skipped.insert(position)),
+                _ => {
+                    self.skipped.remove(&position);
+                    if recorded.recorded.is_altered {
+                        self.note_altered(project, position);
+                    }
+                }
+            }
         }
         if history.is_empty() {
             return;
@@ -227,10 +262,10 @@ impl FoldedLog {
         }
     }
 
-    /// Folds the log up to a position with several connections at once: they read and decode, events are applied in order
-    /// of position as in [`FoldedLog::read`], and the result is the same. `snapshot` is one from
+    /// Folds the log up to a position with several connections at once: they read, decode and compare events with their hashes; events
+    /// are applied in order of position as in [`FoldedLog::read`], and the result is the same. `snapshot` is one from
     /// [`parallel::export_snapshot`], and `skipped` are the positions that are left out in it. Fails unless every position
-    /// and every version was seen.
+    /// and every version was seen. An altered event is only noted.
     pub async fn read_parallel(
         readers: impl Into<Readers>,
         snapshot: &str,
@@ -238,9 +273,10 @@ impl FoldedLog {
         up_to: i64,
         progress: &dyn Progress,
     ) -> Result<Self, StoreError> {
-        let mut log = Self { skipped, ..Self::default() };
-        let decode = |place: &LogEntry<'_>| Ok::<_, StoreError>(Decoded::of(place));
-        parallel::read_timelines(readers.into(), snapshot, up_to, decode, |places| {
+        let mut log = Self { skipped, altered: Some(BTreeMap::new()), ..Self::default() };
+        let decode = |place: &LogEntry<'_>| Ok::<_, StoreError>(DecodedEvent::at(place));
+        let readers = readers.into().comparing_hashes();
+        parallel::read_timelines(readers, snapshot, up_to, decode, |places| {
             for place in places {
                 log.position += 1;
                 if let Some(found) = place {

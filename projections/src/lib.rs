@@ -22,6 +22,7 @@
 
 pub mod adopt;
 pub mod altered;
+mod bulk_insert;
 pub mod changes;
 pub mod deleted;
 pub mod diff;

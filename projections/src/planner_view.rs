@@ -27,7 +27,7 @@ pub use projects::{
     EntityNames, IdRange, ListedProject, Match, list_projects, matching_named_projects, matching_phases,
     matching_projects, names_of, phases_of_project,
 };
-pub(crate) use stored_rows::{live_rows, read_stored_rows};
+pub(crate) use stored_rows::{count_rows, live_rows, read_stored_rows};
 
 use phaseline_domain::{DateRange, PhaseId, ProjectId};
 use phaseline_store::{Parameter, Sessions, Statement, StoreError, stream};

@@ -6,6 +6,8 @@
 
 use crate::FoldedLog;
 use crate::altered::refuse_altered_findings;
+pub use crate::bulk_insert::READERS_WAIT;
+use crate::bulk_insert::makes_readers_wait;
 use crate::drift::{
     Drift, DriftKind, Finding, ProjectDrift, ProjectDriftKind, find_drift, find_drift_watched,
 };
@@ -55,6 +57,8 @@ pub struct Rebuilt {
     pub quarantine: Quarantine,
     /// Rows of projects that the log does not have. They are not differences: the log can adopt them.
     pub unadopted: u64,
+    /// Whether readers will wait while the rows are written ([`READERS_WAIT`]), according to this check.
+    pub readers_wait: bool,
 }
 
 impl Serialize for Rebuilt {
@@ -76,6 +80,7 @@ impl Serialize for Rebuilt {
             gone: &'a [ProjectId],
             quarantine: &'a Quarantine,
             unadopted: u64,
+            readers_wait: bool,
         }
         Members {
             position: self.position,
@@ -92,6 +97,7 @@ impl Serialize for Rebuilt {
             gone: &self.gone,
             quarantine: &self.quarantine,
             unadopted: self.unadopted,
+            readers_wait: self.readers_wait,
         }
         .serialize(serializer)
     }
@@ -153,6 +159,7 @@ pub async fn rebuild(
         gone,
         quarantine: quarantine(&log, options.project),
         unadopted: unadopted.len() as u64,
+        readers_wait: false,
     };
     let projects: BTreeSet<ProjectId> = rebuilt
         .differences
@@ -167,9 +174,13 @@ pub async fn rebuild(
         // Of another project only the row that is under the requested one.
         let concerns = |drift: &Drift| requested(&drift.project_id) || found.contains(&drift.phase_id);
         let ours = |finding: &Finding| matches!(finding, Finding::Row(drift) if concerns(drift) && is_ours(drift, options.delete_unknown));
-        let repaired = repair_where(connection, &mut log, &projects, &options.metadata, ours).await?;
+        let repaired =
+            repair_where(connection, &mut log, &projects, &options.metadata, ours, progress).await?;
         rebuilt.add(repaired, concerns);
         rebuilt.quarantine = quarantine(&log, options.project);
+    } else if options.check {
+        let missing = rebuilt.left.iter().filter(|drift| drift.kind == DriftKind::Missing).count();
+        rebuilt.readers_wait = makes_readers_wait(connection, missing).await?;
     }
     Ok(rebuilt)
 }

@@ -2,11 +2,11 @@
 
 use crate::altered::refuse_altered_findings;
 use crate::drift::{DriftKind, Finding, ProjectDriftKind, Remedy, find_drift};
-use crate::{Access, FoldedLog, PhaseRow, project_phases, refuse_foreign_code, row_writer};
+use crate::{Access, FoldedLog, PhaseRow, bulk_insert, project_phases, refuse_foreign_code, row_writer};
 use chrono::{DateTime, Utc};
 use phaseline_domain::event::TimelineClosed;
 use phaseline_domain::{PhaseId, ProjectId, TimelineEvent};
-use phaseline_store::progress::Silent;
+use phaseline_store::progress::{Progress, Silent};
 use phaseline_store::{Import, Metadata, NewEvent, StoreError, StreamId, stream};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
@@ -67,16 +67,17 @@ pub async fn repair(
     metadata: &Metadata,
 ) -> Result<Repaired, StoreError> {
     let wanted = |finding: &Finding| matches!(finding.remedy(), Remedy::Repair | Remedy::Close);
-    repair_where(connection, log, projects, metadata, wanted).await
+    repair_where(connection, log, projects, metadata, wanted, &Silent).await
 }
 
-/// Repairs only the wanted findings.
+/// Repairs only the wanted findings. `progress` gets a note if readers will wait.
 pub(crate) async fn repair_where(
     connection: &mut PgConnection,
     log: &mut FoldedLog,
     projects: &[ProjectId],
     metadata: &Metadata,
     wanted: impl Fn(&Finding) -> bool,
+    progress: &dyn Progress,
 ) -> Result<Repaired, StoreError> {
     let mut transaction =
         connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE").await?;
@@ -101,7 +102,24 @@ pub(crate) async fn repair_where(
     record(connection, log, repair_id, &findings, &writes.closed, metadata).await?;
     let deleted = row_writer::delete(connection, &writes.deleted).await?;
     let updated = row_writer::update(connection, &writes.updated).await?;
-    let inserted = project_phases::insert(connection, &writes.inserted).await?;
+    let inserted = bulk_insert::insert(connection, &writes.inserted, progress).await?;
+    if inserted.as_given && writes.deleted.is_empty() && writes.updated.is_empty() {
+        // The rows are in place, and readers wait for the commit: to compare the whole table again would take longer than to write it.
+        transaction.commit().await?;
+        return Ok(Repaired {
+            repair_id: Some(repair_id),
+            position: log.position,
+            inserted: inserted.rows,
+            updated,
+            deleted,
+            closed: writes.closed.len() as u64,
+            findings,
+            left,
+            caught_up,
+            compared,
+        });
+    }
+    let inserted = inserted.rows;
     // Rows that others added since the comparison are kept.
     let key = |finding: &Finding| match finding {
         Finding::Row(drift) => (drift.project_id, Some(drift.phase_id)),

@@ -48,13 +48,44 @@ pub enum Break {
     },
 }
 
+/// The place of an event in the log and in its stream, with its hash.
+#[derive(Clone, Copy, Debug)]
+pub struct ChainLink<'a> {
+    /// Its position in the whole log.
+    pub position: i64,
+    /// When it was recorded.
+    pub recorded_at: DateTime<Utc>,
+    /// Its stream's type.
+    pub stream_type: &'a str,
+    /// Its stream's id.
+    pub stream_id: Uuid,
+    /// Its position in its stream.
+    pub version: i64,
+    /// Its stored hash.
+    pub hash: hash::Hash,
+}
+
+impl<'a> From<&RawEvent<'a>> for ChainLink<'a> {
+    fn from(event: &RawEvent<'a>) -> Self {
+        Self {
+            position: event.position,
+            recorded_at: event.recorded_at,
+            stream_type: event.stream_type,
+            stream_id: event.stream_id,
+            version: event.version,
+            hash: event.hash,
+        }
+    }
+}
+
 /// Checks a log event by event, in order of position, and records its damage.
 #[derive(Debug)]
 pub struct Inspector {
     position: i64,
     previous: hash::Hash,
     recorded_at: DateTime<Utc>,
-    versions: HashMap<(String, Uuid), i64>,
+    /// The last version of each stream, by type and id.
+    versions: HashMap<String, HashMap<Uuid, i64>>,
     /// Whether the check began after the first event: then the first version found of each stream is accepted.
     partial: bool,
     breaks: Vec<Break>,
@@ -87,18 +118,28 @@ impl Inspector {
     /// Checks the next event. After a break the check continues from the stored values, so that one altered event is one break and
     /// not one for each later event. Returns whether the event fits its hash.
     pub fn see(&mut self, event: &RawEvent<'_>) -> bool {
+        let fits = hash::fits(&self.previous, event);
+        self.see_compared(&ChainLink::from(event), fits);
+        fits
+    }
+
+    /// The same for an event of which is known already whether it fits its hash, given the stored hash of the event before it.
+    pub fn see_compared(&mut self, event: &ChainLink<'_>, fits: bool) {
         if event.position != self.position + 1 {
             self.note(Break::Position { expected: self.position + 1, found: event.position });
         }
         if event.recorded_at < self.recorded_at {
             self.note(Break::Time { position: event.position });
         }
-        let fits = hash::fits(&self.previous, event);
         if !fits {
             self.note(Break::Hash { position: event.position });
         }
         let unseen = if self.partial { event.version - 1 } else { 0 };
-        let version = self.versions.entry((event.stream_type.to_owned(), event.stream_id)).or_insert(unseen);
+        let streams = match self.versions.get_mut(event.stream_type) {
+            Some(streams) => streams,
+            None => self.versions.entry(event.stream_type.to_owned()).or_default(),
+        };
+        let version = streams.entry(event.stream_id).or_insert(unseen);
         let expected = *version + 1;
         *version = event.version;
         if event.version != expected {
@@ -113,7 +154,6 @@ impl Inspector {
         self.position = event.position;
         self.previous = event.hash;
         self.recorded_at = event.recorded_at;
-        fits
     }
 
     fn note(&mut self, found: Break) {

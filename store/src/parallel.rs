@@ -2,74 +2,32 @@
 //!
 //! The log is cut into chunks of positions. Each reader takes the next chunk, reads it on a snapshot that all share, and
 //! decodes it on its own core; the caller gets the chunks one after the other, in order. Positions are gapless, so
-//! that every chunk proves that it is whole. By position and not by ranges of the heap: heap order is not version order,
-//! and what a reader may have to keep until an earlier event comes would grow with the log
+//! that every chunk proves that it is whole. A reader also compares each event with its hash, if the caller wants it: the hash before
+//! it is that of the row before, so that hashes are as parallel as decoding. By position and not by ranges of the heap: heap order is
+//! not version order, and what a reader may have to keep until an earlier event comes would grow with the log
 //! (`docs/decisions/rebuild.md`).
 
-use crate::copy::{self, Row};
-use crate::read;
-use crate::stream::TIMELINE;
-use crate::unreadable::{self, EventHeader};
-use crate::{StoreError, UnreadableEvent};
-use chrono::{DateTime, Utc};
-use phaseline_domain::TimelineEvent;
+mod chunk;
+mod cursor;
+mod entry;
+
+pub use entry::{LogEntry, TimelineEntry};
+
+use crate::StoreError;
+use crate::read::{self, ChainedEvent};
+use chunk::{ChainedChunks, ChunkSource, TimelineChunks};
+use cursor::Cursor;
 use sqlx::{Connection, Executor, PgConnection};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use uuid::Uuid;
 
 /// Positions in one chunk: many enough that the cost of a statement does not matter, few enough that some chunks per reader need
 /// little memory.
 const CHUNK: i64 = 10_000;
 /// Chunks per reader: one that is decoded, one that waits for its turn.
 const AHEAD: usize = 2;
-
-/// One position of the log, with its event if that is a timeline's.
-#[derive(Clone, Copy, Debug)]
-pub struct LogEntry<'a> {
-    /// The position.
-    pub position: i64,
-    /// When it was recorded.
-    pub recorded_at: DateTime<Utc>,
-    /// The event, if it is a timeline's.
-    pub timeline: Option<TimelineEntry<'a>>,
-}
-
-/// A timeline's event as far as folds need it.
-#[derive(Clone, Copy, Debug)]
-pub struct TimelineEntry<'a> {
-    /// The project.
-    pub stream_id: Uuid,
-    /// Its position in its stream, from 1 without gaps.
-    pub version: i64,
-    /// Its type's name.
-    pub event_type: &'a str,
-    /// The payload's schema version.
-    pub schema_version: i32,
-    /// JSON text, byte for byte as written.
-    pub payload: &'a str,
-    /// JSON text: a flat object of strings.
-    pub metadata: &'a str,
-}
-
-impl LogEntry<'_> {
-    /// The decoded event, or why it cannot be read. Does not check whether the event is possible at its version.
-    pub fn decode(&self) -> Option<Result<TimelineEvent, Box<UnreadableEvent>>> {
-        let found = self.timeline?;
-        let header = EventHeader {
-            position: self.position,
-            stream_type: TIMELINE,
-            stream_id: found.stream_id,
-            version: found.version,
-            event_type: found.event_type,
-            schema_version: found.schema_version,
-        };
-        Some(unreadable::decode(header, found.payload, found.metadata))
-    }
-}
 
 /// Exports the snapshot of a connection's transaction for others. The transaction must be at
 /// REPEATABLE READ and last until all have begun.
@@ -82,6 +40,7 @@ pub async fn export_snapshot(connection: &mut PgConnection) -> Result<String, sq
 pub struct Readers {
     connections: Vec<PgConnection>,
     chunk: i64,
+    compares_hashes: bool,
 }
 
 impl Readers {
@@ -90,11 +49,17 @@ impl Readers {
     pub fn with_chunk(self, positions: i64) -> Self {
         Self { chunk: positions.clamp(1, i64::from(i32::MAX)), ..self }
     }
+
+    /// Compares each event with its hash, too.
+    #[must_use]
+    pub fn comparing_hashes(self) -> Self {
+        Self { compares_hashes: true, ..self }
+    }
 }
 
 impl From<Vec<PgConnection>> for Readers {
     fn from(connections: Vec<PgConnection>) -> Self {
-        Self { connections, chunk: CHUNK }
+        Self { connections, chunk: CHUNK, compares_hashes: false }
     }
 }
 
@@ -112,38 +77,72 @@ pub async fn read_timelines<T, D>(
     snapshot: &str,
     up_to: i64,
     decode: D,
-    mut each: impl FnMut(Vec<T>) -> Result<(), StoreError>,
+    each: impl FnMut(Vec<T>) -> Result<(), StoreError>,
 ) -> Result<u64, StoreError>
 where
     T: Send + 'static,
     D: Fn(&LogEntry<'_>) -> Result<T, StoreError> + Clone + Send + Sync + 'static,
 {
-    let Readers { connections, chunk } = readers;
+    let source = TimelineChunks { decode, compares_hashes: readers.compares_hashes };
+    let read = read_chunks(readers, snapshot, up_to, source, each).await?;
+    if read == up_to.unsigned_abs() {
+        return Ok(read);
+    }
+    let expected = i64::try_from(read).unwrap_or(i64::MAX).saturating_add(1);
+    Err(StoreError::PositionGap { expected, found: None })
+}
+
+/// Reads all events up to a position with these connections, each with the hash of the event before it, like [`read_timelines`]. A
+/// missing position is no error: a caller that checks a damaged log finds all its damage. Returns the number of events.
+///
+/// # Errors
+/// [`StoreError::SelfCheck`] without a connection; what `decode` or `each` return; the database's own, and one for a truncated result.
+pub async fn read_chained<T, D>(
+    readers: Readers,
+    snapshot: &str,
+    up_to: i64,
+    decode: D,
+    each: impl FnMut(Vec<T>) -> Result<(), StoreError>,
+) -> Result<u64, StoreError>
+where
+    T: Send + 'static,
+    D: Fn(&ChainedEvent<'_>) -> Result<T, StoreError> + Clone + Send + Sync + 'static,
+{
+    read_chunks(readers, snapshot, up_to, ChainedChunks { decode }, each).await
+}
+
+async fn read_chunks<S: ChunkSource>(
+    readers: Readers,
+    snapshot: &str,
+    up_to: i64,
+    source: S,
+    mut each: impl FnMut(Vec<S::Entry>) -> Result<(), StoreError>,
+) -> Result<u64, StoreError> {
+    let Readers { connections, chunk, .. } = readers;
     if connections.is_empty() {
         return Err(StoreError::SelfCheck("the log cannot be read without a connection".to_owned()));
     }
-    let next = Arc::new(AtomicI64::new(0));
+    let cursor = Arc::new(Cursor::new(chunk, up_to));
     let ahead = Arc::new(Semaphore::new(connections.len() * AHEAD));
     let (sender, mut chunks) = mpsc::unbounded_channel();
     let mut tasks = JoinSet::new();
     for connection in connections {
         let reader = ChunkReader {
             connection,
-            chunk,
             snapshot: snapshot.to_owned(),
-            up_to,
-            next: Arc::clone(&next),
+            cursor: Arc::clone(&cursor),
             ahead: Arc::clone(&ahead),
         };
-        tasks.spawn(reader.read(decode.clone(), sender.clone()));
+        tasks.spawn(reader.read(source.clone(), sender.clone()));
     }
     drop(sender);
-    let mut waiting: BTreeMap<i64, Vec<T>> = BTreeMap::new();
-    let mut done = 0;
-    while let Some((after, entries)) = chunks.recv().await {
-        waiting.insert(after, entries);
-        while let Some(entries) = waiting.remove(&done) {
-            done += i64::try_from(entries.len()).unwrap_or(i64::MAX);
+    let mut waiting: BTreeMap<u64, Vec<S::Entry>> = BTreeMap::new();
+    let (mut next, mut done) = (0, 0);
+    while let Some((number, entries)) = chunks.recv().await {
+        waiting.insert(number, entries);
+        while let Some(entries) = waiting.remove(&next) {
+            next += 1;
+            done += entries.len() as u64;
             each(entries)?;
             ahead.add_permits(1);
         }
@@ -154,33 +153,23 @@ where
             Err(error) => return Err(StoreError::SelfCheck(format!("a reader of the log failed: {error}"))),
         }
     }
-    if done == up_to {
-        return Ok(done.unsigned_abs());
-    }
-    Err(StoreError::PositionGap { expected: done + 1, found: None })
+    Ok(done)
 }
 
 /// One connection that takes chunk after chunk.
 struct ChunkReader {
     connection: PgConnection,
-    /// Positions in a chunk.
-    chunk: i64,
     snapshot: String,
-    up_to: i64,
-    /// The position behind which the next chunk begins.
-    next: Arc<AtomicI64>,
+    cursor: Arc<Cursor>,
     ahead: Arc<Semaphore>,
 }
 
 impl ChunkReader {
-    async fn read<T, D>(
+    async fn read<S: ChunkSource>(
         mut self,
-        decode: D,
-        sender: mpsc::UnboundedSender<(i64, Vec<T>)>,
-    ) -> Result<(), StoreError>
-    where
-        D: Fn(&LogEntry<'_>) -> Result<T, StoreError>,
-    {
+        source: S,
+        sender: mpsc::UnboundedSender<(u64, Vec<S::Entry>)>,
+    ) -> Result<(), StoreError> {
         let mut transaction = self.connection.begin_with(read::BEGIN_SNAPSHOT).await?;
         // Reading by position needs the index, even if statistics of a newly filled table suggest otherwise.
         let settings = format!(
@@ -192,13 +181,14 @@ impl ChunkReader {
         // A closed gate means that all chunks are taken, or that another reader failed and reports its error.
         while let Ok(permit) = self.ahead.acquire().await {
             permit.forget();
-            let after = self.next.fetch_add(self.chunk, Ordering::Relaxed);
-            if after >= self.up_to {
-                break;
+            let Some(chunk) = self.cursor.take() else { break };
+            let entries = source.read(&mut transaction, chunk).await?;
+            if entries.is_empty() {
+                // Positions may be missing in millions.
+                let behind = chunk::next_position(&mut transaction, chunk.last).await?;
+                self.cursor.skip_to(behind.unwrap_or(i64::MAX));
             }
-            let last = after.saturating_add(self.chunk).min(self.up_to);
-            let entries = read_chunk(&mut transaction, after, last, &decode).await?;
-            if sender.send((after, entries)).is_err() {
+            if sender.send((chunk.number, entries)).is_err() {
                 break;
             }
         }
@@ -212,47 +202,4 @@ impl Drop for ChunkReader {
     fn drop(&mut self) {
         self.ahead.close();
     }
-}
-
-/// All entries behind `after` up to `last`.
-async fn read_chunk<T>(
-    connection: &mut PgConnection,
-    after: i64,
-    last: i64,
-    decode: &impl Fn(&LogEntry<'_>) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
-    let query = format!(
-        "SELECT position, recorded_at, CASE WHEN stream_type = '{TIMELINE}' THEN stream_id END, version, event_type,
-                schema_version, CASE WHEN stream_type = '{TIMELINE}' THEN payload END,
-                CASE WHEN stream_type = '{TIMELINE}' THEN metadata END
-           FROM phaseline.events WHERE position > {after} AND position <= {last} ORDER BY position"
-    );
-    let mut entries = Vec::with_capacity(usize::try_from(last - after).unwrap_or_default());
-    let mut expected = after + 1;
-    copy::read(connection, &query, |row| {
-        let entry = log_entry(&row)?;
-        if entry.position != expected {
-            return Err(StoreError::PositionGap { expected, found: Some(entry.position) });
-        }
-        expected += 1;
-        entries.push(decode(&entry)?);
-        Ok(())
-    })
-    .await?;
-    if expected == last + 1 { Ok(entries) } else { Err(StoreError::PositionGap { expected, found: None }) }
-}
-
-fn log_entry<'a>(row: &Row<'a>) -> Result<LogEntry<'a>, StoreError> {
-    let timeline = match row.nullable_uuid(2)? {
-        None => None,
-        Some(stream_id) => Some(TimelineEntry {
-            stream_id,
-            version: row.i64(3)?,
-            event_type: row.text(4)?,
-            schema_version: row.i32(5)?,
-            payload: row.text(6)?,
-            metadata: row.text(7)?,
-        }),
-    };
-    Ok(LogEntry { position: row.i64(0)?, recorded_at: row.timestamptz(1)?, timeline })
 }

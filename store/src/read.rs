@@ -207,7 +207,7 @@ where
     Ok(())
 }
 
-async fn scan_where<E>(
+pub(crate) async fn scan_where<E>(
     connection: &mut PgConnection,
     condition: &str,
     mut each: impl FnMut(&RawEvent<'_>) -> Result<(), E>,

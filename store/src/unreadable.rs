@@ -132,8 +132,8 @@ pub fn decode(
     let unreadable = |fault: &dyn fmt::Display| Box::new(UnreadableEvent::at(header, fault));
     let event = TimelineEvent::from_stored(header.event_type, header.schema_version, payload)
         .map_err(|error| unreadable(&error))?;
-    match serde_json::from_str::<Metadata>(metadata) {
-        Ok(_) => Ok(event),
+    match Metadata::check(metadata) {
+        Ok(()) => Ok(event),
         Err(error) => Err(unreadable(&metadata_fault(error))),
     }
 }

@@ -4,6 +4,7 @@ use crate::argument;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::log_readers::{MOST_READERS, cores};
 use crate::log_reads::without_timeline;
 use crate::operator::metadata;
 use crate::options::ReasonArgs;
@@ -21,15 +22,13 @@ use phaseline_store::timeline_states::remake;
 use sqlx::PgConnection;
 use std::time::Instant;
 
-/// A larger number of connections is probably a typing error.
-const MOST_JOBS: u16 = 64;
-
 /// Fold the whole log and repair rows of phases that differ
 ///
 /// Several connections read one snapshot of the log completely and compare its fold with `project_phases`. Rows that are
 /// missing or different are written in one short transaction, after the fold has caught up with events appended
-/// meanwhile: readers never wait, commands only for that transaction. The log first records what is overwritten. An
-/// interrupted rebuild leaves the table unchanged.
+/// meanwhile: commands wait only for that transaction. Readers never wait, unless most rows are missing: then two seconds
+/// at most, and --check says so. The log first records what is overwritten. An interrupted rebuild leaves the table
+/// unchanged.
 ///
 /// Unknown rows are listed and kept, unless --delete-unknown is given; then it exits with 6, as --check does for any
 /// difference. Projects of the log that are not in `public.projects` cannot have rows: exit 6, see `phaseline drift`.
@@ -67,7 +66,7 @@ pub(crate) struct RebuildArgs {
 
 /// Parses a number of connections.
 fn jobs(text: &str) -> Result<u16, String> {
-    argument::number_to(text, MOST_JOBS)
+    argument::number_to(text, MOST_READERS)
 }
 
 impl RebuildArgs {
@@ -201,9 +200,4 @@ async fn remake_states(context: &Context, connection: &mut PgConnection) -> Resu
     };
     context.output.beside(format!("Stored {made} timeline states."));
     Ok(())
-}
-
-fn cores() -> u16 {
-    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    u16::try_from(cores).unwrap_or(MOST_JOBS).min(MOST_JOBS)
 }

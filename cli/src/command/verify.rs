@@ -4,6 +4,7 @@ use crate::argument;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::log_readers::up_to_one_per_core;
 use crate::output::Rows;
 use crate::render;
 use crate::target::Target;
@@ -35,8 +36,9 @@ pub(crate) struct VerifyArgs {
 pub(crate) async fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure> {
     let target = Target::resolve(context).await?;
     let mut connection = target.connect("verify").await?;
+    let readers = up_to_one_per_core(&target, "verify reader").await;
     let watcher = context.watcher();
-    let verification = verify_expecting(&mut connection, &args.expect, &watcher).await?;
+    let verification = verify_expecting(&mut connection, readers, &args.expect, &watcher).await?;
     watcher.finish();
     context.name_ids(&mut connection, &verification).await;
     context.output.result_with_rows(&verification, &[ROWS], || render::verify::page(&verification));

@@ -5,6 +5,7 @@ use super::{Page, clean, quarantine};
 use crate::report::rebuild::RebuildReport;
 use crate::style::{BAD, GOOD};
 use phaseline_projections::drift::Drift;
+use phaseline_projections::rebuild::READERS_WAIT;
 
 /// Number of shown differences; `--json` has all.
 const SHOWN: usize = 20;
@@ -60,6 +61,9 @@ pub(crate) fn page(report: &RebuildReport) -> Page {
             "{} of projects without timeline: see phaseline adopt",
             plural(rebuilt.unadopted, "row")
         ));
+    }
+    if rebuilt.readers_wait {
+        page.line(format_args!("{READERS_WAIT}"));
     }
     quarantine::listed(&mut page, &rebuilt.quarantine);
     match (rebuilt.left.len() as u64, repaired) {

@@ -3,6 +3,7 @@
 
 use crate::fast_hash::FastHash;
 use phaseline_domain::{AssignmentId, PhaseId, ProjectId, StoredEventError};
+use phaseline_store::unreadable::EventHeader;
 use phaseline_store::{NewEvent, RawEvent, RecordedEvent, StreamId, UnreadableEvent};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -95,6 +96,19 @@ impl FoldedLinks {
     /// # Errors
     /// An event of links that cannot be read or is out of order; it is left out.
     pub fn see(&mut self, event: &RawEvent<'_>, skipped: bool) -> Result<(), Box<UnreadableEvent>> {
+        self.see_payload(event.into(), event.payload, skipped)
+    }
+
+    /// The same for an event's header and payload.
+    ///
+    /// # Errors
+    /// Those of [`Self::see`].
+    pub fn see_payload(
+        &mut self,
+        event: EventHeader<'_>,
+        payload: &str,
+        skipped: bool,
+    ) -> Result<(), Box<UnreadableEvent>> {
         if event.stream_type != LEGACY_LINKS {
             return Ok(());
         }
@@ -107,7 +121,7 @@ impl FoldedLinks {
         if skipped {
             return Ok(());
         }
-        let linked = decode(event.event_type, event.schema_version, event.payload)
+        let linked = decode(event.event_type, event.schema_version, payload)
             .map_err(|fault| Box::new(UnreadableEvent::at(event, fault)))?;
         for phase in linked.links {
             for assignment in phase.assignment_ids {

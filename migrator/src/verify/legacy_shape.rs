@@ -3,6 +3,7 @@
 use super::checks::{CheckGroup, CheckLine, Checks, has_column};
 use super::fitness::{check_fit, check_old_definition, completed_runs};
 use super::log::{LogReading, check_log, read_log};
+use super::readers::SnapshotReaders;
 use crate::error::MigratorError;
 use crate::legacy::tables::{self, LegacyTables, Percentages, RawPhase};
 use crate::log::history::Run;
@@ -15,12 +16,13 @@ use std::collections::HashMap;
 
 pub(super) async fn verify(
     connection: &mut PgConnection,
+    readers: Option<SnapshotReaders>,
     found: &FoundShape,
     checks: &mut Checks,
     progress: &dyn Progress,
 ) -> Result<(), MigratorError> {
     runbook(connection, checks).await?;
-    let Some(reading) = read_log(connection, progress).await? else {
+    let Some(reading) = read_log(connection, readers, progress).await? else {
         checks.notes.push("This database was never migrated: there is no log to compare with.".to_owned());
         return Ok(());
     };

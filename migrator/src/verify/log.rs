@@ -1,24 +1,27 @@
 //! Folds, checks and sums the log in one pass.
 
 use crate::error::MigratorError;
-use crate::log::events::{RUN, RunEvent};
 use crate::log::link_events::FoldedLinks;
 use crate::log::report_event;
 use crate::progress::Progress;
 use phaseline_domain::{Budget, Money, PhaseId, ProjectId, TimelineEvent};
 use phaseline_projections::FoldedLog;
 use phaseline_projections::deleted::find_deleted;
+use phaseline_store::chain::{ChainLink, Inspector};
+use phaseline_store::parallel;
+use phaseline_store::read::{self, ChainedEvent};
 use phaseline_store::stream::TIMELINE;
 use phaseline_store::timeline_states::StatesAudit;
-use phaseline_store::{
-    LogHead, Quarantine, RawEvent, StoreError, UnreadableEvent, chain::Inspector, read, schema, skip,
-};
+use phaseline_store::unreadable::EventHeader;
+use phaseline_store::{LogHead, Quarantine, StoreError, UnreadableEvent, hash, schema};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::checks::Checks;
+use super::readers::SnapshotReaders;
+use super::seen::{SeenContent, SeenEvent};
 
 /// Sums of budgets, event by event: imported ones plus later changes. They do not use the fold, so that each can check the other.
 #[derive(Debug, Default)]
@@ -104,12 +107,14 @@ impl LogReading {
 /// Reads the log once. None if there is none.
 pub(super) async fn read_log(
     connection: &mut PgConnection,
+    readers: Option<SnapshotReaders>,
     progress: &dyn Progress,
 ) -> Result<Option<LogReading>, MigratorError> {
     if !schema::installed(connection).await? {
         return Ok(None);
     }
-    let total = schema::tip(connection).await?.position.unsigned_abs();
+    let tip = schema::tip(connection).await?.position;
+    let total = tip.unsigned_abs();
     progress.step("reading the log", Some(total));
     let mut reading = LogReading {
         folded: FoldedLog::begin(connection).await?,
@@ -121,31 +126,32 @@ pub(super) async fn read_log(
         log_id: None,
         states: StatesAudit::begin(connection).await?,
     };
-    let LogReading { folded, links, ledger, inspector, log_id, unreadable, states, .. } = &mut reading;
-    let events = read::scan(connection, None, |event| {
-        inspector.see(event);
-        if event.position == 1 {
-            *log_id = Some(event.stream_id);
+    match readers {
+        Some(SnapshotReaders { readers, snapshot }) => {
+            let decode = |chained: &ChainedEvent<'_>| Ok(SeenEvent::of(&chained.event, chained.fits()));
+            parallel::read_chained(readers, &snapshot, tip, decode, |events| {
+                let last = events.last().map(|event| event.position);
+                events.into_iter().try_for_each(|event| reading.see(event))?;
+                if let Some(position) = last {
+                    progress.advance(position.unsigned_abs().min(total));
+                }
+                Ok(())
+            })
+            .await?;
         }
-        if let Some(happened) = folded.apply(event) {
-            ledger.see(event.stream_id.into(), &happened);
+        None => {
+            let mut previous = hash::GENESIS;
+            read::scan(connection, None, |event| {
+                let fits = hash::fits(&previous, event);
+                previous = event.hash;
+                reading.see(SeenEvent::of(event, fits))?;
+                report_event(progress, event.position, total);
+                Ok::<_, StoreError>(())
+            })
+            .await?;
         }
-        if event.stream_type == TIMELINE {
-            states.see(event.position, folded.timelines.get(&event.stream_id.into()))?;
-        }
-        let skipped = folded.skips(event.position);
-        if let Err(found) = links.see(event, skipped) {
-            unreadable.add(*found);
-        }
-        if let Some(found) = unreadable_elsewhere(event).filter(|_| !skipped) {
-            unreadable.add(found);
-        }
-        report_event(progress, event.position, total);
-        Ok::<_, StoreError>(())
-    })
-    .await?;
+    }
     progress.advance(total);
-    reading.events = events;
     reading.unreadable.extend(&reading.folded.unreadable());
     reading.unreadable.events.sort_by_key(|event| event.position);
     for project in reading.folded.quarantined.keys() {
@@ -155,15 +161,47 @@ pub(super) async fn read_log(
     Ok(Some(reading))
 }
 
-/// Why an event of a stream of another type than timelines and links cannot be read.
-fn unreadable_elsewhere(event: &RawEvent<'_>) -> Option<UnreadableEvent> {
-    match event.stream_type {
-        RUN => {
-            let recorded = event.to_owned_event();
-            RunEvent::from_recorded(&recorded).err().map(|fault| UnreadableEvent::at(event, fault))
+impl LogReading {
+    /// Takes the next event in order of position.
+    fn see(&mut self, event: SeenEvent) -> Result<(), StoreError> {
+        let SeenEvent { position, recorded_at, stream_id, version, hash, fits, content } = event;
+        self.events += 1;
+        if position == 1 {
+            self.log_id = Some(stream_id);
         }
-        skip::SKIPPED_EVENTS => skip::decode(&event.to_owned_event()).err().map(|found| *found),
-        _ => None,
+        let stream_type = match &content {
+            SeenContent::Timeline(_) => TIMELINE,
+            SeenContent::Other(other) => &other.stream_type,
+        };
+        let link = ChainLink { position, recorded_at, stream_type, stream_id, version, hash };
+        self.inspector.see_compared(&link, fits);
+        match content {
+            SeenContent::Timeline(event) => {
+                if let Some(happened) = self.folded.apply_at(position, Some(event)) {
+                    self.ledger.see(stream_id.into(), &happened);
+                }
+                self.states.see(position, self.folded.timelines.get(&stream_id.into()))?;
+            }
+            SeenContent::Other(other) => {
+                self.folded.apply_at(position, None);
+                let skipped = self.folded.skips(position);
+                let header = EventHeader {
+                    position,
+                    stream_type: &other.stream_type,
+                    stream_id,
+                    version,
+                    event_type: &other.event_type,
+                    schema_version: other.schema_version,
+                };
+                if let Err(found) = self.links.see_payload(header, &other.payload, skipped) {
+                    self.unreadable.add(*found);
+                }
+                if let Some(found) = other.unreadable.filter(|_| !skipped) {
+                    self.unreadable.add(*found);
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use super::checks::Checks;
 use super::fitness::{check_fit, check_new_definition, completed_runs};
 use super::log::{LogReading, check_log, read_log, without_deleted};
+use super::readers::SnapshotReaders;
 use super::runbook;
 use crate::error::MigratorError;
 use crate::progress::Progress;
@@ -21,11 +22,12 @@ const REPORT_EVERY: u64 = 8192;
 
 pub(super) async fn verify(
     connection: &mut PgConnection,
+    readers: Option<SnapshotReaders>,
     found: &FoundShape,
     checks: &mut Checks,
     progress: &dyn Progress,
 ) -> Result<(), MigratorError> {
-    let reading = match read_log(connection, progress).await? {
+    let reading = match read_log(connection, readers, progress).await? {
         Some(reading) => Some(without_deleted(connection, checks, reading).await?),
         None => None,
     };

@@ -22,6 +22,13 @@ pub(crate) async fn read_stored_rows(
     Ok(())
 }
 
+/// The number of rows.
+pub(crate) async fn count_rows(connection: &mut PgConnection) -> Result<u64, StoreError> {
+    let query = "SELECT pg_catalog.count(*) FROM public.project_phases";
+    let count: i64 = sqlx::query_scalar(query).fetch_one(connection).await?;
+    Ok(count.unsigned_abs())
+}
+
 /// The rows with these ids, and those without an id, with their values.
 pub(crate) async fn live_rows(
     connection: &mut PgConnection,

@@ -2,7 +2,9 @@
 
 use crate::fixture::{command, connect, log, stream};
 use phaseline_embedded::testing::TestDatabase;
-use phaseline_store::parallel::{LogEntry, Readers, export_snapshot, read_timelines};
+use phaseline_store::chain::{self, ChainLink, Inspector};
+use phaseline_store::parallel::{LogEntry, Readers, export_snapshot, read_chained, read_timelines};
+use phaseline_store::read::ChainedEvent;
 use phaseline_store::stream::TIMELINE;
 use phaseline_store::{Import, NewEvent, StoreError, StreamId, append, read, schema};
 use sqlx::{Connection, PgConnection};
@@ -115,6 +117,100 @@ async fn a_missing_position_is_named_in_any_chunk() {
         database.psql("INSERT INTO phaseline.events SELECT * FROM public.kept; DROP TABLE public.kept");
     }
     assert_eq!(read_all(&database, 3, 4, up_to).await.unwrap().len() as i64, up_to);
+}
+
+/// An event's place in the chain, as it was read.
+type ReadLink = (i64, chrono::DateTime<chrono::Utc>, String, Uuid, i64, [u8; 32], bool);
+
+#[expect(clippy::unnecessary_wraps, reason = "as a reading wants it")]
+fn read_link(chained: &ChainedEvent<'_>) -> Result<ReadLink, StoreError> {
+    let event = &chained.event;
+    let stream_type = event.stream_type.to_owned();
+    let fits = chained.fits();
+    Ok((event.position, event.recorded_at, stream_type, event.stream_id, event.version, event.hash, fits))
+}
+
+/// All damage that readers find with chunks of so many positions, and the number of events.
+async fn inspected(database: &TestDatabase, chunk: i64) -> (Inspector, u64) {
+    let mut holder = connect(database).await;
+    let mut snapshot =
+        holder.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await.unwrap();
+    let exported = export_snapshot(&mut snapshot).await.unwrap();
+    let readers = Readers::from(connections(database, 2).await).with_chunk(chunk);
+    let mut inspector = Inspector::default();
+    let up_to = last_position(database).await;
+    let read = read_chained(readers, &exported, up_to, read_link, |links| {
+        for (position, recorded_at, stream_type, stream_id, version, hash, fits) in links {
+            let stream_type = &stream_type;
+            let link = ChainLink { position, recorded_at, stream_type, stream_id, version, hash };
+            inspector.see_compared(&link, fits);
+        }
+        Ok(())
+    });
+    let read = read.await.unwrap();
+    (inspector, read)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn readers_find_the_damage_that_one_reader_finds() {
+    let damages = [
+        "",
+        "DELETE FROM phaseline.events WHERE position = 1",
+        "DELETE FROM phaseline.events WHERE position BETWEEN 5 AND 9",
+        "DELETE FROM phaseline.events WHERE position IN (3, 4, 11)",
+        "UPDATE phaseline.events SET salt = decode(md5(salt::text), 'hex') WHERE position IN (1, 4, 7)",
+        "UPDATE phaseline.events SET hash = sha256(hash) WHERE position = 6",
+        "UPDATE phaseline.events SET position = 5000000000000 WHERE position = (SELECT max(position) FROM phaseline.events)",
+        "UPDATE phaseline.events SET recorded_at = recorded_at - interval '1 day' WHERE position = 8",
+    ];
+    for damage in damages {
+        let database = mixed().await;
+        database.psql(&format!("ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only; {damage}"));
+        let expected = chain::inspect(&mut connect(&database).await).await.unwrap();
+        assert_eq!(expected.broken() > 0, !damage.is_empty(), "{damage}");
+        let events = database.psql("SELECT count(*) FROM phaseline.events");
+        for chunk in [1, 2, 5, 1000] {
+            let (found, read) = inspected(&database, chunk).await;
+            assert_eq!(found.breaks(), expected.breaks(), "{damage}, chunks of {chunk}");
+            assert_eq!((found.broken(), found.tip()), (expected.broken(), expected.tip()), "{damage}");
+            assert_eq!(read.to_string(), events.trim(), "{damage}, chunks of {chunk}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn altered_events_are_found_where_they_are_read() {
+    let database = mixed().await;
+    let up_to = last_position(&database).await;
+    database.psql(
+        "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
+         UPDATE phaseline.events SET salt = decode(md5(salt::text), 'hex') WHERE position IN (1, 2, 7, 8)",
+    );
+    let expected = database.psql(
+        "SELECT position FROM phaseline.events WHERE position IN (1, 2, 7, 8) AND stream_type = 'Timeline' ORDER BY 1",
+    );
+    let expected: Vec<i64> = expected.lines().map(|line| line.parse().unwrap()).collect();
+    assert!(!expected.is_empty());
+    for chunk in [1, 3, 1000] {
+        for compares in [true, false] {
+            let mut holder = connect(&database).await;
+            let mut snapshot = holder
+                .begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                .await
+                .unwrap();
+            let exported = export_snapshot(&mut snapshot).await.unwrap();
+            let readers = Readers::from(connections(&database, 2).await).with_chunk(chunk);
+            let readers = if compares { readers.comparing_hashes() } else { readers };
+            let decode = |entry: &LogEntry<'_>| Ok(entry.is_altered.then_some(entry.position));
+            let mut altered: Vec<i64> = Vec::new();
+            let read = read_timelines(readers, &exported, up_to, decode, |found| {
+                altered.extend(found.into_iter().flatten());
+                Ok(())
+            });
+            read.await.unwrap();
+            assert_eq!(altered, if compares { expected.clone() } else { Vec::new() }, "chunks of {chunk}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

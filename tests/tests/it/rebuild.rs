@@ -5,6 +5,7 @@ mod concurrent_changes;
 mod damage;
 mod damaged_log;
 mod foreign_rows;
+mod lost_rows;
 
 use crate::fixture::{assert_verified, handle, migrated, store};
 use crate::projection::{projects, write};

@@ -1,0 +1,28 @@
+//! The connections that read the log of a verification at the same time.
+
+use phaseline_store::StoreError;
+use phaseline_store::parallel::{self, Readers};
+use sqlx::{Database, PgConnection, Postgres, TransactionManager};
+
+/// Connections, and the snapshot that all of them read.
+#[derive(Debug)]
+pub(super) struct SnapshotReaders {
+    pub readers: Readers,
+    pub snapshot: String,
+}
+
+impl SnapshotReaders {
+    /// Exports the snapshot of this transaction. None without connections, and for a transaction inside another one, which cannot be
+    /// exported: then the connection reads the log itself.
+    pub(super) async fn begin(
+        transaction: &mut PgConnection,
+        readers: Vec<PgConnection>,
+    ) -> Result<Option<Self>, StoreError> {
+        let is_nested = <Postgres as Database>::TransactionManager::get_transaction_depth(transaction) > 1;
+        if readers.is_empty() || is_nested {
+            return Ok(None);
+        }
+        let snapshot = parallel::export_snapshot(transaction).await?;
+        Ok(Some(Self { readers: readers.into(), snapshot }))
+    }
+}
