@@ -1,9 +1,10 @@
 //! A run from its lock to its end: two connections, the journal, progress, durations. Each direction adds only its own steps.
 
-use super::cut_over::{lock_readers, lock_sequences};
+use super::cut_over::{ReaderLocks, lock_readers, lock_sequences};
 use super::journal::{self, Journal, NewRun};
 use super::lock::{self, HeadLock, LockTargets};
 use super::operator::Operator;
+use super::staged_lock::StagedLock;
 use crate::database::Database;
 use crate::definition::QualifiedName;
 use crate::error::MigratorError;
@@ -166,6 +167,37 @@ impl<'a> RunContext<'a> {
             lock::lock_tables(connection, &mut self.watcher, &targets, lock_timeout, progress).await?;
         self.locked = Some(locked);
         Ok(())
+    }
+
+    /// The locks of these tables for [`RunContext::keep_out_writers`]; they must be free within the run's limit from now.
+    pub(crate) async fn staged_lock(
+        &self,
+        connection: &mut PgConnection,
+        tables: &[QualifiedName],
+    ) -> Result<StagedLock, MigratorError> {
+        StagedLock::new(connection, tables, self.parameters.lock_timeout).await
+    }
+
+    /// Locks the tables against writers, for the work before [`RunContext::keep_out_readers`].
+    pub(crate) async fn keep_out_writers(
+        &mut self,
+        connection: &mut PgConnection,
+        lock: &mut StagedLock,
+    ) -> Result<(), MigratorError> {
+        lock.keep_out_writers(connection, &mut self.watcher, self.parameters.progress).await
+    }
+
+    /// Locks the tables against readers, too; the time in which they cannot be read counts from here. False if that was not possible at
+    /// once: then everything since [`RunContext::keep_out_writers`] is undone.
+    pub(crate) async fn keep_out_readers(
+        &mut self,
+        connection: &mut PgConnection,
+        lock: &mut StagedLock,
+        readers: &ReaderLocks,
+    ) -> Result<bool, MigratorError> {
+        self.locked =
+            lock.keep_out_readers(connection, &mut self.watcher, readers, self.parameters.progress).await?;
+        Ok(self.locked.is_some())
     }
 
     /// Milliseconds since the run began.
