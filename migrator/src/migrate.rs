@@ -76,7 +76,7 @@ async fn foreign_migration(
     if found.shape != shape::Shape::Timelines {
         return Ok(None);
     }
-    let inspection = prepare(&mut snapshot, options, progress).await?;
+    let inspection = prepare(&mut snapshot, None, options, progress).await?;
     snapshot.rollback().await?;
     Ok(if let MigrationInspection::Takeover(takeover) = inspection { Some(*takeover) } else { None })
 }
@@ -101,7 +101,8 @@ impl RunSteps for Migration<'_> {
         connection: &mut PgConnection,
         run: &RunContext<'_>,
     ) -> Result<Judgement<PreparedMigration, Migrated>, MigratorError> {
-        judge(prepare(connection, &self.options.plan, run.progress()).await?, self.options, run)
+        let inspection = prepare(connection, run.beside(), &self.options.plan, run.progress()).await?;
+        judge(inspection, self.options, run)
     }
 
     fn beginning(&self, prepared: &PreparedMigration) -> Result<Beginning, MigratorError> {

@@ -5,7 +5,7 @@ use crate::definition::{self, DetachedColumn, TableDefinition};
 use crate::error::MigratorError;
 use crate::plan::PreparedMigration;
 use crate::run::cut_over::{
-    REBUILT, ReaderLocks, Readers, SHADOW, attach_readers, check_definition, set_revision,
+    REBUILT, ReaderLocks, SHADOW, TableReaders, attach_readers, check_definition, set_revision,
 };
 use crate::shape::{LEGACY_REVISION, TIMELINE_REVISION};
 use phaseline_store::schema;
@@ -19,7 +19,7 @@ pub(super) struct Swap<'d> {
     /// The new `project_phases`.
     definition: &'d TableDefinition,
     project_phase_id: &'d DetachedColumn,
-    readers: Readers,
+    readers: TableReaders,
     /// The state of the catalogue that the definitions were read from.
     catalogue: String,
 }
@@ -34,7 +34,7 @@ impl<'d> Swap<'d> {
         prepared: &PreparedMigration,
         catalogue: String,
     ) -> Result<Self, MigratorError> {
-        let readers = Readers::capture(connection, &SWAPPED).await?;
+        let readers = TableReaders::capture(connection, &SWAPPED).await?;
         check_rows(connection, prepared).await?;
         ddl::run(connection, &definition.reference_in(SHADOW, &REBUILT)).await?;
         Ok(Self { definition, project_phase_id, readers, catalogue })
@@ -54,7 +54,7 @@ impl<'d> Swap<'d> {
         }
         if !readers.are_none() {
             // A definition that was replaced meanwhile.
-            readers = Readers::capture(connection, &SWAPPED).await?;
+            readers = TableReaders::capture(connection, &SWAPPED).await?;
         }
         readers.detach(connection).await?;
         ddl::run(connection, &project_phase_id.drop_in_place()).await?;

@@ -35,7 +35,7 @@ pub(crate) fn with_own_tables(mut tables: Vec<QualifiedName>) -> Vec<QualifiedNa
 pub(crate) const REBUILT: [&str; 2] = ["project_phases", "resource_assignments"];
 
 /// What reads the tables: detached from them for the swap, and attached again.
-pub(crate) struct Readers {
+pub(crate) struct TableReaders {
     views: Vec<View>,
     /// Those that are made again, each after those that it reads.
     materialized: Vec<MaterializedView>,
@@ -53,7 +53,7 @@ pub(crate) struct ReaderLocks {
     pub sequences: Vec<String>,
 }
 
-impl Readers {
+impl TableReaders {
     /// Reads their definitions. Materialized views are made again if they read the tables in `swapped`.
     pub(crate) async fn capture(
         connection: &mut PgConnection,
@@ -110,15 +110,15 @@ impl Readers {
 pub(crate) async fn detach_readers(
     connection: &mut PgConnection,
     swapped: &[&str],
-) -> Result<Readers, MigratorError> {
-    let readers = Readers::capture(connection, swapped).await?;
+) -> Result<TableReaders, MigratorError> {
+    let readers = TableReaders::capture(connection, swapped).await?;
     readers.detach(connection).await?;
     Ok(readers)
 }
 
 /// The statements that lock what reads the tables.
 pub(crate) async fn lock_readers(connection: &mut PgConnection) -> Result<Vec<String>, MigratorError> {
-    Ok(Readers::capture(connection, &REBUILT).await?.locks(&[]).views)
+    Ok(TableReaders::capture(connection, &REBUILT).await?.locks(&[]).views)
 }
 
 /// The statements that lock the sequences of the tables' columns.
@@ -134,12 +134,12 @@ pub(crate) async fn lock_sequences(connection: &mut PgConnection) -> Result<Vec<
 /// Makes the materialized views again, gives the views their definitions, and checks that all are the same.
 pub(crate) async fn attach_readers(
     connection: &mut PgConnection,
-    readers: &Readers,
+    readers: &TableReaders,
 ) -> Result<(), MigratorError> {
     if readers.is_empty() {
         return Ok(());
     }
-    let Readers { views, materialized, .. } = readers;
+    let TableReaders { views, materialized, .. } = readers;
     let mut statements: Vec<String> = materialized.iter().flat_map(MaterializedView::create).collect();
     statements.extend(views.iter().map(View::attach));
     statements.extend(materialized.iter().flat_map(MaterializedView::finish));

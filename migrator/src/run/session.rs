@@ -87,6 +87,11 @@ impl<'a> RunContext<'a> {
         self.parameters.progress
     }
 
+    /// The database, for sessions that read beside the run's own; none while that keeps readers out.
+    pub(crate) const fn beside(&self) -> Option<&'a Database> {
+        if self.locked.is_some() { None } else { Some(self.parameters.database) }
+    }
+
     /// Announces a step, with its number of units if that is known.
     pub(crate) fn step(&self, what: &str, total: Option<u64>) {
         self.parameters.progress.step(what, total);
