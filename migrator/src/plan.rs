@@ -14,7 +14,7 @@ use crate::added_objects;
 use crate::anomaly::{Code, Findings};
 use crate::change_detector::TableFingerprints;
 use crate::database::{self, Database};
-use crate::definition::{self, DetachedColumn, TableDefinition};
+use crate::definition::{DetachedColumn, TableDefinition};
 use crate::error::MigratorError;
 use crate::legacy::reading::{self, AssignmentQuery, ReadProgress, SnapshotReaders};
 use crate::legacy::tables::{LegacyPhases, LegacyTables, Percentages};
@@ -26,7 +26,7 @@ pub use crate::report::{
     Boundaries, BudgetSums, ByDate, Counts, Estimate, Plan, PlanOptions, ProjectPlan, ProjectRebooked,
     Rebooked, Source,
 };
-use crate::run::cut_over::{SHADOW, capture_table};
+use crate::run::cut_over::capture_table;
 use crate::shape::{self, FoundShape, Shape};
 use crate::translate::events::Translation;
 use crate::translate::project::EarlierRuns;

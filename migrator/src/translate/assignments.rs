@@ -1,6 +1,6 @@
 //! Assignments: the phase of each by its date, and links to record.
 
-use super::events::{ProjectLinks, Translation};
+use super::events::Translation;
 use super::links::LinksByProject;
 use super::rebooking::{AssignmentEffect, Tally};
 use super::same_resource::same_resource_and_day;
