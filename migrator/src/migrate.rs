@@ -4,7 +4,7 @@
 //! The long steps run while users read and write: the events are copied into the log, and the new table is built in its own schema. Then
 //! writers are kept out while changes since are looked for and everything is checked that grows with the rows, and at last readers, for
 //! the swap. Changes of assignments in between are added; if anything else changed, or if a plan's digest is expected, everything is
-//! rolled back and repeated under the lock from the start.
+//! rolled back and repeated from the start: once more like this, then with writers kept out from the beginning.
 
 mod catch_up;
 mod cut_over;
@@ -92,7 +92,8 @@ impl RunSteps for Migration<'_> {
     type Carried = (Plan, i64);
     type Report = Migrated;
 
-    const UNLOCKED_ATTEMPTS: u32 = 1;
+    const UNLOCKED_ATTEMPTS: u32 = 2;
+    const LAST: HeldLocks = HeldLocks::Writers;
     const READING: &'static str = crate::plan::READING;
     const SETTINGS: Option<&'static str> = None;
 
@@ -119,7 +120,14 @@ impl RunSteps for Migration<'_> {
         let Some(phases) = definition::capture(connection, "public", "project_phases").await? else {
             return Ok(());
         };
-        run.lock_tables(connection, &with_own_tables(phases.tied_tables()), HeadLock::NotNeeded).await
+        let tables = with_own_tables(phases.tied_tables());
+        if run.held() == HeldLocks::Writers {
+            let mut lock = run.staged_lock(connection, &tables).await?;
+            run.keep_out_writers(connection, &mut lock).await?;
+            run.keep_staged(lock);
+            return Ok(());
+        }
+        run.lock_tables(connection, &tables, HeadLock::NotNeeded).await
     }
 
     async fn carry_out(
@@ -142,23 +150,26 @@ impl RunSteps for Migration<'_> {
         definition.options.extend(recorded.added_options.clone());
         run.check_interrupt()?;
 
-        let (swap, position, counts) = match held {
-            HeldLocks::All => {
-                let newer = NewerAssignments::default();
-                let (position, counts) =
-                    import::complete(connection, &prepared, newer, run.journal()?).await?;
-                let catalogue = definition::catalogue_state(connection, &REBUILT).await?;
-                let column = &recorded.project_phase_id;
-                let swap = Swap::prepare(connection, &definition, column, &prepared, catalogue).await?;
-                (swap, position, counts)
+        let (swap, position, counts) = if held == HeldLocks::None {
+            run.step("locking the tables", None);
+            match self.lock(connection, run, &prepared, &definition, &recorded).await? {
+                Attempt::Done(locked) => locked,
+                Attempt::Changed(what) => return Ok(Attempt::Changed(what)),
+                Attempt::Blocked => return Ok(Attempt::Blocked),
             }
-            HeldLocks::None => {
+        } else {
+            let catalogue = definition::catalogue_state(connection, &REBUILT).await?;
+            let column = &recorded.project_phase_id;
+            let swap = Swap::prepare(connection, &definition, column, &prepared, catalogue).await?;
+            let newer = NewerAssignments::default();
+            let (position, counts) = import::complete(connection, &prepared, newer, run.journal()?).await?;
+            if let Some(mut lock) = run.staged() {
                 run.step("locking the tables", None);
-                match self.lock(connection, run, &prepared, &definition, &recorded).await? {
-                    Attempt::Done(locked) => locked,
-                    Attempt::Changed(what) => return Ok(Attempt::Changed(what)),
+                if !run.keep_out_readers(connection, &mut lock, &swap.locks(&prepared)).await? {
+                    return Ok(Attempt::Blocked);
                 }
             }
+            (swap, position, counts)
         };
         run.step("cutting over", None);
         if !swap.carry_out(connection).await? {

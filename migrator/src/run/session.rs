@@ -41,13 +41,18 @@ pub(crate) struct RunContext<'a> {
     started: Instant,
     locked: Option<Instant>,
     attempts: u32,
+    held: HeldLocks,
+    /// The locks of an attempt that keeps writers out from its beginning.
+    staged: Option<StagedLock>,
 }
 
-/// The locks that an attempt holds while it reads and builds: none, so that other sessions continue; or all, after changes that need
+/// The locks that an attempt holds while it reads and builds: none, so that other sessions continue; or more, after changes that need
 /// another attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HeldLocks {
     None,
+    /// Those that keep writers out; others read.
+    Writers,
     All,
 }
 
@@ -56,6 +61,8 @@ pub(crate) enum Attempt<T> {
     Done(T),
     /// Changes between reading and locking need another attempt; the transaction is rolled back.
     Changed(String),
+    /// Writers were kept out, but readers could not be; the transaction is rolled back.
+    Blocked,
 }
 
 impl<'a> RunSession<'a> {
@@ -68,7 +75,16 @@ impl<'a> RunSession<'a> {
         let watcher = parameters.database.connect("phaseline watcher").await?;
         Ok(Self {
             connection,
-            run: RunContext { parameters, watcher, journal: None, started, locked: None, attempts: 0 },
+            run: RunContext {
+                parameters,
+                watcher,
+                journal: None,
+                started,
+                locked: None,
+                attempts: 0,
+                held: HeldLocks::None,
+                staged: None,
+            },
         })
     }
 
@@ -87,9 +103,9 @@ impl<'a> RunContext<'a> {
         self.parameters.progress
     }
 
-    /// The database, for sessions that read beside the run's own; none while that keeps readers out.
-    pub(crate) const fn beside(&self) -> Option<&'a Database> {
-        if self.locked.is_some() { None } else { Some(self.parameters.database) }
+    /// The database, for sessions that read beside the run's own; none while the tables are locked.
+    pub(crate) fn beside(&self) -> Option<&'a Database> {
+        (self.held == HeldLocks::None).then_some(self.parameters.database)
     }
 
     /// Announces a step, with its number of units if that is known.
@@ -102,28 +118,45 @@ impl<'a> RunContext<'a> {
         check_interrupt(self.parameters.progress)
     }
 
-    /// Starts an attempt: forgets the events and locks of an earlier one, which was rolled back.
-    pub(crate) fn start_attempt(&mut self) {
+    /// Starts an attempt that holds these locks: forgets the events and locks of an earlier one, which was rolled back.
+    pub(crate) fn start_attempt(&mut self, held: HeldLocks) {
         self.attempts += 1;
+        self.held = held;
         self.locked = None;
+        self.staged = None;
         if let Some(journal) = &mut self.journal {
             journal.undo();
         }
     }
 
-    /// The locks of the next attempt: all, after `unlocked` attempts without locks.
+    /// The locks of this attempt.
+    pub(crate) const fn held(&self) -> HeldLocks {
+        self.held
+    }
+
+    /// The locks of the next attempt: after `unlocked` attempts without locks those in `last`, after these all.
     pub(crate) fn after_change(
         &self,
-        what: &str,
-        held: HeldLocks,
+        what: Option<&str>,
         unlocked: u32,
+        last: HeldLocks,
     ) -> Result<HeldLocks, MigratorError> {
-        if held == HeldLocks::All {
-            return Err(MigratorError::SelfCheck(format!("{what} changed although everything was locked")));
-        }
-        let next = if self.attempts < unlocked { HeldLocks::None } else { HeldLocks::All };
-        let how = if next == HeldLocks::All { " with the tables locked" } else { "" };
-        self.parameters.progress.note(&format!("{what} changed meanwhile; starting again{how}"));
+        let (next, how) = match self.held {
+            HeldLocks::None if self.attempts < unlocked => (HeldLocks::None, ""),
+            HeldLocks::None if last == HeldLocks::Writers => (last, " while nobody writes"),
+            HeldLocks::None | HeldLocks::Writers => (HeldLocks::All, " with the tables locked"),
+            HeldLocks::All => {
+                let what = what.unwrap_or("a lock");
+                return Err(MigratorError::SelfCheck(format!(
+                    "{what} changed although everything was locked"
+                )));
+            }
+        };
+        let why = what.map_or_else(
+            || "other sessions use the tables".to_owned(),
+            |what| format!("{what} changed meanwhile"),
+        );
+        self.parameters.progress.note(&format!("{why}; starting again{how}"));
         Ok(next)
     }
 
@@ -190,6 +223,16 @@ impl<'a> RunContext<'a> {
         lock: &mut StagedLock,
     ) -> Result<(), MigratorError> {
         lock.keep_out_writers(connection, &mut self.watcher, self.parameters.progress).await
+    }
+
+    /// Keeps the locks of [`RunContext::keep_out_writers`] until [`RunContext::staged`] takes them.
+    pub(crate) fn keep_staged(&mut self, lock: StagedLock) {
+        self.staged = Some(lock);
+    }
+
+    /// The locks that were kept.
+    pub(crate) fn staged(&mut self) -> Option<StagedLock> {
+        self.staged.take()
     }
 
     /// Locks the tables against readers, too; the time in which they cannot be read counts from here. False if that was not possible at
