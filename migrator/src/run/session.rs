@@ -69,10 +69,14 @@ impl<'a> RunSession<'a> {
     /// Connects, and takes the lock against other runs.
     pub(crate) async fn open(parameters: RunParameters<'a>) -> Result<Self, MigratorError> {
         let started = Instant::now();
-        let mut connection =
-            parameters.database.connect(&parameters.operator.purpose(parameters.direction)).await?;
+        let purpose = parameters.operator.purpose(parameters.direction);
+        let (connection, watcher) = tokio::join!(
+            parameters.database.connect(&purpose),
+            parameters.database.connect("phaseline watcher")
+        );
+        let mut connection = connection?;
         lock::lock_run(&mut connection, parameters.operator, parameters.progress).await?;
-        let watcher = parameters.database.connect("phaseline watcher").await?;
+        let watcher = watcher?;
         Ok(Self {
             connection,
             run: RunContext {
@@ -173,7 +177,7 @@ impl<'a> RunContext<'a> {
         self.step("recording that the run begins", None);
         let RunParameters { operator, direction, lock_timeout, .. } = self.parameters;
         let new_run = NewRun { operator, direction, plan_digest, options, lock_timeout };
-        self.journal = Some(Journal::start(new_run, &mut self.watcher, connection).await?);
+        self.journal = Some(Journal::start(new_run, connection, &mut self.watcher).await?);
         Ok(())
     }
 
