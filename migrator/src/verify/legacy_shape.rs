@@ -4,7 +4,7 @@ use super::checks::{CheckGroup, CheckLine, Checks, has_column};
 use super::fitness::{check_fit, check_old_definition, completed_runs};
 use super::log::{LogReading, check_log, read_log};
 use crate::error::MigratorError;
-use crate::legacy::tables::{LegacyTables, RawPhase};
+use crate::legacy::tables::{LegacyTables, RawPhase, RawTimestamp};
 use crate::log::history::Run;
 use crate::progress::Progress;
 use crate::shape::{FoundShape, Shape};
@@ -129,7 +129,7 @@ fn phases(tables: &LegacyTables, reading: &LogReading, checks: &mut Checks) {
 
 fn differing_fields(raw: &RawPhase, row: &LegacyPhaseRow) -> Vec<String> {
     let amount = |index: usize| raw.budgets[index].clone();
-    let time = |value: tables::RawTimestamp| value.get().ok().map(|time| time.to_string());
+    let time = |value: RawTimestamp| value.get().ok().map(|time| time.to_string());
     let pairs = [
         ("project_id", raw.project.map(|id| id.to_string()), row.project_id.to_string()),
         ("phase_type", raw.phase_type.clone(), row.phase_type.to_string()),
