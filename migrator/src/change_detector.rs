@@ -19,10 +19,28 @@ const ASSIGNMENTS: &str = "resource_assignments";
 pub(crate) struct TableFingerprints {
     /// The oldest transaction that had not ended at the snapshot, as a 32-bit number.
     horizon: String,
+    /// The first transaction that the snapshot does not see.
+    newest: String,
     seen: Vec<(&'static str, Fingerprint)>,
     /// The assignments from the horizon on that the snapshot sees, by location and transaction: none, unless an old transaction
     /// keeps the horizon back.
     assignments: HashSet<(u64, i64)>,
+}
+
+/// Transactions by their 32-bit numbers, which begin again from the start when they are used up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct XidRange {
+    first: u32,
+    more: u32,
+}
+
+impl XidRange {
+    /// Of no transaction: 0 is the number of none.
+    pub(crate) const NONE: Self = Self { first: 0, more: 0 };
+
+    pub(crate) const fn contains(self, xid: u32) -> bool {
+        xid.wrapping_sub(self.first) <= self.more
+    }
 }
 
 /// The greatest number of transactions that a condition lists by their numbers.
@@ -35,27 +53,59 @@ impl TableFingerprints {
     /// Starts in the caller's snapshot, or at READ COMMITTED now. If it is called before reading, changes between this call and the
     /// reading count as changes.
     pub(crate) async fn take(connection: &mut PgConnection) -> Result<Self, StoreError> {
-        let horizon = sqlx::query_scalar(
-            "SELECT ((pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text)::numeric
-                     % 4294967296)::text",
+        let mut fingerprints = Self::begin(connection).await?;
+        fingerprints.take_assignments(connection).await?;
+        Ok(fingerprints)
+    }
+
+    /// The same but for the assignments, which [`TableFingerprints::assignments_read`] adds.
+    pub(crate) async fn begin(connection: &mut PgConnection) -> Result<Self, StoreError> {
+        let (horizon, newest) = sqlx::query_as(
+            "SELECT ((pg_catalog.pg_snapshot_xmin(s)::text)::numeric % 4294967296)::text,
+                    ((pg_catalog.pg_snapshot_xmax(s)::text)::numeric % 4294967296)::text
+               FROM pg_catalog.pg_current_snapshot() s",
         )
         .fetch_one(&mut *connection)
         .await?;
-        let mut fingerprints = Self { horizon, seen: Vec::new(), assignments: HashSet::new() };
-        for table in TABLES {
+        let mut fingerprints = Self { horizon, newest, seen: Vec::new(), assignments: HashSet::new() };
+        for table in TABLES.into_iter().filter(|table| *table != ASSIGNMENTS) {
             let fingerprint = fingerprints.fingerprint(connection, table).await?;
-            if table == ASSIGNMENTS && fingerprint.1 > 0 {
-                fingerprints.assignments =
-                    fingerprints.since_horizon(connection).await?.into_iter().map(|(_, row)| row).collect();
-            }
             fingerprints.seen.push((table, fingerprint));
         }
         Ok(fingerprints)
     }
 
-    /// The number of rows of all three tables.
-    pub(crate) fn rows(&self) -> u64 {
-        self.seen.iter().map(|(_, (rows, ..))| rows.unsigned_abs()).sum()
+    /// Adds the assignments after all of them were read in the same snapshot: their number, and the number of those whose transaction is
+    /// in [`TableFingerprints::since`]. There are none of these, and nothing to look up, unless an old transaction keeps the horizon back.
+    pub(crate) async fn assignments_read(
+        &mut self,
+        connection: &mut PgConnection,
+        rows: u64,
+        newer: u64,
+    ) -> Result<(), StoreError> {
+        if newer > 0 {
+            return self.take_assignments(connection).await;
+        }
+        self.seen.push((ASSIGNMENTS, (i64::try_from(rows).unwrap_or(i64::MAX), 0, None)));
+        Ok(())
+    }
+
+    async fn take_assignments(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        let fingerprint = self.fingerprint(connection, ASSIGNMENTS).await?;
+        if fingerprint.1 > 0 {
+            self.assignments =
+                self.since_horizon(connection).await?.into_iter().map(|(_, row)| row).collect();
+        }
+        self.seen.push((ASSIGNMENTS, fingerprint));
+        Ok(())
+    }
+
+    /// The transactions from the horizon to the snapshot's newest one.
+    pub(crate) fn since(&self) -> XidRange {
+        match (self.horizon.parse::<u32>(), self.newest.parse::<u32>()) {
+            (Ok(first), Ok(newest)) => XidRange { first, more: newest.wrapping_sub(first) },
+            _ => XidRange { first: 0, more: u32::MAX },
+        }
     }
 
     /// The condition that a row `t` is from the horizon on: its transaction is between the horizon and the newest one now. The upper end

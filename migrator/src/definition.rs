@@ -45,6 +45,7 @@ mod sequences;
 mod views;
 
 pub use capture::capture;
+pub(crate) use compare::catalogue_state;
 pub use detached_column::DetachedColumn;
 pub use error::DefinitionError;
 pub use finish::finish;

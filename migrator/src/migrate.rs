@@ -2,8 +2,9 @@
 //! in the legacy shape or in the timeline shape, never between them.
 //!
 //! The long steps run while users read and write: the events are copied into the log, and the new table is built in its own schema. Then
-//! the tables are locked and swapped. Changes of assignments in between are added under the lock; if anything else changed, or if a plan's
-//! digest is expected, everything is rolled back and repeated under the lock from the start.
+//! writers are kept out while changes since are looked for and everything is checked that grows with the rows, and at last readers, for
+//! the swap. Changes of assignments in between are added; if anything else changed, or if a plan's digest is expected, everything is
+//! rolled back and repeated from the start: once more like this, then with writers kept out from the beginning.
 
 mod catch_up;
 mod cut_over;
@@ -20,13 +21,14 @@ use crate::log::events::{Direction, LegacySchemaRecorded};
 use crate::plan::{MigrationInspection, PreparedMigration, Takeover, new_phases, prepare};
 use crate::progress::Progress;
 pub use crate::report::Migrated;
-use crate::report::{Plan, PlanOptions};
+use crate::report::{Counts, Plan, PlanOptions};
 use crate::run::attempts::{Beginning, Judgement, RunSteps, run_attempts};
-use crate::run::cut_over::with_own_tables;
+use crate::run::cut_over::{REBUILT, with_own_tables};
 use crate::run::lock::HeadLock;
 use crate::run::session::{Attempt, HeldLocks, RunContext, RunParameters, RunSession};
 use crate::shape;
 use catch_up::{ChangesSinceSnapshot, NewerAssignments, changed};
+use cut_over::Swap;
 use judgement::{judge, migrated};
 pub use options::MigrateOptions;
 use phaseline_store::{read, schema};
@@ -74,7 +76,7 @@ async fn foreign_migration(
     if found.shape != shape::Shape::Timelines {
         return Ok(None);
     }
-    let inspection = prepare(&mut snapshot, options, progress).await?;
+    let inspection = prepare(&mut snapshot, None, options, progress).await?;
     snapshot.rollback().await?;
     Ok(if let MigrationInspection::Takeover(takeover) = inspection { Some(*takeover) } else { None })
 }
@@ -90,7 +92,8 @@ impl RunSteps for Migration<'_> {
     type Carried = (Plan, i64);
     type Report = Migrated;
 
-    const UNLOCKED_ATTEMPTS: u32 = 1;
+    const UNLOCKED_ATTEMPTS: u32 = 2;
+    const LAST: HeldLocks = HeldLocks::Writers;
     const READING: &'static str = crate::plan::READING;
     const SETTINGS: Option<&'static str> = None;
 
@@ -99,7 +102,8 @@ impl RunSteps for Migration<'_> {
         connection: &mut PgConnection,
         run: &RunContext<'_>,
     ) -> Result<Judgement<PreparedMigration, Migrated>, MigratorError> {
-        judge(prepare(connection, &self.options.plan, run.progress()).await?, self.options, run)
+        let inspection = prepare(connection, run.beside(), &self.options.plan, run.progress()).await?;
+        judge(inspection, self.options, run)
     }
 
     fn beginning(&self, prepared: &PreparedMigration) -> Result<Beginning, MigratorError> {
@@ -116,7 +120,14 @@ impl RunSteps for Migration<'_> {
         let Some(phases) = definition::capture(connection, "public", "project_phases").await? else {
             return Ok(());
         };
-        run.lock_tables(connection, &with_own_tables(phases.tied_tables()), HeadLock::NotNeeded).await
+        let tables = with_own_tables(phases.tied_tables());
+        if run.held() == HeldLocks::Writers {
+            let mut lock = run.staged_lock(connection, &tables).await?;
+            run.keep_out_writers(connection, &mut lock).await?;
+            run.keep_staged(lock);
+            return Ok(());
+        }
+        run.lock_tables(connection, &tables, HeadLock::NotNeeded).await
     }
 
     async fn carry_out(
@@ -136,32 +147,75 @@ impl RunSteps for Migration<'_> {
         run.step("building the new project_phases", Some(rows.len() as u64));
         shadow::build(connection, &definition, &recorded.added_options, &rows).await?;
         run.progress().advance(rows.len() as u64);
-        definition.options.extend(recorded.added_options);
+        definition.options.extend(recorded.added_options.clone());
         run.check_interrupt()?;
 
-        let mut newer = NewerAssignments::default();
-        if held == HeldLocks::None {
+        let (swap, position, counts) = if held == HeldLocks::None {
             run.step("locking the tables", None);
-            run.lock_tables(connection, &with_own_tables(prepared.phases.tied_tables()), HeadLock::NotNeeded)
-                .await?;
-            match changed(connection, &prepared, self.options).await? {
-                ChangesSinceSnapshot::Nothing => {}
-                ChangesSinceSnapshot::Assignments(found) => {
-                    run.progress().note("resource_assignments changed during the run; newer rows are copied");
-                    newer = found;
-                }
-                ChangesSinceSnapshot::More(what) => return Ok(Attempt::Changed(what)),
+            match self.lock(connection, run, &prepared, &definition, &recorded).await? {
+                Attempt::Done(locked) => locked,
+                Attempt::Changed(what) => return Ok(Attempt::Changed(what)),
+                Attempt::Blocked => return Ok(Attempt::Blocked),
             }
-        }
-        let (position, counts) = import::complete(connection, &prepared, newer, run.journal()?).await?;
-
+        } else {
+            let catalogue = definition::catalogue_state(connection, &REBUILT).await?;
+            let column = &recorded.project_phase_id;
+            let swap = Swap::prepare(connection, &definition, column, &prepared, catalogue).await?;
+            let newer = NewerAssignments::default();
+            let (position, counts) = import::complete(connection, &prepared, newer, run.journal()?).await?;
+            if let Some(mut lock) = run.staged() {
+                run.step("locking the tables", None);
+                if !run.keep_out_readers(connection, &mut lock, &swap.locks(&prepared)).await? {
+                    return Ok(Attempt::Blocked);
+                }
+            }
+            (swap, position, counts)
+        };
         run.step("cutting over", None);
-        cut_over::cut_over(connection, &definition, &recorded.project_phase_id, &prepared.plan).await?;
+        if !swap.carry_out(connection).await? {
+            return Ok(Attempt::Changed("the definition of the tables".to_owned()));
+        }
         Ok(Attempt::Done((Plan { counts, ..prepared.plan }, position)))
     }
 
     fn report(&self, (plan, position): (Plan, i64), run: &RunContext<'_>) -> Migrated {
         migrated(plan, run, position)
+    }
+}
+
+impl Migration<'_> {
+    /// Locks the tables. What grows with the rows is done while only writers wait.
+    async fn lock<'d>(
+        &self,
+        connection: &mut PgConnection,
+        run: &mut RunContext<'_>,
+        prepared: &PreparedMigration,
+        definition: &'d TableDefinition,
+        recorded: &'d LegacySchemaRecorded,
+    ) -> Result<Attempt<(Swap<'d>, i64, Counts)>, MigratorError> {
+        let tables = with_own_tables(prepared.phases.tied_tables());
+        let mut lock = run.staged_lock(connection, &tables).await?;
+        let version = run.journal()?.version();
+        let mut noted = false;
+        loop {
+            run.keep_out_writers(connection, &mut lock).await?;
+            run.journal()?.undo_to(version);
+            let catalogue = definition::catalogue_state(connection, &REBUILT).await?;
+            let newer = match changed(connection, prepared, self.options).await? {
+                ChangesSinceSnapshot::Nothing => NewerAssignments::default(),
+                ChangesSinceSnapshot::Assignments(found) => found,
+                ChangesSinceSnapshot::More(what) => return Ok(Attempt::Changed(what)),
+            };
+            if newer.assignments.is_some() && !std::mem::replace(&mut noted, true) {
+                run.progress().note("resource_assignments changed during the run; newer rows are copied");
+            }
+            let column = &recorded.project_phase_id;
+            let swap = Swap::prepare(connection, definition, column, prepared, catalogue).await?;
+            let (position, counts) = import::complete(connection, prepared, newer, run.journal()?).await?;
+            if run.keep_out_readers(connection, &mut lock, &swap.locks(prepared)).await? {
+                return Ok(Attempt::Done((swap, position, counts)));
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The plan of a migration. Its transaction is read-only.
 
+mod catalogue_checks;
 mod dependents;
 mod estimate;
 mod inspection;
@@ -12,10 +13,11 @@ mod timelines;
 use crate::added_objects;
 use crate::anomaly::{Code, Findings};
 use crate::change_detector::TableFingerprints;
-use crate::database;
-use crate::definition::{self, DetachedColumn, TableDefinition};
+use crate::database::{self, Database};
+use crate::definition::{DetachedColumn, TableDefinition};
 use crate::error::MigratorError;
-use crate::legacy::tables::{self as legacy_tables, LegacyTables, Percentages};
+use crate::legacy::reading::{self, AssignmentQuery, ReadProgress, SnapshotReaders};
+use crate::legacy::tables::{LegacyPhases, LegacyTables, Percentages};
 use crate::log::history::{self, Run};
 use crate::log::link_events::{self, FoldedLinks};
 use crate::log::report_event;
@@ -24,21 +26,20 @@ pub use crate::report::{
     Boundaries, BudgetSums, ByDate, Counts, Estimate, Plan, PlanOptions, ProjectPlan, ProjectRebooked,
     Rebooked, Source,
 };
-use crate::run::cut_over::{SHADOW, capture_table};
+use crate::run::cut_over::capture_table;
 use crate::shape::{self, FoundShape, Shape};
 use crate::translate::events::Translation;
 use crate::translate::project::EarlierRuns;
 use crate::translate::translate;
+use catalogue_checks::CatalogueChecks;
 pub(crate) use dependents::{REBUILT, note_intruders, note_obstacles};
-use dependents::{note_dependents, note_owners, note_triggers};
 pub(crate) use inspection::{MigrationInspection, PreparedMigration};
 use phaseline_domain::PhaseId;
 use phaseline_projections::{Access, FoldedLog, foreign_code};
 use phaseline_store::{Quarantine, StoreError, chain::Inspector, read};
 pub(crate) use privileges::missing_run_privileges;
-use privileges::missing_service_privileges;
 pub use privileges::{MissingGrants, missing_grants};
-use row_checks::{note_bad_timestamps, note_orphans};
+use row_checks::note_bad_timestamps;
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use std::collections::HashSet;
@@ -68,7 +69,7 @@ pub async fn plan_watched(
 ) -> Result<Plan, MigratorError> {
     progress.step(READING, None);
     let mut transaction = read::snapshot(connection).await?;
-    let inspection = prepare(&mut transaction, options, progress).await?;
+    let inspection = prepare(&mut transaction, None, options, progress).await?;
     transaction.rollback().await?;
     Ok(match inspection {
         MigrationInspection::Report(plan) => *plan,
@@ -85,9 +86,11 @@ pub(crate) fn new_phases(old: &TableDefinition) -> Result<(TableDefinition, Deta
     Ok((new, detached))
 }
 
-/// Inspects the database inside the caller's transaction and snapshot, in the step [`READING`].
+/// Inspects the database inside the caller's transaction and snapshot, in the step [`READING`]. Further sessions of the database `beside`
+/// help to read large tables; none if the caller's own holds the tables' locks.
 pub(crate) async fn prepare(
     connection: &mut PgConnection,
+    beside: Option<&Database>,
     options: &PlanOptions,
     progress: &dyn Progress,
 ) -> Result<MigrationInspection, MigratorError> {
@@ -114,29 +117,44 @@ pub(crate) async fn prepare(
         return Ok(MigrationInspection::Report(Box::new(plan)));
     }
 
-    let fingerprints = TableFingerprints::take(connection).await?;
+    let mut fingerprints = TableFingerprints::begin(connection).await?;
     let phases = capture_table(connection, "project_phases").await?;
     let assignments = capture_table(connection, "resource_assignments").await?;
-    note_dependents(connection, &mut findings, &mut plan).await?;
-    note_triggers(connection, &mut plan).await?;
-    note_owners(connection, &mut plan).await?;
-    // These checks search for missing rows, and sort their results.
-    database::parallel(connection, 2).await?;
-    note_orphans(connection, [&phases, &assignments], &mut findings, &mut plan).await?;
-    note_bad_timestamps(connection, &mut findings).await?;
-    database::parallel(connection, 0).await?;
     let percentages = Percentages::find(connection).await?;
+    let total = reading::estimated_rows(connection).await?;
+    progress.total(total);
+    let legacy = LegacyPhases::read(connection).await?;
+    let query = AssignmentQuery::new(&legacy, percentages, fingerprints.since());
+    let before = legacy.projects.len() + legacy.phases.len();
+    let reading = ReadProgress { progress, before, total };
+    let readers = match beside {
+        Some(database) => SnapshotReaders::open(database, connection).await?,
+        None => None,
+    };
+    let mut checks = CatalogueChecks { definitions: [&phases, &assignments], options, orphans: Vec::new() };
+    let (read, checked) = match readers {
+        Some(readers) => {
+            let checking = checks.run(connection, 0, &mut findings, &mut plan);
+            tokio::join!(legacy.with_assignments_beside(readers, &query, reading), checking)
+        }
+        None => {
+            let read = legacy.with_assignments(connection, &query, reading).await;
+            // These checks search for missing rows, and sort their results.
+            (read, checks.run(connection, 2, &mut findings, &mut plan).await)
+        }
+    };
+    let (tables, facts) = read?;
+    checked?;
     if percentages == Percentages::LeftOut {
         plan.notes.push(NO_PERCENTAGES.to_owned());
     }
-    let tables = legacy_tables::read(connection, percentages, progress, fingerprints.rows()).await?;
+    fingerprints.assignments_read(connection, tables.assignments.len() as u64, facts.newer).await?;
+    checks.note_orphans(connection, &tables, &mut findings).await?;
+    if facts.bad_times {
+        note_bad_timestamps(connection, &mut findings).await?;
+    }
     let (log, links, earlier) = earlier_log(connection, &mut findings, progress).await?;
     let mut translation = translate(&tables, &log, &links, &earlier, options);
-    let role = options.role.as_deref();
-    plan.lacks(missing_run_privileges(connection, role, &[&phases, &assignments]).await?);
-    plan.missing_privileges.extend(foreign_code(connection, role, Access::Build).await?);
-    plan.lacks(definition::missing_privileges(connection, role, SHADOW, &[&phases, &assignments]).await?);
-    plan.lacks_later(missing_service_privileges(connection, role).await?);
 
     let definitions = [&phases, &assignments].map(|definition| definition.independent_of_server(server));
     plan.digest = Some(digest(&tables, &definitions, &found, options, &translation)?);
@@ -166,6 +184,7 @@ pub(crate) async fn prepare(
     Ok(MigrationInspection::Prepared(Box::new(PreparedMigration {
         plan,
         translation,
+        tables,
         phases,
         assignments,
         log,
@@ -266,8 +285,8 @@ fn counts(tables: &LegacyTables, translation: &Translation) -> Counts {
         link_events: translation
             .links
             .iter()
-            .map(|project| link_events::event_count(project.links.len()))
+            .map(|project| link_events::event_count(project.range.len()))
             .sum(),
-        links: translation.links.iter().map(|project| project.links.len() as u64).sum(),
+        links: translation.linked.len() as u64,
     }
 }

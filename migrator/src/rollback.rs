@@ -100,6 +100,7 @@ impl RunSteps for Rollback<'_> {
 
     /// The log's head alone is not enough: a command that waits for it holds locks of the tables.
     const UNLOCKED_ATTEMPTS: u32 = 3;
+    const LAST: HeldLocks = HeldLocks::All;
     const READING: &'static str = READING;
     const SETTINGS: Option<&'static str> =
         Some("SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL jit = off");

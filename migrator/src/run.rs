@@ -6,6 +6,7 @@ mod journal;
 pub(crate) mod lock;
 mod operator;
 pub(crate) mod session;
+pub(crate) mod staged_lock;
 
 pub(crate) use journal::Journal;
 pub use operator::Operator;

@@ -2,12 +2,14 @@
 
 mod assignments;
 pub(crate) mod events;
+mod links;
 pub(crate) mod project;
 mod rebooking;
+mod same_resource;
 
 use crate::anomaly::{Code, Findings};
 use crate::fast_hash::FastHash;
-use crate::legacy::assignment_links::LinkTargets;
+use crate::legacy::assignment_links::AssignedDays;
 use crate::legacy::tables::{LegacyTables, RawProject};
 use crate::legacy::values::{budgets, phase_type, project_range, timestamps};
 use crate::log::link_events::FoldedLinks;
@@ -48,7 +50,7 @@ pub(crate) fn translate(
     options: &PlanOptions,
 ) -> Translation {
     let mut translation = Translation::default();
-    let link_targets = LinkTargets::follow(tables);
+    let assigned = AssignedDays::collect(tables);
     let findings = &mut translation.findings;
     let mut phases_of: HashMap<ProjectId, Vec<LegacyPhase>> = HashMap::new();
     let mut rows_of: HashMap<ProjectId, u32> = HashMap::new();
@@ -99,7 +101,7 @@ pub(crate) fn translate(
             rows: &phases,
             known: log.timelines.get(&raw.id),
             written: earlier.written.get(&raw.id).map(String::as_str),
-            link_targets: &link_targets,
+            assigned: &assigned,
         };
         let found = phases_of_project(project, options, findings);
         if let Some(project) = found {
@@ -127,7 +129,8 @@ pub(crate) fn translate(
             budgets: BudgetSums::default(),
         });
     }
-    assignments::assignments(tables, &projects, &link_targets, links, options.boundary, &mut translation);
+    drop(assigned);
+    assignments::assignments(tables, &projects, links, options.boundary, &mut translation);
     translation
 }
 

@@ -1,8 +1,19 @@
 //! Compares two definitions, to check that a replay restored the captured one.
 
 use serde_json::{Map, Value};
+use sqlx::PgConnection;
 
 use super::TableDefinition;
+
+/// A digest over the catalogue's rows about these tables of schema `public`. If it is the same as before, their definitions are, and what
+/// depends on them; it costs much less than to read them again.
+pub(crate) async fn catalogue_state(
+    connection: &mut PgConnection,
+    tables: &[&str],
+) -> Result<String, sqlx::Error> {
+    let tables: Vec<String> = tables.iter().map(ToString::to_string).collect();
+    sqlx::query_scalar(include_str!("catalogue_state.sql")).bind(tables).fetch_one(connection).await
+}
 
 impl TableDefinition {
     /// The differences between this definition, the wanted one, and a new [`super::capture`], one line each. `pg_dump` would show them,

@@ -47,7 +47,7 @@ pub async fn capture_materialized_views(
 
 impl MaterializedView {
     /// Its qualified name.
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         self.definition.qualified_name()
     }
 

@@ -1,12 +1,13 @@
 //! Reads the legacy tables with invalid values, in heap order.
 
 use crate::error::MigratorError;
-use crate::progress::Progress;
+use crate::legacy::assignments::{AssignmentRow, LegacyAssignments, PhaseRows};
 use chrono::{NaiveDate, NaiveDateTime};
 use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
 use phaseline_store::copy;
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// A `date` as PostgreSQL stores it: days since 2000-01-01; the extreme values are the infinities. Not checked.
@@ -34,9 +35,6 @@ impl std::fmt::Display for BadTime {
         })
     }
 }
-
-/// Rows between two reports of progress.
-const REPORT_EVERY: usize = 8192;
 
 const DAY_MICROS: i64 = 86_400_000_000;
 
@@ -72,6 +70,10 @@ pub(crate) struct RawPercentage(i32);
 
 impl RawPercentage {
     const NONE: Self = Self(i32::MIN);
+
+    pub(super) fn new(ten_thousandths: Option<i32>) -> Self {
+        ten_thousandths.map_or(Self::NONE, Self)
+    }
 
     pub(crate) fn get(self) -> Option<i64> {
         (self != Self::NONE).then_some(i64::from(self.0))
@@ -111,9 +113,21 @@ pub(crate) struct RawAssignment {
 pub(crate) struct LegacyTables {
     pub projects: Vec<RawProject>,
     pub phases: Vec<RawPhase>,
-    pub assignments: Vec<RawAssignment>,
+    /// The phases by id.
+    pub phase_rows: Arc<PhaseRows>,
+    pub assignments: LegacyAssignments,
     /// SHA-256 over every value read, in order.
     pub digest: [u8; 32],
+}
+
+impl LegacyTables {
+    /// The id of an assignment, and its phase.
+    pub(crate) fn link(&self, row: AssignmentRow<'_>) -> (AssignmentId, Option<PhaseId>) {
+        match row {
+            AssignmentRow::Own(own) => (own.id, self.phases.get(own.phase as usize).map(|phase| phase.id)),
+            AssignmentRow::Odd(raw) => (raw.id, raw.phase),
+        }
+    }
 }
 
 /// Heap order is the order of `pg_dump`; the session's settings request it, and it is checked.
@@ -125,26 +139,26 @@ pub(crate) fn in_heap_order(last: &mut Option<u64>, tid: u64) -> Result<(), Migr
     Ok(())
 }
 
-/// One table's share of the digest. Each field is preceded by its length.
-struct TableHasher(Sha256);
-
-impl TableHasher {
-    fn row(&mut self, row: &copy::Row<'_>, fields: std::ops::Range<usize>) -> Result<(), copy::CopyError> {
-        for index in fields {
-            match row.nullable(index)? {
-                None => self.0.update(u32::MAX.to_be_bytes()),
-                Some(bytes) => {
-                    self.0.update(u32::try_from(bytes.len()).unwrap_or(u32::MAX - 1).to_be_bytes());
-                    self.0.update(bytes);
-                }
+/// Adds fields to the digest's text: each is preceded by its length.
+pub(super) fn digest_fields(
+    text: &mut Vec<u8>,
+    row: &copy::Row<'_>,
+    fields: std::ops::Range<usize>,
+) -> Result<(), copy::CopyError> {
+    for index in fields {
+        match row.nullable(index)? {
+            None => text.extend_from_slice(&u32::MAX.to_be_bytes()),
+            Some(bytes) => {
+                text.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX - 1).to_be_bytes());
+                text.extend_from_slice(bytes);
             }
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    fn table(&mut self, name: &str) {
-        self.0.update(name.as_bytes());
-    }
+pub(super) fn nullable_date(row: &copy::Row<'_>, index: usize) -> Result<RawDate, copy::CopyError> {
+    Ok(RawDate(row.nullable(index)?.map(|_| row.i32(index)).transpose()?))
 }
 
 /// Whether assignments' percentages are read. They are used for figures only, so the digest leaves them out.
@@ -169,98 +183,70 @@ impl Percentages {
     }
 }
 
-/// Reads the three tables in the caller's snapshot. Needs SELECT on them. Memory grows with the assignments. `total` is the number of
-/// their rows, or nearly so, for the progress of the current step.
-pub(crate) async fn read(
-    connection: &mut PgConnection,
-    percentages: Percentages,
-    progress: &dyn Progress,
-    total: u64,
-) -> Result<LegacyTables, MigratorError> {
-    progress.total(total);
-    let mut hasher = TableHasher(Sha256::new());
-    let nullable_date = |row: &copy::Row<'_>, index| -> Result<RawDate, copy::CopyError> {
-        Ok(RawDate(row.nullable(index)?.map(|_| row.i32(index)).transpose()?))
-    };
-    let nullable_timestamp = |row: &copy::Row<'_>, index| -> Result<RawTimestamp, copy::CopyError> {
-        Ok(RawTimestamp(row.nullable(index)?.map(|_| row.i64(index)).transpose()?))
-    };
-    let nullable_text = |row: &copy::Row<'_>, index| -> Result<Option<String>, copy::CopyError> {
-        Ok(row.nullable(index)?.map(|_| row.text(index)).transpose()?.map(str::to_owned))
-    };
+/// Projects and phases, and the digest so far.
+pub(crate) struct LegacyPhases {
+    pub projects: Vec<RawProject>,
+    pub phases: Vec<RawPhase>,
+    pub phase_rows: Arc<PhaseRows>,
+    pub(super) hasher: Sha256,
+}
 
-    let mut projects = Vec::new();
-    hasher.table("projects");
-    // In order of id: the migration does not carry over the projects' heap order.
-    copy::read(connection, "SELECT id, start_date, end_date FROM public.projects ORDER BY id", |row| {
-        hasher.row(&row, 0..3)?;
-        projects.push(RawProject {
-            id: row.uuid(0)?.into(),
-            start: nullable_date(&row, 1)?,
-            end: nullable_date(&row, 2)?,
-        });
-        Ok::<_, MigratorError>(())
-    })
-    .await?;
+impl LegacyPhases {
+    /// Reads projects and phases in the caller's snapshot. Needs SELECT on them.
+    pub(crate) async fn read(connection: &mut PgConnection) -> Result<Self, MigratorError> {
+        let nullable_timestamp = |row: &copy::Row<'_>, index| -> Result<RawTimestamp, copy::CopyError> {
+            Ok(RawTimestamp(row.nullable(index)?.map(|_| row.i64(index)).transpose()?))
+        };
+        let nullable_text = |row: &copy::Row<'_>, index| -> Result<Option<String>, copy::CopyError> {
+            Ok(row.nullable(index)?.map(|_| row.text(index)).transpose()?.map(str::to_owned))
+        };
 
-    let mut phases = Vec::new();
-    let mut last = None;
-    hasher.table("project_phases");
-    copy::read(
-        connection,
-        "SELECT ctid, id, project_id, phase_type::text, capital_budget::text, expense_budget::text, \
-         total_budget::text, created_at, updated_at FROM public.project_phases ORDER BY ctid",
-        |row| {
-            in_heap_order(&mut last, row.tid(0)?)?;
-            hasher.row(&row, 1..9)?;
-            phases.push(RawPhase {
-                id: row.uuid(1)?.into(),
-                project: row.nullable_uuid(2)?.map(Into::into),
-                phase_type: nullable_text(&row, 3)?,
-                budgets: [nullable_text(&row, 4)?, nullable_text(&row, 5)?, nullable_text(&row, 6)?],
-                created_at: nullable_timestamp(&row, 7)?,
-                updated_at: nullable_timestamp(&row, 8)?,
+        let mut hasher = Sha256::new();
+        let mut text = Vec::new();
+        let mut projects = Vec::new();
+        hasher.update(b"projects");
+        // In order of id: the migration does not carry over the projects' heap order.
+        copy::read(connection, "SELECT id, start_date, end_date FROM public.projects ORDER BY id", |row| {
+            text.clear();
+            digest_fields(&mut text, &row, 0..3)?;
+            hasher.update(&text);
+            projects.push(RawProject {
+                id: row.uuid(0)?.into(),
+                start: nullable_date(&row, 1)?,
+                end: nullable_date(&row, 2)?,
             });
             Ok::<_, MigratorError>(())
-        },
-    )
-    .await?;
+        })
+        .await?;
 
-    let before = projects.len() + phases.len();
-    let mut assignments = Vec::new();
-    let mut last = None;
-    hasher.table("resource_assignments");
-    // No ORDER BY, to avoid a sort: with this session's settings a plain scan returns heap order, which is checked.
-    let percentage = match percentages {
-        Percentages::Read => "allocation_percentage",
-        Percentages::LeftOut => "NULL",
-    };
-    copy::read(
-        connection,
-        &format!(
-            "SELECT ctid, id, resource_id, project_id, project_phase_id, assignment_date, {percentage} \
-             FROM public.resource_assignments"
-        ),
-        |row| {
-            in_heap_order(&mut last, row.tid(0)?)?;
-            hasher.row(&row, 1..6)?;
-            if assignments.len() % REPORT_EVERY == 0 {
-                progress.advance(((before + assignments.len()) as u64).min(total));
-            }
-            assignments.push(RawAssignment {
-                id: row.uuid(1)?.into(),
-                resource: row.nullable_uuid(2)?,
-                project: row.nullable_uuid(3)?.map(Into::into),
-                phase: row.nullable_uuid(4)?.map(Into::into),
-                date: nullable_date(&row, 5)?,
-                percentage: row.ten_thousandths(6)?.map_or(RawPercentage::NONE, RawPercentage),
-            });
-            Ok::<_, MigratorError>(())
-        },
-    )
-    .await?;
-    progress.advance(total);
-    Ok(LegacyTables { projects, phases, assignments, digest: hasher.0.finalize().into() })
+        let mut phases = Vec::new();
+        let mut last = None;
+        hasher.update(b"project_phases");
+        copy::read(
+            connection,
+            "SELECT ctid, id, project_id, phase_type::text, capital_budget::text, expense_budget::text, \
+             total_budget::text, created_at, updated_at FROM public.project_phases ORDER BY ctid",
+            |row| {
+                in_heap_order(&mut last, row.tid(0)?)?;
+                text.clear();
+                digest_fields(&mut text, &row, 1..9)?;
+                hasher.update(&text);
+                phases.push(RawPhase {
+                    id: row.uuid(1)?.into(),
+                    project: row.nullable_uuid(2)?.map(Into::into),
+                    phase_type: nullable_text(&row, 3)?,
+                    budgets: [nullable_text(&row, 4)?, nullable_text(&row, 5)?, nullable_text(&row, 6)?],
+                    created_at: nullable_timestamp(&row, 7)?,
+                    updated_at: nullable_timestamp(&row, 8)?,
+                });
+                Ok::<_, MigratorError>(())
+            },
+        )
+        .await?;
+        hasher.update(b"resource_assignments");
+        let phase_rows = Arc::new(PhaseRows::new(&projects, &phases));
+        Ok(Self { projects, phases, phase_rows, hasher })
+    }
 }
 
 #[cfg(test)]

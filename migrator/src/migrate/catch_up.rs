@@ -115,7 +115,7 @@ pub(super) async fn write(
 ) -> Result<(), MigratorError> {
     let mut versions = prepared.link_versions.clone();
     for written in &prepared.translation.links {
-        let events = i64::try_from(link_events::event_count(written.links.len())).unwrap_or(i64::MAX);
+        let events = i64::try_from(link_events::event_count(written.range.len())).unwrap_or(i64::MAX);
         versions.insert(written.project, written.version + events);
     }
     for (project, found) in newer {

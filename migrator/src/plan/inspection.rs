@@ -3,6 +3,7 @@
 use super::takeover::Takeover;
 use crate::change_detector::TableFingerprints;
 use crate::definition::TableDefinition;
+use crate::legacy::tables::LegacyTables;
 use crate::report::Plan;
 use crate::translate::events::Translation;
 use phaseline_domain::ProjectId;
@@ -14,6 +15,8 @@ use std::collections::HashMap;
 pub(crate) struct PreparedMigration {
     pub plan: Plan,
     pub translation: Translation,
+    /// The rows that the links to record are taken from.
+    pub tables: LegacyTables,
     pub phases: TableDefinition,
     pub assignments: TableDefinition,
     pub log: FoldedLog,

@@ -5,6 +5,7 @@ use crate::definition::{self, ForeignKey, MissingPrivilege, TableDefinition};
 use crate::error::MigratorError;
 use crate::report::Plan;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 /// The foreign keys whose orphans the translation finds by itself.
 const TRANSLATED_KEYS: [(&str, &str); 3] = [
@@ -13,23 +14,46 @@ const TRANSLATED_KEYS: [(&str, &str); 3] = [
     ("resource_assignments", "project_phase_id"),
 ];
 
-/// Rows that violate a foreign key which is created again: the key is checked when it is created,
-/// unless it is NOT VALID or NOT ENFORCED.
-pub(super) async fn note_orphans(
-    connection: &mut PgConnection,
-    tables: [&TableDefinition; 2],
-    findings: &mut Findings,
-    plan: &mut Plan,
-) -> Result<(), MigratorError> {
-    let mut seen = Vec::new();
-    for key in tables.iter().flat_map(|table| table.foreign_keys.iter().chain(&table.incoming_foreign_keys)) {
-        let translated = key.table.schema == "public"
-            && key.columns.len() == 1
-            && TRANSLATED_KEYS.contains(&(key.table.name.as_str(), key.columns[0].as_str()));
-        if translated || !key.is_valid() || seen.contains(&(&key.table, &key.name)) {
-            continue;
+/// The foreign keys whose rows are checked: those that are created again, each once, but for those that the translation checks. PostgreSQL
+/// checks a key when it is created, unless it is NOT VALID or NOT ENFORCED.
+pub(super) fn checked_keys(tables: [&TableDefinition; 2]) -> Vec<&ForeignKey> {
+    let mut checked: Vec<&ForeignKey> = Vec::new();
+    for key in
+        tables.into_iter().flat_map(|table| table.foreign_keys.iter().chain(&table.incoming_foreign_keys))
+    {
+        let translated = is_of(key, &TRANSLATED_KEYS);
+        let seen = checked.iter().any(|seen| seen.table == key.table && seen.name == key.name);
+        if !translated && key.is_valid() && !seen {
+            checked.push(key);
         }
-        seen.push((&key.table, &key.name));
+    }
+    checked
+}
+
+/// Whether it is a key of one of these columns alone.
+fn is_of(key: &ForeignKey, columns: &[(&str, &str)]) -> bool {
+    let [column] = key.columns.as_slice() else { return false };
+    key.table.schema == "public" && columns.contains(&(key.table.name.as_str(), column.as_str()))
+}
+
+/// The key whose values are collected while the assignments are read.
+const RESOURCES: [(&str, &str); 1] = [("resource_assignments", "resource_id")];
+
+/// Rows of a key without a target.
+pub(super) enum OrphanCheck<'a> {
+    /// By id, with their values.
+    Found(&'a ForeignKey, Vec<(String, String)>),
+    /// They are only looked for if one of the resources that were read does not exist.
+    AfterReading(&'a ForeignKey),
+}
+
+impl<'a> OrphanCheck<'a> {
+    /// Searches for them; none if the role may not, which is noted.
+    pub(super) async fn of(
+        connection: &mut PgConnection,
+        key: &'a ForeignKey,
+        plan: &mut Plan,
+    ) -> Result<Option<Self>, MigratorError> {
         let unreadable: Vec<MissingPrivilege> = sqlx::query_as(
             "SELECT pg_catalog.format('%I may not read %s, so foreign key %I cannot be checked for orphans', current_user, t.name, $2) AS reason,
                     pg_catalog.format('GRANT SELECT ON %s TO %I', t.name, current_user) AS statement
@@ -42,17 +66,61 @@ pub(super) async fn note_orphans(
         .await?;
         if !unreadable.is_empty() {
             plan.lacks(unreadable);
-            continue;
+            return Ok(None);
         }
-        let orphans: Vec<(String, String)> =
-            sqlx::query_as(&orphans_of(key)).fetch_all(&mut *connection).await?;
+        if is_of(key, &RESOURCES) {
+            return Ok(Some(Self::AfterReading(key)));
+        }
+        Ok(Some(Self::Found(key, orphans(connection, key).await?)))
+    }
+
+    /// Notes them. `resources` are those of the assignments.
+    pub(super) async fn note(
+        self,
+        connection: &mut PgConnection,
+        resources: &[Uuid],
+        findings: &mut Findings,
+    ) -> Result<(), MigratorError> {
+        let (key, orphans) = match self {
+            Self::Found(key, orphans) => (key, orphans),
+            Self::AfterReading(key) if has_missing_target(connection, key, resources).await? => {
+                (key, orphans(connection, key).await?)
+            }
+            Self::AfterReading(_) => return Ok(()),
+        };
         for (id, target) in orphans {
             let detail =
                 format!("points at {} {target}, which does not exist ({})", key.references.name, key.name);
             findings.note(Code::ForeignKeyOrphan, &key.table.name, id, detail);
         }
+        Ok(())
     }
-    Ok(())
+}
+
+async fn orphans(
+    connection: &mut PgConnection,
+    key: &ForeignKey,
+) -> Result<Vec<(String, String)>, sqlx::Error> {
+    sqlx::query_as(&orphans_of(key)).fetch_all(connection).await
+}
+
+/// Whether one of these values does not exist in the column that a key of one column refers to.
+async fn has_missing_target(
+    connection: &mut PgConnection,
+    key: &ForeignKey,
+    values: &[Uuid],
+) -> Result<bool, sqlx::Error> {
+    let column: Vec<String> =
+        key.referenced_columns.iter().map(|column| definition::quote_ident(column)).collect();
+    sqlx::query_scalar(&format!(
+        "SELECT EXISTS (SELECT FROM pg_catalog.unnest($1::pg_catalog.uuid[]) t(value)
+                         WHERE NOT EXISTS (SELECT FROM {} r WHERE r.{} = t.value))",
+        key.references.to_sql(),
+        column.join(", ")
+    ))
+    .bind(values)
+    .fetch_one(connection)
+    .await
 }
 
 /// The statement that finds the rows of a key without a target, by id, with their values.

@@ -33,6 +33,8 @@ pub(crate) trait RunSteps {
 
     /// Attempts that lock nothing while they read and build.
     const UNLOCKED_ATTEMPTS: u32;
+    /// The locks of the attempt after these.
+    const LAST: HeldLocks;
     /// The first step.
     const READING: &'static str;
     /// Settings of the transaction that writes, as SQL.
@@ -48,7 +50,7 @@ pub(crate) trait RunSteps {
     /// The journal's record before anything else is written.
     fn beginning(&self, prepared: &Self::Prepared) -> Result<Beginning, MigratorError>;
 
-    /// Locks everything before anything is read.
+    /// Takes the attempt's locks before anything is read.
     async fn lock_before_reading(
         &self,
         connection: &mut PgConnection,
@@ -78,7 +80,10 @@ pub(crate) async fn run_attempts<S: RunSteps>(
         match attempt(session, steps, held).await {
             Ok(Attempt::Done(report)) => return Ok(report),
             Ok(Attempt::Changed(what)) => {
-                held = session.run.after_change(&what, held, S::UNLOCKED_ATTEMPTS)?;
+                held = session.run.after_change(Some(&what), S::UNLOCKED_ATTEMPTS, S::LAST)?;
+            }
+            Ok(Attempt::Blocked) => {
+                held = session.run.after_change(None, S::UNLOCKED_ATTEMPTS, S::LAST)?;
             }
             Err(error) => return Err(with_event_trigger(&mut session.connection, error).await),
         }
@@ -124,7 +129,7 @@ async fn attempt<S: RunSteps>(
     held: HeldLocks,
 ) -> Result<Attempt<S::Report>, MigratorError> {
     let RunSession { connection, run } = session;
-    run.start_attempt();
+    run.start_attempt(held);
     run.step(S::READING, None);
     let mut ready = None;
     if held == HeldLocks::None {
@@ -159,6 +164,7 @@ async fn attempt<S: RunSteps>(
     run.check_interrupt()?;
     match steps.carry_out(&mut transaction, run, *prepared, held).await? {
         Attempt::Changed(what) => Ok(Attempt::Changed(what)),
+        Attempt::Blocked => Ok(Attempt::Blocked),
         Attempt::Done(carried) => {
             run.check_interrupt()?;
             transaction.commit().await?;

@@ -34,31 +34,91 @@ pub(crate) fn with_own_tables(mut tables: Vec<QualifiedName>) -> Vec<QualifiedNa
 /// The tables that are built again in one direction or the other.
 pub(crate) const REBUILT: [&str; 2] = ["project_phases", "resource_assignments"];
 
-/// What reads the tables, detached from them until [`attach_readers`].
-pub(crate) struct DetachedReaders {
+/// What reads the tables: detached from them for the swap, and attached again.
+pub(crate) struct TableReaders {
     views: Vec<View>,
-    /// Each after those that it reads.
+    /// Those that are made again, each after those that it reads.
     materialized: Vec<MaterializedView>,
+    /// The other materialized views, which are only locked.
+    kept: Vec<MaterializedView>,
+}
+
+/// The locks against readers beside those of the tables.
+pub(crate) struct ReaderLocks {
+    /// Statements that lock views. They come first: who reads a view locks it before its tables.
+    pub views: Vec<String>,
+    /// The names of these views, as SQL.
+    pub relations: Vec<String>,
+    /// Statements that lock the sequences of the tables' columns, after the tables as an INSERT does.
+    pub sequences: Vec<String>,
+}
+
+impl TableReaders {
+    /// Reads their definitions. Materialized views are made again if they read the tables in `swapped`.
+    pub(crate) async fn capture(
+        connection: &mut PgConnection,
+        swapped: &[&str],
+    ) -> Result<Self, MigratorError> {
+        let views = definition::capture_views(connection, &REBUILT).await?;
+        let all = definition::capture_materialized_views(connection, &REBUILT).await?;
+        let materialized = if all.is_empty() || swapped == REBUILT {
+            all.clone()
+        } else {
+            definition::capture_materialized_views(connection, swapped).await?
+        };
+        let kept = all.into_iter().filter(|view| !materialized.contains(view)).collect();
+        Ok(Self { views, materialized, kept })
+    }
+
+    /// The locks of these, and of the sequences of `tables`.
+    pub(crate) fn locks(&self, tables: &[&TableDefinition]) -> ReaderLocks {
+        let Self { views, materialized, kept } = self;
+        let materialized = materialized.iter().chain(kept);
+        ReaderLocks {
+            views: views
+                .iter()
+                .map(View::lock)
+                .chain(materialized.clone().map(MaterializedView::lock))
+                .collect(),
+            relations: views
+                .iter()
+                .map(View::title)
+                .chain(materialized.map(MaterializedView::name))
+                .collect(),
+            sequences: tables.iter().flat_map(|table| table.lock_sequences()).collect(),
+        }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.views.is_empty() && self.materialized.is_empty()
+    }
+
+    /// Whether there is nothing that reads the tables.
+    pub(crate) const fn are_none(&self) -> bool {
+        self.is_empty() && self.kept.is_empty()
+    }
+
+    /// Detaches the views, and drops the materialized views that are made again.
+    pub(crate) async fn detach(&self, connection: &mut PgConnection) -> Result<(), MigratorError> {
+        let dropped = self.materialized.iter().rev().map(MaterializedView::drop);
+        let statements: Vec<String> = self.views.iter().map(View::detach).chain(dropped).collect();
+        ddl::run(connection, &statements).await
+    }
 }
 
 /// Detaches the views that read the tables, and drops the materialized views that read those in `swapped`.
 pub(crate) async fn detach_readers(
     connection: &mut PgConnection,
     swapped: &[&str],
-) -> Result<DetachedReaders, MigratorError> {
-    let views = definition::capture_views(connection, &REBUILT).await?;
-    let materialized = definition::capture_materialized_views(connection, swapped).await?;
-    let statements: Vec<String> =
-        views.iter().map(View::detach).chain(materialized.iter().rev().map(MaterializedView::drop)).collect();
-    ddl::run(connection, &statements).await?;
-    Ok(DetachedReaders { views, materialized })
+) -> Result<TableReaders, MigratorError> {
+    let readers = TableReaders::capture(connection, swapped).await?;
+    readers.detach(connection).await?;
+    Ok(readers)
 }
 
 /// The statements that lock what reads the tables.
 pub(crate) async fn lock_readers(connection: &mut PgConnection) -> Result<Vec<String>, MigratorError> {
-    let views = definition::capture_views(connection, &REBUILT).await?;
-    let materialized = definition::capture_materialized_views(connection, &REBUILT).await?;
-    Ok(views.iter().map(View::lock).chain(materialized.iter().map(MaterializedView::lock)).collect())
+    Ok(TableReaders::capture(connection, &REBUILT).await?.locks(&[]).views)
 }
 
 /// The statements that lock the sequences of the tables' columns.
@@ -74,9 +134,12 @@ pub(crate) async fn lock_sequences(connection: &mut PgConnection) -> Result<Vec<
 /// Makes the materialized views again, gives the views their definitions, and checks that all are the same.
 pub(crate) async fn attach_readers(
     connection: &mut PgConnection,
-    detached: &DetachedReaders,
+    readers: &TableReaders,
 ) -> Result<(), MigratorError> {
-    let DetachedReaders { views, materialized } = detached;
+    if readers.is_empty() {
+        return Ok(());
+    }
+    let TableReaders { views, materialized, .. } = readers;
     let mut statements: Vec<String> = materialized.iter().flat_map(MaterializedView::create).collect();
     statements.extend(views.iter().map(View::attach));
     statements.extend(materialized.iter().flat_map(MaterializedView::finish));

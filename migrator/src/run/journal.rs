@@ -36,6 +36,16 @@ impl Journal {
         self.version = 1;
     }
 
+    /// The run's last version in its stream.
+    pub(crate) const fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// Forgets the events behind this version, which were rolled back to a savepoint.
+    pub(crate) const fn undo_to(&mut self, version: i64) {
+        self.version = version;
+    }
+
     /// The next version in the run's stream.
     pub(crate) fn next(&mut self) -> i64 {
         self.version += 1;

@@ -1,9 +1,10 @@
 //! A run from its lock to its end: two connections, the journal, progress, durations. Each direction adds only its own steps.
 
-use super::cut_over::{lock_readers, lock_sequences};
+use super::cut_over::{ReaderLocks, lock_readers, lock_sequences};
 use super::journal::{self, Journal, NewRun};
 use super::lock::{self, HeadLock, LockTargets};
 use super::operator::Operator;
+use super::staged_lock::StagedLock;
 use crate::database::Database;
 use crate::definition::QualifiedName;
 use crate::error::MigratorError;
@@ -40,13 +41,18 @@ pub(crate) struct RunContext<'a> {
     started: Instant,
     locked: Option<Instant>,
     attempts: u32,
+    held: HeldLocks,
+    /// The locks of an attempt that keeps writers out from its beginning.
+    staged: Option<StagedLock>,
 }
 
-/// The locks that an attempt holds while it reads and builds: none, so that other sessions continue; or all, after changes that need
+/// The locks that an attempt holds while it reads and builds: none, so that other sessions continue; or more, after changes that need
 /// another attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HeldLocks {
     None,
+    /// Those that keep writers out; others read.
+    Writers,
     All,
 }
 
@@ -55,19 +61,34 @@ pub(crate) enum Attempt<T> {
     Done(T),
     /// Changes between reading and locking need another attempt; the transaction is rolled back.
     Changed(String),
+    /// Writers were kept out, but readers could not be; the transaction is rolled back.
+    Blocked,
 }
 
 impl<'a> RunSession<'a> {
     /// Connects, and takes the lock against other runs.
     pub(crate) async fn open(parameters: RunParameters<'a>) -> Result<Self, MigratorError> {
         let started = Instant::now();
-        let mut connection =
-            parameters.database.connect(&parameters.operator.purpose(parameters.direction)).await?;
+        let purpose = parameters.operator.purpose(parameters.direction);
+        let (connection, watcher) = tokio::join!(
+            parameters.database.connect(&purpose),
+            parameters.database.connect("phaseline watcher")
+        );
+        let mut connection = connection?;
         lock::lock_run(&mut connection, parameters.operator, parameters.progress).await?;
-        let watcher = parameters.database.connect("phaseline watcher").await?;
+        let watcher = watcher?;
         Ok(Self {
             connection,
-            run: RunContext { parameters, watcher, journal: None, started, locked: None, attempts: 0 },
+            run: RunContext {
+                parameters,
+                watcher,
+                journal: None,
+                started,
+                locked: None,
+                attempts: 0,
+                held: HeldLocks::None,
+                staged: None,
+            },
         })
     }
 
@@ -86,6 +107,11 @@ impl<'a> RunContext<'a> {
         self.parameters.progress
     }
 
+    /// The database, for sessions that read beside the run's own; none while the tables are locked.
+    pub(crate) fn beside(&self) -> Option<&'a Database> {
+        (self.held == HeldLocks::None).then_some(self.parameters.database)
+    }
+
     /// Announces a step, with its number of units if that is known.
     pub(crate) fn step(&self, what: &str, total: Option<u64>) {
         self.parameters.progress.step(what, total);
@@ -96,28 +122,45 @@ impl<'a> RunContext<'a> {
         check_interrupt(self.parameters.progress)
     }
 
-    /// Starts an attempt: forgets the events and locks of an earlier one, which was rolled back.
-    pub(crate) fn start_attempt(&mut self) {
+    /// Starts an attempt that holds these locks: forgets the events and locks of an earlier one, which was rolled back.
+    pub(crate) fn start_attempt(&mut self, held: HeldLocks) {
         self.attempts += 1;
+        self.held = held;
         self.locked = None;
+        self.staged = None;
         if let Some(journal) = &mut self.journal {
             journal.undo();
         }
     }
 
-    /// The locks of the next attempt: all, after `unlocked` attempts without locks.
+    /// The locks of this attempt.
+    pub(crate) const fn held(&self) -> HeldLocks {
+        self.held
+    }
+
+    /// The locks of the next attempt: after `unlocked` attempts without locks those in `last`, after these all.
     pub(crate) fn after_change(
         &self,
-        what: &str,
-        held: HeldLocks,
+        what: Option<&str>,
         unlocked: u32,
+        last: HeldLocks,
     ) -> Result<HeldLocks, MigratorError> {
-        if held == HeldLocks::All {
-            return Err(MigratorError::SelfCheck(format!("{what} changed although everything was locked")));
-        }
-        let next = if self.attempts < unlocked { HeldLocks::None } else { HeldLocks::All };
-        let how = if next == HeldLocks::All { " with the tables locked" } else { "" };
-        self.parameters.progress.note(&format!("{what} changed meanwhile; starting again{how}"));
+        let (next, how) = match self.held {
+            HeldLocks::None if self.attempts < unlocked => (HeldLocks::None, ""),
+            HeldLocks::None if last == HeldLocks::Writers => (last, " while nobody writes"),
+            HeldLocks::None | HeldLocks::Writers => (HeldLocks::All, " with the tables locked"),
+            HeldLocks::All => {
+                let what = what.unwrap_or("a lock");
+                return Err(MigratorError::SelfCheck(format!(
+                    "{what} changed although everything was locked"
+                )));
+            }
+        };
+        let why = what.map_or_else(
+            || "other sessions use the tables".to_owned(),
+            |what| format!("{what} changed meanwhile"),
+        );
+        self.parameters.progress.note(&format!("{why}; starting again{how}"));
         Ok(next)
     }
 
@@ -134,7 +177,7 @@ impl<'a> RunContext<'a> {
         self.step("recording that the run begins", None);
         let RunParameters { operator, direction, lock_timeout, .. } = self.parameters;
         let new_run = NewRun { operator, direction, plan_digest, options, lock_timeout };
-        self.journal = Some(Journal::start(new_run, &mut self.watcher, connection).await?);
+        self.journal = Some(Journal::start(new_run, connection, &mut self.watcher).await?);
         Ok(())
     }
 
@@ -166,6 +209,47 @@ impl<'a> RunContext<'a> {
             lock::lock_tables(connection, &mut self.watcher, &targets, lock_timeout, progress).await?;
         self.locked = Some(locked);
         Ok(())
+    }
+
+    /// The locks of these tables for [`RunContext::keep_out_writers`]; they must be free within the run's limit from now.
+    pub(crate) async fn staged_lock(
+        &self,
+        connection: &mut PgConnection,
+        tables: &[QualifiedName],
+    ) -> Result<StagedLock, MigratorError> {
+        StagedLock::new(connection, tables, self.parameters.lock_timeout).await
+    }
+
+    /// Locks the tables against writers, for the work before [`RunContext::keep_out_readers`].
+    pub(crate) async fn keep_out_writers(
+        &mut self,
+        connection: &mut PgConnection,
+        lock: &mut StagedLock,
+    ) -> Result<(), MigratorError> {
+        lock.keep_out_writers(connection, &mut self.watcher, self.parameters.progress).await
+    }
+
+    /// Keeps the locks of [`RunContext::keep_out_writers`] until [`RunContext::staged`] takes them.
+    pub(crate) fn keep_staged(&mut self, lock: StagedLock) {
+        self.staged = Some(lock);
+    }
+
+    /// The locks that were kept.
+    pub(crate) fn staged(&mut self) -> Option<StagedLock> {
+        self.staged.take()
+    }
+
+    /// Locks the tables against readers, too; the time in which they cannot be read counts from here. False if that was not possible at
+    /// once: then everything since [`RunContext::keep_out_writers`] is undone.
+    pub(crate) async fn keep_out_readers(
+        &mut self,
+        connection: &mut PgConnection,
+        lock: &mut StagedLock,
+        readers: &ReaderLocks,
+    ) -> Result<bool, MigratorError> {
+        self.locked =
+            lock.keep_out_readers(connection, &mut self.watcher, readers, self.parameters.progress).await?;
+        Ok(self.locked.is_some())
     }
 
     /// Milliseconds since the run began.

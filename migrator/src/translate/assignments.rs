@@ -1,25 +1,26 @@
 //! Assignments: the phase of each by its date, and links to record.
 
-use super::events::{ProjectLinks, Translation};
+use super::events::Translation;
+use super::links::LinksByProject;
 use super::rebooking::{AssignmentEffect, Tally};
+use super::same_resource::same_resource_and_day;
 use crate::anomaly::{Code, Findings};
 use crate::fast_hash::FastHash;
-use crate::legacy::assignment_links::{LinkTarget, LinkTargets};
+use crate::legacy::assignment_links::LinkTarget;
+use crate::legacy::assignments::AssignmentRow;
 use crate::legacy::tables::{BadTime, LegacyTables, RawAssignment, RawProject};
 use crate::log::link_events::FoldedLinks;
 use chrono::NaiveDate;
 use phaseline_domain::legacy::Boundary;
 use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId};
 use std::collections::HashMap;
-use std::hash::BuildHasher;
 
-const TABLE: &str = "resource_assignments";
+pub(super) const TABLE: &str = "resource_assignments";
 
 /// Counts the assignments by the phase of their date, and collects the links that the log does not have.
 pub(super) fn assignments(
     tables: &LegacyTables,
     projects: &HashMap<ProjectId, &RawProject, FastHash>,
-    link_targets: &LinkTargets,
     known: &FoldedLinks,
     boundary: Boundary,
     translation: &mut Translation,
@@ -28,24 +29,34 @@ pub(super) fn assignments(
     let translated = &translation.projects;
     let places: HashMap<ProjectId, usize, FastHash> =
         translated.iter().enumerate().map(|(at, project)| (project.project, at)).collect();
+    // Per row of `project_phases`, so that nothing has to be looked up for an assignment of its own project.
+    let of_phase: Vec<Option<usize>> =
+        tables.phases.iter().map(|phase| places.get(&phase.project?).copied()).collect();
     let mut tally = Tally::new(translated.len());
-    let mut links: HashMap<ProjectId, Vec<(PhaseId, AssignmentId)>, FastHash> = HashMap::default();
-    let mut order: Vec<ProjectId> = Vec::new();
-    for (at, raw) in tables.assignments.iter().enumerate() {
-        let id = raw.id;
-        let Some(ValidAssignment { project, phase, date }) =
-            check_assignment(raw, link_targets.of(at), projects, findings)
-        else {
-            continue;
+    let mut links = LinksByProject::new(tables);
+    for (row, at) in tables.assignments.iter().zip(0..) {
+        let (found, place, percentage) = match row {
+            AssignmentRow::Own(own) => {
+                let Some(phase) = tables.phases.get(own.phase as usize) else { continue };
+                let Some(project) = phase.project else { continue };
+                let found = ValidAssignment { id: own.id, project, phase: phase.id, date: own.date };
+                (found, of_phase.get(own.phase as usize).copied().flatten(), own.percentage)
+            }
+            AssignmentRow::Odd(raw) => {
+                let target = LinkTarget::of(raw, tables);
+                let Some(found) = check_assignment(raw, target, projects, findings) else { continue };
+                let place = places.get(&found.project).copied();
+                (found, place, raw.percentage)
+            }
         };
-        let place = places.get(&project).copied();
+        let ValidAssignment { id, project, phase, date } = found;
         let fate = |phases: &[(PhaseId, DateRange)]| AssignmentEffect::of(phase, phase_on(phases, date));
         let fates = place.map_or([AssignmentEffect::Outside; 2], |at| {
             let project = &translated[at];
             let chosen = fate(&project.phases);
             [chosen, if project.otherwise.is_empty() { chosen } else { fate(&project.otherwise) }]
         });
-        tally.see(place, fates, raw.percentage);
+        tally.see(place, fates, percentage);
         match fates[0] {
             AssignmentEffect::Kept => translation.by_date.kept += 1,
             AssignmentEffect::Changed => translation.by_date.changed += 1,
@@ -54,7 +65,8 @@ pub(super) fn assignments(
                 findings.note(Code::AssignmentOutside, TABLE, id, format!("dated {date}, project {project}"));
             }
         }
-        if let Some(other) = known.phase_of.get(&id).filter(|other| **other != phase) {
+        let recorded = if known.phase_of.is_empty() { None } else { known.phase_of.get(&id) };
+        if let Some(other) = recorded.filter(|other| **other != phase) {
             findings.note(
                 Code::LinkChanged,
                 TABLE,
@@ -62,29 +74,18 @@ pub(super) fn assignments(
                 format!("points at phase {phase}, the log says {other}"),
             );
         }
-        if known.phase_of.get(&id) != Some(&phase) {
-            links
-                .entry(project)
-                .or_insert_with(|| {
-                    order.push(project);
-                    Vec::new()
-                })
-                .push((phase, id));
+        if recorded != Some(&phase) {
+            links.add(row, project, at);
         }
     }
     same_resource_and_day(tables, findings);
     translation.boundaries = tally.boundaries(boundary, translated);
-    translation.links = order
-        .into_iter()
-        .map(|project| {
-            let version = known.versions.get(&project).copied().unwrap_or_default();
-            ProjectLinks { project, version, links: links.remove(&project).unwrap_or_default() }
-        })
-        .collect();
+    (translation.links, translation.linked) = links.by_project(known);
 }
 
 /// An assignment whose columns have values and refer to rows that exist.
 struct ValidAssignment {
+    id: AssignmentId,
     project: ProjectId,
     phase: PhaseId,
     date: NaiveDate,
@@ -136,39 +137,9 @@ fn check_assignment(
         let detail = format!("is of project {project}, points at phase {phase} of another project");
         findings.note(Code::AssignmentForeignPhase, TABLE, id, detail);
     }
-    Some(ValidAssignment { project, phase, date })
+    Some(ValidAssignment { id, project, phase, date })
 }
 
 fn phase_on(phases: &[(PhaseId, DateRange)], date: NaiveDate) -> Option<PhaseId> {
     phases.iter().find(|(_, range)| range.contains(date)).map(|(id, _)| *id)
-}
-
-fn same_resource_and_day(tables: &LegacyTables, findings: &mut Findings) {
-    // Sorted by a hash of resource, project and day, which needs less memory. Equal hashes are compared by the values themselves.
-    let key = |raw: &RawAssignment| (raw.resource, raw.project, raw.date.get().ok());
-    let mut order: Vec<(u64, u32)> = tables
-        .assignments
-        .iter()
-        .zip(0..)
-        .map(|(raw, index)| (FastHash::default().hash_one((raw.resource, raw.project, raw.date)), index))
-        .collect();
-    order.sort_unstable();
-    let mut met: Vec<(&RawAssignment, NaiveDate)> = Vec::new();
-    for same in order.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
-        let rows = || same.iter().map(|(_, index)| &tables.assignments[*index as usize]);
-        let Some((first, date)) = rows().next().and_then(|raw| Some((raw, raw.date.get().ok()?))) else {
-            continue;
-        };
-        if rows().any(|raw| key(raw) != key(first)) || rows().all(|raw| raw.phase == first.phase) {
-            continue;
-        }
-        met.extend(rows().map(|raw| (raw, date)));
-    }
-    met.sort_by_key(|(raw, date)| (raw.resource, raw.project, *date, raw.phase, raw.id));
-    for (raw, date) in met {
-        if let (Some(resource), Some(phase)) = (raw.resource, raw.phase) {
-            let detail = format!("resource {resource} on {date} in phase {phase}");
-            findings.note(Code::SameResourceAndDay, TABLE, raw.id, detail);
-        }
-    }
 }

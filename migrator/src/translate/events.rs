@@ -1,8 +1,10 @@
 //! The result of a translation: events and links per project, and the findings.
 
 use crate::anomaly::Findings;
+use crate::legacy::tables::LegacyTables;
 use crate::report::{Boundaries, BudgetSums, ByDate, Source};
 use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId, TimelineEvent};
+use std::ops::Range;
 
 /// The events that one project's history gains.
 #[derive(Debug)]
@@ -31,7 +33,8 @@ pub(crate) struct ProjectLinks {
     pub project: ProjectId,
     /// The stream's version before.
     pub version: i64,
-    pub links: Vec<(PhaseId, AssignmentId)>,
+    /// Where they are among [`Translation::linked`].
+    pub range: Range<usize>,
 }
 
 /// The whole translation. It is complete only if no finding is refused.
@@ -40,8 +43,28 @@ pub(crate) struct Translation {
     pub findings: Findings,
     pub projects: Vec<ProjectEvents>,
     pub links: Vec<ProjectLinks>,
+    /// The places of the assignments whose links are recorded, by project; within each in the order of the rows.
+    pub linked: Vec<u32>,
     pub by_date: ByDate,
     pub boundaries: Boundaries,
     pub before: BudgetSums,
     pub after: BudgetSums,
+}
+
+impl Translation {
+    /// A project's links, in the order of the rows.
+    pub(crate) fn links_of(
+        &self,
+        project: &ProjectLinks,
+        tables: &LegacyTables,
+    ) -> Vec<(PhaseId, AssignmentId)> {
+        let places = self.linked.get(project.range.clone()).unwrap_or_default();
+        places
+            .iter()
+            .filter_map(|place| {
+                let (assignment, phase) = tables.link(tables.assignments.get(*place)?);
+                Some((phase?, assignment))
+            })
+            .collect()
+    }
 }

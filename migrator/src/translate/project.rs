@@ -2,7 +2,7 @@
 
 use super::events::ProjectEvents;
 use crate::anomaly::{Code, Findings};
-use crate::legacy::assignment_links::LinkTargets;
+use crate::legacy::assignment_links::AssignedDays;
 use crate::log::rows_digest;
 use crate::report::{BudgetSums, PlanOptions, Source};
 use chrono::NaiveDate;
@@ -32,8 +32,8 @@ pub(crate) struct ToTranslate<'a> {
     pub known: Option<&'a FoldedTimeline>,
     /// The digest of its rows as the last rollback wrote them.
     pub written: Option<&'a str>,
-    /// The links of its assignments.
-    pub link_targets: &'a LinkTargets,
+    /// The dates of its assignments.
+    pub assigned: &'a AssignedDays<'a>,
 }
 
 /// The events that the project's history gains; none if it cannot be translated, which is noted.
@@ -42,13 +42,13 @@ pub(crate) fn phases_of_project(
     options: &PlanOptions,
     findings: &mut Findings,
 ) -> Option<ProjectEvents> {
-    let ToTranslate { id: project, range, rows, known, written, link_targets } = project;
+    let ToTranslate { id: project, range, rows, known, written, assigned } = project;
     let mut otherwise = Vec::new();
     let open = known.filter(|folded| folded.timeline.project().is_some());
     let events = match open {
         None if rows.is_empty() => Err(Untranslatable::NoPhases.into()),
         None => legacy::adopt(range, rows.to_vec()).map_err(DoesNotFit::from).map(|mut adopted| {
-            otherwise = share(&mut adopted, range, link_targets, options.boundary);
+            otherwise = share(&mut adopted, range, assigned, options.boundary);
             if options.boundary == Boundary::Fit {
                 note_single_days(project, &adopted, &otherwise, findings);
             }
@@ -113,14 +113,14 @@ pub(crate) fn phases_of_project(
 fn share(
     adopted: &mut [LegacyPhaseAdopted],
     range: DateRange,
-    link_targets: &LinkTargets,
+    assigned: &AssignedDays<'_>,
     boundary: Boundary,
 ) -> Vec<(PhaseId, DateRange)> {
     if adopted.len() < 2 {
         return Vec::new();
     }
-    let assigned: Vec<&[NaiveDate]> = adopted.iter().map(|phase| link_targets.days(phase.phase_id)).collect();
-    let fitted = legacy::fit(range, &assigned).into_iter().flatten();
+    let days: Vec<&[NaiveDate]> = adopted.iter().map(|phase| assigned.of(phase.phase_id)).collect();
+    let fitted = legacy::fit(range, &days).into_iter().flatten();
     let mut otherwise: Vec<_> =
         adopted.iter().zip(fitted).map(|(phase, range)| (phase.phase_id, range)).collect();
     if boundary == Boundary::Fit {

@@ -5,7 +5,7 @@ use super::fitness::{check_fit, check_old_definition, completed_runs};
 use super::log::{LogReading, check_log, read_log};
 use super::readers::SnapshotReaders;
 use crate::error::MigratorError;
-use crate::legacy::tables::{self, LegacyTables, Percentages, RawPhase};
+use crate::legacy::tables::{LegacyTables, RawPhase, RawTimestamp};
 use crate::log::history::Run;
 use crate::progress::Progress;
 use crate::shape::{FoundShape, Shape};
@@ -39,7 +39,7 @@ pub(super) async fn verify(
     // Other programs add and delete rows, so that this is not quite their number.
     let total = reading.folded.timelines.len() as u64 + reading.phases() + reading.linked();
     progress.step("comparing with the log", None);
-    let tables = tables::read(connection, Percentages::LeftOut, progress, total).await?;
+    let tables = LegacyTables::read(connection, progress, total).await?;
     phases(&tables, &reading, checks);
     links(&tables, &reading, &runs, checks);
     check_old_definition(connection, &runs, checks).await?;
@@ -131,7 +131,7 @@ fn phases(tables: &LegacyTables, reading: &LogReading, checks: &mut Checks) {
 
 fn differing_fields(raw: &RawPhase, row: &LegacyPhaseRow) -> Vec<String> {
     let amount = |index: usize| raw.budgets[index].clone();
-    let time = |value: tables::RawTimestamp| value.get().ok().map(|time| time.to_string());
+    let time = |value: RawTimestamp| value.get().ok().map(|time| time.to_string());
     let pairs = [
         ("project_id", raw.project.map(|id| id.to_string()), row.project_id.to_string()),
         ("phase_type", raw.phase_type.clone(), row.phase_type.to_string()),
@@ -154,13 +154,13 @@ fn differing_fields(raw: &RawPhase, row: &LegacyPhaseRow) -> Vec<String> {
 fn links(tables: &LegacyTables, reading: &LogReading, runs: &[Run], checks: &mut Checks) {
     let mut wrong = Vec::new();
     let (mut kept, mut unknown) = (0_u64, 0_u64);
-    for raw in &tables.assignments {
-        match reading.links.phase_of.get(&raw.id) {
-            Some(phase) if raw.phase == Some(*phase) => kept += 1,
+    for row in tables.assignments.iter() {
+        let (id, found) = tables.link(row);
+        match reading.links.phase_of.get(&id) {
+            Some(phase) if found == Some(*phase) => kept += 1,
             Some(phase) => wrong.push(format!(
-                "assignment {}: points at phase {}, the log says {phase}",
-                raw.id,
-                raw.phase.map_or_else(|| "NULL".to_owned(), |found| found.to_string())
+                "assignment {id}: points at phase {}, the log says {phase}",
+                found.map_or_else(|| "NULL".to_owned(), |found| found.to_string())
             )),
             None => unknown += 1,
         }

@@ -305,6 +305,41 @@ async fn transactions_in_any_table_order_are_never_deadlock_victims() {
     }
 }
 
+/// It waits for the lock against writers and holds up the one against readers: a migration releases both.
+#[tokio::test]
+async fn a_reader_that_wants_to_write_is_let_in() {
+    let database = fixture(Direction::Migrate, 79).await;
+    let read = "SET LOCAL deadlock_timeout = '300ms'; SELECT count(*) FROM public.resource_assignments";
+    let mut reader = foreign_transaction(&database, read).await;
+    let attempts = Attempts::of(None);
+    let (result, ()) = tokio::join!(run(&database, Direction::Migrate, LONG, &attempts), async {
+        loop {
+            reader.execute("SAVEPOINT free").await.unwrap();
+            let free = reader
+                .execute("LOCK TABLE public.resource_assignments IN ROW EXCLUSIVE MODE NOWAIT")
+                .await
+                .is_ok();
+            reader.execute("ROLLBACK TO SAVEPOINT free").await.unwrap();
+            if !free {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        reader
+            .execute(
+                "UPDATE public.resource_assignments SET allocation_percentage = 77
+                  WHERE id = (SELECT id FROM public.resource_assignments ORDER BY id LIMIT 1); COMMIT",
+            )
+            .await
+            .unwrap();
+    });
+    result.unwrap();
+    let changed = "SELECT count(*) FROM public.resource_assignments WHERE allocation_percentage = 77";
+    assert_eq!(database.psql(changed), "1");
+    assert!(attempts.is_waiting());
+    assert_verified(database.url()).await;
+}
+
 /// A transaction that keeps its snapshot and has read none of the tables blocks no session.
 #[tokio::test]
 async fn an_open_snapshot_neither_blocks_nor_restarts_a_run() {

@@ -2,9 +2,13 @@
 
 use super::SqlAtStep;
 use crate::fixture::{assert_verified, handle, migrate_options, migrated, operator, rolled_back, sample};
+use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::migrate::migrate;
+use phaseline_migrator::progress::Progress;
 use phaseline_migrator::rollback::{RollbackOptions, rollback};
 use sqlx::{Connection, Executor, PgConnection};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// The links of assignments that were inserted or changed while the log was written are restored in each round trip; a second attempt
@@ -81,4 +85,58 @@ async fn a_rollback_restarts_three_times_before_it_locks_the_tables() {
         assert_eq!(notes, expected);
         assert_verified(database.url()).await;
     }
+}
+
+/// Changes a phase in the first two attempts of a migration, and reads the tables in every attempt.
+struct BusyTables<'a> {
+    database: &'a TestDatabase,
+    /// What another session does while the third attempt writes the log.
+    beside_third: &'static str,
+    attempts: AtomicUsize,
+    notes: Mutex<Vec<String>>,
+}
+
+impl Progress for BusyTables<'_> {
+    fn step(&self, name: &str, _total: Option<u64>) {
+        let attempts = self.attempts.load(Ordering::SeqCst);
+        match name {
+            "writing the log" => {
+                self.attempts.fetch_add(1, Ordering::SeqCst);
+                if attempts == 2 {
+                    self.database.psql(self.beside_third);
+                }
+            }
+            "locking the tables" if attempts <= 2 => {
+                self.database.psql("UPDATE public.project_phases SET updated_at = updated_at");
+            }
+            _ => {}
+        }
+    }
+    fn advance(&self, _done: u64) {}
+    fn note(&self, text: &str) {
+        self.notes.lock().unwrap().push(text.to_owned());
+    }
+}
+
+/// After two attempts a migration keeps writers out while it reads; readers continue.
+#[tokio::test]
+async fn readers_continue_in_the_last_attempt_of_a_migration() {
+    let database = sample(6, 60, 49);
+    let busy = BusyTables {
+        database: &database,
+        beside_third: "SET lock_timeout = '5s'; SELECT count(*) FROM public.project_phases;
+                       SELECT count(*) FROM public.resource_assignments",
+        attempts: AtomicUsize::new(0),
+        notes: Mutex::default(),
+    };
+    migrate(&handle(database.url()), &migrate_options(), &busy).await.unwrap();
+    assert_eq!(
+        busy.notes.into_inner().unwrap(),
+        [
+            "project_phases changed meanwhile; starting again",
+            "project_phases changed meanwhile; starting again while nobody writes"
+        ]
+    );
+    assert_eq!(busy.attempts.into_inner(), 3);
+    assert_verified(database.url()).await;
 }

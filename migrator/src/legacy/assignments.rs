@@ -1,0 +1,162 @@
+//! The assignments in heap order, in little memory: nearly all of them are whole and refer to a phase of their own project, so that a few
+//! numbers describe them.
+
+use crate::fast_hash::FastHash;
+use crate::legacy::tables::{RawAssignment, RawDate, RawPercentage, RawPhase, RawProject};
+use chrono::NaiveDate;
+use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+/// The legacy phases by id: what assignments refer to.
+#[derive(Debug, Default)]
+pub(crate) struct PhaseRows {
+    rows: HashMap<PhaseId, PhasePlace, FastHash>,
+}
+
+/// One row of `project_phases`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PhasePlace {
+    /// Its number in heap order.
+    pub row: u32,
+    /// Its project.
+    pub project: Option<ProjectId>,
+    /// Whether that project exists.
+    in_known_project: bool,
+}
+
+impl PhaseRows {
+    pub(crate) fn new(projects: &[RawProject], phases: &[RawPhase]) -> Self {
+        let known: HashSet<ProjectId, FastHash> = projects.iter().map(|project| project.id).collect();
+        let rows = phases.iter().zip(0..).map(|(phase, row)| {
+            let in_known_project = phase.project.is_some_and(|project| known.contains(&project));
+            (phase.id, PhasePlace { row, project: phase.project, in_known_project })
+        });
+        Self { rows: rows.collect() }
+    }
+
+    pub(crate) fn get(&self, phase: PhaseId) -> Option<&PhasePlace> {
+        self.rows.get(&phase)
+    }
+}
+
+/// An assignment with all values, of an existing project, that refers to a phase of this project.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnAssignment {
+    pub id: AssignmentId,
+    /// The number of its phase's row.
+    pub phase: u32,
+    /// The number of its resource among those that were met.
+    pub resource: u32,
+    pub date: NaiveDate,
+    pub percentage: RawPercentage,
+}
+
+/// The place of an assignment that is not an [`OwnAssignment`].
+const ODD: u32 = u32::MAX;
+
+/// LegacyAssignments in heap order.
+#[derive(Debug, Default)]
+pub(crate) struct LegacyAssignments {
+    /// All of them. One with the phase [`ODD`] is among `odd`, and the rest of it has no meaning.
+    rows: Vec<OwnAssignment>,
+    /// The others by their place, in order.
+    odd: Vec<(u32, RawAssignment)>,
+    /// The distinct resources.
+    resources: Vec<Uuid>,
+    resource_numbers: HashMap<Uuid, u32, FastHash>,
+}
+
+/// One of [`LegacyAssignments`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum AssignmentRow<'a> {
+    Own(&'a OwnAssignment),
+    Odd(&'a RawAssignment),
+}
+
+impl LegacyAssignments {
+    pub(crate) fn with_capacity(rows: usize) -> Self {
+        Self { rows: Vec::with_capacity(rows), ..Self::default() }
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The distinct resources.
+    pub(crate) fn resources(&self) -> &[Uuid] {
+        &self.resources
+    }
+
+    /// Adds the next one in heap order.
+    pub(crate) fn push(&mut self, raw: RawAssignment, phases: &PhaseRows) {
+        let row = own(&raw, phases).map(|(phase, resource, date)| OwnAssignment {
+            id: raw.id,
+            phase,
+            resource: self.number_of(resource),
+            date,
+            percentage: raw.percentage,
+        });
+        let row = row.unwrap_or_else(|| {
+            if let Some(resource) = raw.resource {
+                self.number_of(resource);
+            }
+            self.odd.push((u32::try_from(self.rows.len()).unwrap_or(u32::MAX), raw));
+            let (date, percentage) = (NaiveDate::MIN, raw.percentage);
+            OwnAssignment { id: raw.id, phase: ODD, resource: 0, date, percentage }
+        });
+        self.rows.push(row);
+    }
+
+    /// Adds those that come next in heap order.
+    pub(crate) fn append(&mut self, next: &Self) {
+        let numbers: Vec<u32> = next.resources.iter().map(|resource| self.number_of(*resource)).collect();
+        let before = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+        self.odd.extend(next.odd.iter().map(|(place, raw)| (before + place, *raw)));
+        self.rows.extend(next.rows.iter().map(|row| OwnAssignment {
+            resource: numbers.get(row.resource as usize).copied().unwrap_or_default(),
+            ..*row
+        }));
+    }
+
+    fn number_of(&mut self, resource: Uuid) -> u32 {
+        *self.resource_numbers.entry(resource).or_insert_with(|| {
+            self.resources.push(resource);
+            u32::try_from(self.resources.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// All of them in heap order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = AssignmentRow<'_>> {
+        let mut odd = self.odd.iter();
+        self.rows.iter().map(move |row| match row.phase {
+            ODD => odd.next().map_or(AssignmentRow::Own(row), |(_, raw)| AssignmentRow::Odd(raw)),
+            _ => AssignmentRow::Own(row),
+        })
+    }
+
+    /// The one at this place.
+    pub(crate) fn get(&self, place: u32) -> Option<AssignmentRow<'_>> {
+        let row = self.rows.get(place as usize)?;
+        if row.phase != ODD {
+            return Some(AssignmentRow::Own(row));
+        }
+        let at = self.odd.binary_search_by_key(&place, |(place, _)| *place).ok()?;
+        self.odd.get(at).map(|(_, raw)| AssignmentRow::Odd(raw))
+    }
+
+    /// The resource of an [`OwnAssignment`].
+    pub(crate) fn resource(&self, row: &OwnAssignment) -> Option<Uuid> {
+        self.resources.get(row.resource as usize).copied()
+    }
+}
+
+/// The number of the phase's row, the resource and the date, if the assignment is an [`OwnAssignment`].
+fn own(raw: &RawAssignment, phases: &PhaseRows) -> Option<(u32, Uuid, NaiveDate)> {
+    let found = phases.get(raw.phase?)?;
+    let is_own = found.in_known_project && raw.project.is_some() && raw.project == found.project;
+    if !is_own || found.row == ODD {
+        return None;
+    }
+    Some((found.row, raw.resource?, RawDate::get(raw.date).ok()?))
+}
