@@ -12,7 +12,8 @@ mod record;
 mod restored;
 
 use crate::database::Database;
-use crate::definition::{self, QualifiedName, TableDefinition};
+use crate::ddl;
+use crate::definition::{self, EarlyKeys, QualifiedName, TableDefinition};
 use crate::error::MigratorError;
 use crate::log::events::Direction;
 use crate::progress::{Progress, Silent};
@@ -25,7 +26,7 @@ use crate::run::attempts::{Beginning, Judgement, RunSteps, run_attempts};
 use crate::run::cut_over::{SHADOW, with_own_tables};
 use crate::run::lock::HeadLock;
 use crate::run::session::{Attempt, HeldLocks, RunContext, RunParameters, RunSession};
-use assignments::BuildError;
+use assignments::{BuildError, Built};
 use inspect::{PreparedRollback, RollbackInspection, inspect};
 use phaseline_store::read;
 use phases::{build_phases, changed, check_built};
@@ -162,30 +163,25 @@ impl RunSteps for Rollback<'_> {
         };
         run.check_interrupt()?;
 
-        if held == HeldLocks::None {
-            run.step("locking the tables", None);
-            run.lock_tables(connection, &with_own_tables(tables_to_lock(&prepared)), HeadLock::WithTables)
-                .await?;
+        if held == HeldLocks::All {
+            return Ok(match prepare_swap(connection, run, &prepared, &built).await? {
+                Attempt::Done(swap) => Attempt::Done(cut_over(connection, run, prepared, swap).await?),
+                Attempt::Changed(what) => Attempt::Changed(what),
+            });
         }
-        if let Some(what) = changed(connection, &prepared, run.journal()?).await? {
-            return Ok(Attempt::Changed(what));
-        }
-
-        run.step("cutting over", None);
-        let now = prepared.fingerprints.recheck(connection, "resource_assignments").await?;
-        if now.changed {
-            match assignments::catch_up(connection, &prepared, &mut built, now.rows).await {
-                Err(BuildError::AssignmentWithoutPhase) => {
-                    return Ok(Attempt::Changed(ASSIGNMENT_WITHOUT_PHASE.to_owned()));
-                }
-                Err(BuildError::Failed(error)) => return Err(error),
-                Ok(()) => {}
+        run.step("locking the tables", None);
+        let tables = with_own_tables(tables_to_lock(&prepared));
+        let mut locks = run.swap_locks(connection, &tables, HeadLock::WithTables).await?;
+        loop {
+            run.lock_writers(connection, &mut locks).await?;
+            let swap = match prepare_swap(connection, run, &prepared, &built).await? {
+                Attempt::Done(swap) => swap,
+                Attempt::Changed(what) => return Ok(Attempt::Changed(what)),
+            };
+            if run.lock_readers(connection, &mut locks).await? {
+                return Ok(Attempt::Done(cut_over(connection, run, prepared, swap).await?));
             }
         }
-        check_built(connection, &prepared.plan, built.rows(), now.rows).await?;
-        let completed = record::record(connection, &prepared, run.journal()?, &built).await?;
-        cut_over::cut_over(connection, &prepared).await?;
-        Ok(Attempt::Done((prepared.plan, completed)))
     }
 
     fn report(
@@ -201,6 +197,57 @@ impl RunSteps for Rollback<'_> {
             locked_ms: run.locked_ms(),
         }
     }
+}
+
+/// What the swap needs of the steps before it.
+struct PreparedSwap {
+    completed: RollbackCompleted,
+    keys: EarlyKeys,
+}
+
+/// The steps that need the tables without writers, but not without readers: checks for changes, adds changed assignments, makes the
+/// foreign keys, and records the run.
+async fn prepare_swap(
+    connection: &mut PgConnection,
+    run: &mut RunContext<'_>,
+    prepared: &PreparedRollback,
+    built: &Built,
+) -> Result<Attempt<PreparedSwap>, MigratorError> {
+    if let Some(what) = changed(connection, prepared, run.journal()?).await? {
+        return Ok(Attempt::Changed(what));
+    }
+    let now = prepared.fingerprints.recheck(connection, "resource_assignments").await?;
+    let mut caught_up = None;
+    if now.changed {
+        // A copy: if the swap does not follow, the rows are rolled back.
+        let mut copy = built.clone();
+        match assignments::catch_up(connection, prepared, &mut copy, now.rows).await {
+            Err(BuildError::AssignmentWithoutPhase) => {
+                return Ok(Attempt::Changed(ASSIGNMENT_WITHOUT_PHASE.to_owned()));
+            }
+            Err(BuildError::Failed(error)) => return Err(error),
+            Ok(()) => caught_up = Some(copy),
+        }
+    }
+    let built = caught_up.as_ref().unwrap_or(built);
+    check_built(connection, &prepared.plan, built.rows(), now.rows).await?;
+    let [phases, assignments] = &prepared.old;
+    let keys = EarlyKeys::of(&[phases, assignments], SHADOW);
+    ddl::run(connection, &keys.before).await?;
+    let completed = record::record(connection, prepared, run.journal()?, built).await?;
+    Ok(Attempt::Done(PreparedSwap { completed, keys }))
+}
+
+/// The steps under the lock.
+async fn cut_over(
+    connection: &mut PgConnection,
+    run: &RunContext<'_>,
+    prepared: PreparedRollback,
+    swap: PreparedSwap,
+) -> Result<(RollbackPlan, RollbackCompleted), MigratorError> {
+    run.step("cutting over", None);
+    cut_over::cut_over(connection, &prepared, &swap.keys).await?;
+    Ok((prepared.plan, swap.completed))
 }
 
 fn tables_to_lock(prepared: &PreparedRollback) -> Vec<QualifiedName> {

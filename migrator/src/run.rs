@@ -6,6 +6,7 @@ mod journal;
 pub(crate) mod lock;
 mod operator;
 pub(crate) mod session;
+mod swap_locks;
 
 pub(crate) use journal::Journal;
 pub use operator::Operator;

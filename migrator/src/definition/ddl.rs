@@ -117,6 +117,21 @@ impl TableDefinition {
         vec![format!("ALTER TABLE {} {}", qualified(schema, &self.name), checks.join(", "))]
     }
 
+    /// The foreign keys to other tables than `rebuilt` (by name, of this schema), in another schema: they move with the table. It locks
+    /// those tables against writers, and checks all rows.
+    pub fn reference_in(&self, schema: &str, rebuilt: &[&str]) -> Vec<String> {
+        let shadow = QualifiedName { schema: schema.to_owned(), name: self.name.clone() };
+        let keys = self.keys_to_others(rebuilt);
+        keys.flat_map(|key| key.creation(&shadow)).map(|statement| canonical(&statement)).collect()
+    }
+
+    /// The foreign keys to other tables than `rebuilt`.
+    pub(super) fn keys_to_others(&self, rebuilt: &[&str]) -> impl Iterator<Item = &ForeignKey> {
+        self.foreign_keys.iter().filter(|key| {
+            key.references.schema != self.schema || !rebuilt.contains(&key.references.name.as_str())
+        })
+    }
+
     /// Drops the foreign keys of other tables that refer to this one. To be run for every rebuilt table before any of
     /// them is dropped; [`super::finish`] creates them again.
     pub fn drop_incoming_foreign_keys(&self) -> Vec<String> {

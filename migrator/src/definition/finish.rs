@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::canonical_sql::canonical;
 use super::quote::{ident_list, qualified, quote_ident, quote_literal};
 use super::{
-    ForeignKey, PolicyDefinition, PublicationMembership, StatisticsDefinition, TableDefinition,
-    TriggerDefinition,
+    EarlyKeys, ForeignKey, PolicyDefinition, PublicationMembership, QualifiedName, StatisticsDefinition,
+    TableDefinition, TriggerDefinition,
 };
 
 /// The statements after every table of `tables` is in its final schema: owners, statistics, foreign keys in both directions (one between
@@ -16,6 +16,16 @@ use super::{
 /// `SET LOCAL ROLE` and `RESET ROLE` surround the grants of each grantor: run it as the role that the session started
 /// with.
 pub fn finish(tables: &[&TableDefinition]) -> Vec<String> {
+    finish_but(tables, |_| false)
+}
+
+/// [`finish`] after [`EarlyKeys`].
+pub fn finish_after(tables: &[&TableDefinition], early: &EarlyKeys) -> Vec<String> {
+    finish_but(tables, |key| early.has(key))
+}
+
+/// [`finish`] without the foreign keys for which `made` holds.
+fn finish_but(tables: &[&TableDefinition], made: impl Fn(&ForeignKey) -> bool) -> Vec<String> {
     let mut ddl = Vec::new();
     for table in tables {
         ddl.push(format!("ALTER TABLE {} OWNER TO {}", table.qualified_name(), quote_ident(&table.owner)));
@@ -25,8 +35,8 @@ pub fn finish(tables: &[&TableDefinition]) -> Vec<String> {
     let mut seen = HashSet::new();
     let incoming = tables.iter().flat_map(|table| &table.incoming_foreign_keys);
     for key in tables.iter().flat_map(|table| &table.foreign_keys).chain(incoming) {
-        if seen.insert((&key.table, &key.name)) {
-            ddl.extend(key.creation());
+        if seen.insert((&key.table, &key.name)) && !made(key) {
+            ddl.extend(key.creation(&key.table));
         }
     }
     for table in tables {
@@ -46,6 +56,11 @@ impl TableDefinition {
     /// [`finish`] for this table alone.
     pub fn finish(&self) -> Vec<String> {
         finish(&[self])
+    }
+
+    /// [`finish`] for this table alone, after [`TableDefinition::reference_in`].
+    pub fn finish_after_references(&self, rebuilt: &[&str]) -> Vec<String> {
+        finish_but(&[self], |key| self.keys_to_others(rebuilt).any(|made| made == key))
     }
 
     fn row_security_ddl(&self) -> Vec<String> {
@@ -89,8 +104,9 @@ impl TableDefinition {
 }
 
 impl ForeignKey {
-    fn creation(&self) -> Vec<String> {
-        let table = self.table.to_sql();
+    /// The statements that create it on its table, under this name of the table.
+    pub(super) fn creation(&self, table: &QualifiedName) -> Vec<String> {
+        let table = table.to_sql();
         let name = quote_ident(&self.name);
         let mut ddl = vec![format!("ALTER TABLE ONLY {table} ADD CONSTRAINT {name} {}", self.definition)];
         ddl.extend(comment_on_constraint(&self.name, &table, self.comment.as_ref()));
@@ -173,6 +189,6 @@ fn comment(object: &str, text: Option<&String>) -> Option<String> {
     text.map(|text| format!("COMMENT ON {object} IS {}", quote_literal(text)))
 }
 
-fn comment_on_constraint(constraint: &str, table: &str, text: Option<&String>) -> Option<String> {
+pub(super) fn comment_on_constraint(constraint: &str, table: &str, text: Option<&String>) -> Option<String> {
     comment(&format!("CONSTRAINT {} ON {table}", quote_ident(constraint)), text)
 }

@@ -76,7 +76,7 @@ impl<'a> LinkResolver<'a> {
 }
 
 /// The state of the build.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Built {
     /// Rows in the legacy table.
     rows: u64,

@@ -21,10 +21,10 @@ const DEAD_HOLDER_GRACE: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// One attempt to lock the tables. While it waits, all later sessions wait behind it.
-const ATTEMPT: Duration = Duration::from_millis(100);
+pub(super) const ATTEMPT: Duration = Duration::from_millis(100);
 /// The pause between attempts, in which other sessions continue: with short attempts and long pauses readers wait little, even behind an
 /// idle transaction that keeps the tables locked.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 /// When to query the blockers within an attempt: after the attempt they are not known.
 const QUERY_BLOCKERS_AFTER: Duration = Duration::from_millis(50);
 
@@ -105,14 +105,7 @@ pub(crate) async fn lock_head(
     match locked {
         Ok(()) => Ok(()),
         Err(StoreError::Database(error)) if SqlState::of(&error) == Some(SqlState::LockNotAvailable) => {
-            Err(MigratorError::LockTimeout {
-                waited_seconds: limit.as_secs(),
-                blockers: if seen.is_empty() {
-                    "no session that stayed long enough to be seen".to_owned()
-                } else {
-                    seen
-                },
-            })
+            Err(timed_out(limit, seen))
         }
         Err(error) => Err(error.into()),
     }
@@ -187,17 +180,7 @@ pub(crate) async fn lock_tables(
     limit: Duration,
     progress: &dyn Progress,
 ) -> Result<Instant, MigratorError> {
-    let mut names = Vec::new();
-    for table in targets.tables {
-        let lockable: bool =
-            sqlx::query_scalar("SELECT pg_catalog.has_table_privilege($1, 'UPDATE, DELETE, TRUNCATE')")
-                .bind(table.to_sql())
-                .fetch_one(&mut *connection)
-                .await?;
-        if lockable {
-            names.push(table.to_sql());
-        }
-    }
+    let names = lockable(connection, targets.tables).await?;
     let head =
         if targets.head == HeadLock::WithTables { format!("{}; ", schema::LOCK_HEAD) } else { String::new() };
     let views: String = targets.views.iter().map(|view| format!("{view}; ")).collect();
@@ -215,19 +198,8 @@ pub(crate) async fn lock_tables(
         sqlx::raw_sql(&format!("SAVEPOINT attempt; SET LOCAL lock_timeout = {}", ATTEMPT.as_millis()))
             .execute(&mut *connection)
             .await?;
-        // The blockers are queried during an attempt; a successful attempt does not wait for the result.
-        let mut blockers = Ok(String::new());
-        let querying = async {
-            blockers = self::blockers(watcher, me).await;
-            std::future::pending::<()>().await;
-        };
-        let attempt = tokio::select! {
-            biased;
-            attempt = sqlx::raw_sql(&statement).execute(&mut *connection) => attempt,
-            () = querying => continue,
-        };
-        match attempt {
-            Ok(_) => {
+        let blockers = match attempt(connection, watcher, me, &statement).await? {
+            LockAttempt::Locked => {
                 // The locks of the DDL itself may take the remaining time.
                 let rest = limit.saturating_sub(begun.elapsed()).max(Duration::from_secs(1));
                 sqlx::raw_sql(&format!(
@@ -238,29 +210,76 @@ pub(crate) async fn lock_tables(
                 .await?;
                 return Ok(Instant::now());
             }
-            Err(error)
-                if matches!(SqlState::of(&error), Some(SqlState::LockNotAvailable | SqlState::Deadlock)) =>
-            {
-                sqlx::raw_sql("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
-                    .execute(&mut *connection)
-                    .await?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-        let blockers = blockers?;
+            LockAttempt::Blocked(blockers) => blockers,
+        };
         if !blockers.is_empty() && blockers != last_seen {
             progress.note(&format!("waiting for the tables: {blockers}"));
             last_seen = blockers;
         }
         if begun.elapsed() + PAUSE >= limit {
-            let blockers = if last_seen.is_empty() {
-                "no session that stayed long enough to be seen".to_owned()
-            } else {
-                last_seen
-            };
-            return Err(MigratorError::LockTimeout { waited_seconds: limit.as_secs(), blockers });
+            return Err(timed_out(limit, last_seen));
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// The error for locks that were not free in time.
+pub(super) fn timed_out(limit: Duration, seen: String) -> MigratorError {
+    let blockers =
+        if seen.is_empty() { "no session that stayed long enough to be seen".to_owned() } else { seen };
+    MigratorError::LockTimeout { waited_seconds: limit.as_secs(), blockers }
+}
+
+/// The tables that the role may lock, as SQL.
+pub(super) async fn lockable(
+    connection: &mut PgConnection,
+    tables: &[QualifiedName],
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT t.name FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY t(name, place)
+          WHERE pg_catalog.has_table_privilege(t.name, 'UPDATE, DELETE, TRUNCATE') ORDER BY t.place",
+    )
+    .bind(tables.iter().map(QualifiedName::to_sql).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await
+}
+
+/// How an attempt to lock ended.
+pub(super) enum LockAttempt {
+    Locked,
+    /// Not within [`ATTEMPT`]; the sessions that blocked it, if they were seen. The savepoint `attempt` is rolled back and released.
+    Blocked(String),
+}
+
+/// One attempt of session `me` behind the savepoint `attempt`.
+pub(super) async fn attempt(
+    connection: &mut PgConnection,
+    watcher: &mut PgConnection,
+    me: i32,
+    statement: &str,
+) -> Result<LockAttempt, MigratorError> {
+    // The blockers are queried during an attempt; a successful attempt does not wait for the result.
+    let mut blockers = Ok(String::new());
+    let querying = async {
+        blockers = self::blockers(watcher, me).await;
+        std::future::pending::<std::convert::Infallible>().await
+    };
+    let attempt = tokio::select! {
+        biased;
+        attempt = sqlx::raw_sql(statement).execute(&mut *connection) => attempt,
+        never = querying => match never {},
+    };
+    match attempt {
+        Ok(_) => Ok(LockAttempt::Locked),
+        Err(error)
+            if matches!(SqlState::of(&error), Some(SqlState::LockNotAvailable | SqlState::Deadlock)) =>
+        {
+            sqlx::raw_sql("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
+                .execute(&mut *connection)
+                .await?;
+            Ok(LockAttempt::Blocked(blockers?))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
