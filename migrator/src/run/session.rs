@@ -58,6 +58,16 @@ pub(crate) enum Attempt<T> {
     Changed(String),
 }
 
+impl<T> Attempt<T> {
+    /// The same with another result.
+    pub(crate) fn map<U>(self, with: impl FnOnce(T) -> U) -> Attempt<U> {
+        match self {
+            Self::Done(done) => Attempt::Done(with(done)),
+            Self::Changed(what) => Attempt::Changed(what),
+        }
+    }
+}
+
 impl<'a> RunSession<'a> {
     /// Connects, and takes the lock against other runs.
     pub(crate) async fn open(parameters: RunParameters<'a>) -> Result<Self, MigratorError> {

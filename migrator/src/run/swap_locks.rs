@@ -101,7 +101,8 @@ impl SwapLocks {
                 self.allow_rest(connection).await?;
                 return Ok(Some(self.writers_since));
             }
-            sqlx::raw_sql(&format!("{UNDO}; {SAVEPOINT}")).execute(&mut *connection).await?;
+            let again = format!("{UNDO}; {SAVEPOINT}; {}", lock_timeout(ATTEMPT));
+            sqlx::raw_sql(&again).execute(&mut *connection).await?;
             self.writers_since = Instant::now();
             match attempt(connection, watcher, self.me, &self.writers).await? {
                 LockAttempt::Locked => break,
