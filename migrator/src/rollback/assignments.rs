@@ -3,6 +3,7 @@
 
 use super::index_progress;
 use super::inspect::PreparedRollback;
+use super::phases::check_rows;
 use crate::change_detector::{Recheck, TableFingerprints};
 use crate::ddl;
 use crate::definition::{self, TableDefinition};
@@ -13,7 +14,7 @@ use crate::run::cut_over::SHADOW;
 use crate::run::session::{HeldLocks, RunContext};
 use chrono::NaiveDate;
 use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId};
-use phaseline_projections::{Access, LegacyPhaseRow, refuse_foreign_code};
+use phaseline_projections::LegacyPhaseRow;
 use phaseline_store::StoreError;
 use phaseline_store::copy::{self, Row, Sink};
 use sqlx::PgConnection;
@@ -226,10 +227,11 @@ pub(super) async fn build(
     run.check_interrupt()?;
     build_indexes(connection, run, assignments, built.rows).await?;
     run.step("checking the legacy resource_assignments", None);
-    refuse_foreign_code(connection, Access::Build).await?;
-    ddl::run(connection, &assignments.validate_in(SHADOW)).await?;
+    check_rows(connection, prepared).await?;
     run.check_interrupt()?;
-    sqlx::raw_sql(&format!("ANALYZE {SHADOW}.resource_assignments")).execute(connection).await?;
+    sqlx::raw_sql(&format!("ANALYZE {SHADOW}.project_phases, {SHADOW}.resource_assignments"))
+        .execute(connection)
+        .await?;
     Ok(built)
 }
 

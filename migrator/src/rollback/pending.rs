@@ -176,7 +176,8 @@ impl Predicted {
         parallel(&mut *connection, 2).await?;
         let candidates: Vec<(Uuid, Uuid)> = sqlx::query_as(
             "SELECT ra.id, ra.project_id FROM public.resource_assignments ra
-              WHERE ra.project_id <> ALL ($1)
+              WHERE ra.project_id IS NOT NULL
+                AND NOT EXISTS (SELECT FROM pg_catalog.unnest($1::pg_catalog.uuid[]) k (project) WHERE k.project = ra.project_id)
               ORDER BY ra.id",
         )
         .bind(with)

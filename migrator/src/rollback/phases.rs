@@ -23,10 +23,19 @@ pub(super) async fn build_phases(
     let rows = legacy_rows(prepared);
     legacy_phases::load_new(connection, &format!("{SHADOW}.project_phases"), &rows).await?;
     ddl::run(connection, &phases.index_in(SHADOW)).await?;
-    refuse_foreign_code(connection, Access::Build).await?;
-    ddl::run(connection, &phases.validate_in(SHADOW)).await?;
-    sqlx::raw_sql(&format!("ANALYZE {SHADOW}.project_phases")).execute(connection).await?;
     Ok(rows)
+}
+
+/// Checks the rows of the built tables, after the functions that this calls.
+pub(super) async fn check_rows(
+    connection: &mut PgConnection,
+    prepared: &PreparedRollback,
+) -> Result<(), MigratorError> {
+    refuse_foreign_code(connection, Access::Build).await?;
+    for table in &prepared.old {
+        ddl::run(connection, &table.validate_in(SHADOW)).await?;
+    }
+    Ok(())
 }
 
 /// The fold's rows, in their former order.
