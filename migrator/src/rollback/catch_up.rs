@@ -60,11 +60,14 @@ pub(super) async fn rebuild_changed(
     }
     let query = format!(
         "SELECT s.id, s.project_id, s.assignment_date, s.project_phase_id FROM {SHADOW}.resource_assignments s
-          WHERE s.project_id = ANY ({}) OR s.project_phase_id = ANY ({}) OR s.id = ANY ({}) ORDER BY s.ctid",
+          WHERE (s.project_id = ANY ({}) OR s.project_phase_id = ANY ({}) OR s.id = ANY ({}))
+            AND EXISTS (SELECT FROM public.resource_assignments t WHERE t.id = s.id)
+          ORDER BY s.ctid",
         uuids(affected.projects.iter().map(|project| project.uuid())),
         uuids(affected.gone.iter().map(|phase| phase.uuid())),
         uuids(affected.linked(prepared))
     );
+    // Assignments that were deleted meanwhile go with the other changes of assignments.
     let mut rows = Vec::new();
     copy::read(connection, &query, |row| {
         rows.push((LinkedAssignment::of(&row)?, row.uuid(3)?));
@@ -85,7 +88,7 @@ pub(super) async fn rebuild_changed(
     }
     sqlx::query(&format!(
         "UPDATE {SHADOW}.resource_assignments s SET project_phase_id = l.phase
-           FROM pg_catalog.unnest($1::pg_catalog.uuid[], $2::pg_catalog.uuid[]) AS l (assignment, phase)
+           FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.uuid[]), pg_catalog.unnest($2::pg_catalog.uuid[])) AS l (assignment, phase)
           WHERE s.id = l.assignment"
     ))
     .bind(assignments)

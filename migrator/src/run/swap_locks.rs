@@ -25,7 +25,7 @@ const TWO_STEP_ATTEMPTS: u32 = 2;
 const DEADLOCK_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often, and how long, a lock that may not be waited for is tried.
 const TRY_EVERY: Duration = Duration::from_millis(5);
-const TRY_FOR: Duration = Duration::from_millis(300);
+const TRY_FOR: Duration = Duration::from_millis(500);
 
 /// The locks of one attempt to swap tables.
 pub(crate) struct SwapLocks {
