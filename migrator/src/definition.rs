@@ -11,6 +11,7 @@
 //! 1. [`TableDefinition::create_in`]: the table without indexes in the shadow schema, then the caller loads it;
 //! 2. [`TableDefinition::index_in`]: keys, indexes and checks; [`TableDefinition::validate_in`] checks the rows;
 //! 3. [`TableDefinition::drop_incoming_foreign_keys`] of every table, then [`TableDefinition::swap_in`] of every table;
+//!    [`EarlyKeys`] makes foreign keys before it, in the shadow schema;
 //! 4. [`finish`]: owner, foreign keys, triggers, policies, comments, grants.
 //!
 //! The statements use `SET LOCAL` and belong in one transaction, in this order.
@@ -29,6 +30,7 @@ mod catalogue;
 mod compare;
 mod ddl;
 mod detached_column;
+mod early_keys;
 mod error;
 pub(crate) mod event_triggers;
 mod finish;
@@ -47,8 +49,9 @@ mod views;
 pub use capture::capture;
 pub(crate) use compare::catalogue_state;
 pub use detached_column::DetachedColumn;
+pub use early_keys::EarlyKeys;
 pub use error::DefinitionError;
-pub use finish::finish;
+pub use finish::{finish, finish_after};
 pub use materialized_views::{MaterializedView, capture_materialized_views};
 pub use model::{
     CheckDefinition, ColumnDefinition, ForeignKey, Grant, IdentityDefinition, IndexConstraint,

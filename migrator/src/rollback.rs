@@ -2,9 +2,11 @@
 //! write; changes in between are added under the lock.
 
 mod assignments;
+mod catch_up;
 mod cut_over;
 mod index_progress;
 mod inspect;
+mod log_read;
 mod loss;
 mod pending;
 mod phases;
@@ -12,7 +14,8 @@ mod record;
 mod restored;
 
 use crate::database::Database;
-use crate::definition::{self, QualifiedName, TableDefinition};
+use crate::ddl;
+use crate::definition::{self, EarlyKeys, QualifiedName, TableDefinition};
 use crate::error::MigratorError;
 use crate::log::events::Direction;
 use crate::progress::{Progress, Silent};
@@ -25,10 +28,10 @@ use crate::run::attempts::{Beginning, Judgement, RunSteps, run_attempts};
 use crate::run::cut_over::{SHADOW, with_own_tables};
 use crate::run::lock::HeadLock;
 use crate::run::session::{Attempt, HeldLocks, RunContext, RunParameters, RunSession};
-use assignments::BuildError;
+use assignments::{BuildError, Built};
 use inspect::{PreparedRollback, RollbackInspection, inspect};
 use phaseline_store::read;
-use phases::{build_phases, changed, check_built};
+use phases::{Change, build_phases, changed, check_built};
 use sqlx::PgConnection;
 use std::time::Duration;
 
@@ -83,6 +86,8 @@ pub async fn rollback(
     let (direction, lock_timeout) = (Direction::Rollback, *lock_timeout);
     let mut session =
         RunSession::open(RunParameters { database, operator, direction, lock_timeout, progress }).await?;
+    // The catalogue's queries are run several times, and to plan them takes longer than to run them.
+    sqlx::raw_sql("SET plan_cache_mode = force_generic_plan").execute(&mut session.connection).await?;
     let done = run_attempts(&mut session, &Rollback { options }).await;
     session.finish(done).await
 }
@@ -151,42 +156,22 @@ impl RunSteps for Rollback<'_> {
     ) -> Result<Attempt<(RollbackPlan, RollbackCompleted)>, MigratorError> {
         run.step("building the legacy project_phases", Some(prepared.plan.phases));
         sqlx::raw_sql(&format!("CREATE SCHEMA {SHADOW}")).execute(&mut *connection).await?;
-        build_phases(connection, &prepared).await?;
+        let phases = build_phases(connection, &prepared).await?;
         run.progress().advance(prepared.plan.phases);
         run.check_interrupt()?;
-        let mut built = match assignments::build(connection, run, &prepared, held).await {
+        let built = Built::new(&prepared, phases);
+        let swap = self.build_and_lock(connection, run, prepared, built, held).await;
+        let (prepared, swap) = match swap {
+            Ok(Attempt::Done(swap)) => swap,
+            Ok(Attempt::Changed(what)) => return Ok(Attempt::Changed(what)),
             Err(BuildError::AssignmentWithoutPhase) => {
                 return Ok(Attempt::Changed(ASSIGNMENT_WITHOUT_PHASE.to_owned()));
             }
             Err(BuildError::Failed(error)) => return Err(error),
-            Ok(built) => built,
         };
-        run.check_interrupt()?;
-
-        if held == HeldLocks::None {
-            run.step("locking the tables", None);
-            run.lock_tables(connection, &with_own_tables(tables_to_lock(&prepared)), HeadLock::WithTables)
-                .await?;
-        }
-        if let Some(what) = changed(connection, &prepared, run.journal()?).await? {
-            return Ok(Attempt::Changed(what));
-        }
-
         run.step("cutting over", None);
-        let now = prepared.fingerprints.recheck(connection, "resource_assignments").await?;
-        if now.changed {
-            match assignments::catch_up(connection, &prepared, &mut built, now.rows).await {
-                Err(BuildError::AssignmentWithoutPhase) => {
-                    return Ok(Attempt::Changed(ASSIGNMENT_WITHOUT_PHASE.to_owned()));
-                }
-                Err(BuildError::Failed(error)) => return Err(error),
-                Ok(()) => {}
-            }
-        }
-        check_built(connection, &prepared.plan, built.rows(), now.rows).await?;
-        let completed = record::record(connection, &prepared, run.journal()?, &built).await?;
-        cut_over::cut_over(connection, &prepared).await?;
-        Ok(Attempt::Done((prepared.plan, completed)))
+        cut_over::cut_over(connection, &prepared, &swap.keys).await?;
+        Ok(Attempt::Done((prepared.plan, swap.completed)))
     }
 
     fn report(
@@ -201,6 +186,84 @@ impl RunSteps for Rollback<'_> {
             took_ms: run.took_ms(),
             locked_ms: run.locked_ms(),
         }
+    }
+}
+
+/// What the swap needs of the steps before it.
+struct PreparedSwap {
+    completed: RollbackCompleted,
+    keys: EarlyKeys,
+}
+
+impl Rollback<'_> {
+    /// Everything before the swap; then the tables are locked.
+    async fn build_and_lock(
+        &self,
+        connection: &mut PgConnection,
+        run: &mut RunContext<'_>,
+        mut prepared: PreparedRollback,
+        built: Built,
+        held: HeldLocks,
+    ) -> Result<Attempt<(PreparedRollback, PreparedSwap)>, BuildError> {
+        let mut built = assignments::build(connection, run, &prepared, held, built).await?;
+        run.check_interrupt()?;
+        if held == HeldLocks::All {
+            let swap = self.prepare_swap(connection, run, &mut prepared, &mut built).await?;
+            return Ok(swap.map(|swap| (prepared, swap)));
+        }
+        if let Some(what) =
+            catch_up::follow_log(connection, run, self.options, &mut prepared, &mut built).await?
+        {
+            return Ok(Attempt::Changed(what));
+        }
+        run.step("locking the tables", None);
+        let tables = with_own_tables(tables_to_lock(&prepared));
+        let mut locks = run.swap_locks(connection, &tables, HeadLock::WithTables).await?;
+        loop {
+            run.lock_writers(connection, &mut locks).await?;
+            // A copy: if readers cannot be locked out, what is built from here is rolled back.
+            let mut copy = built.clone();
+            let swap = match self.prepare_swap(connection, run, &mut prepared, &mut copy).await? {
+                Attempt::Done(swap) => swap,
+                Attempt::Changed(what) => return Ok(Attempt::Changed(what)),
+            };
+            if run.lock_readers(connection, &mut locks).await? {
+                return Ok(Attempt::Done((prepared, swap)));
+            }
+        }
+    }
+
+    /// The steps that need the tables without writers, but not without readers: catches up with the last changes, makes the foreign keys,
+    /// and records the run.
+    async fn prepare_swap(
+        &self,
+        connection: &mut PgConnection,
+        run: &mut RunContext<'_>,
+        prepared: &mut PreparedRollback,
+        built: &mut Built,
+    ) -> Result<Attempt<PreparedSwap>, BuildError> {
+        match changed(connection, prepared, run.journal()?).await? {
+            None => {}
+            Some(Change::Definition(what)) => return Ok(Attempt::Changed(what)),
+            Some(Change::Rows(what)) => {
+                run.progress().note(&format!("{what} changed meanwhile; catching up"));
+                if !prepared.catch_up(connection).await? {
+                    return Ok(Attempt::Changed("the events that are left out".to_owned()));
+                }
+                ensure_ready(&prepared.plan, self.options)?;
+            }
+        }
+        catch_up::rebuild_changed(connection, prepared, built).await?;
+        let now = built.recheck(connection).await?;
+        if now.changed {
+            catch_up::copy_changed(connection, prepared, built, now.rows).await?;
+        }
+        check_built(connection, &prepared.plan, built.rows(), now.rows).await?;
+        let [phases, assignments] = &prepared.old;
+        let keys = EarlyKeys::of(&[phases, assignments], SHADOW);
+        ddl::run(connection, &keys.before).await?;
+        let completed = record::record(connection, prepared, run.journal()?, built).await?;
+        Ok(Attempt::Done(PreparedSwap { completed, keys }))
     }
 }
 

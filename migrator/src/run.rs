@@ -7,6 +7,7 @@ pub(crate) mod lock;
 mod operator;
 pub(crate) mod session;
 pub(crate) mod staged_lock;
+mod swap_locks;
 
 pub(crate) use journal::Journal;
 pub use operator::Operator;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::canonical_sql::canonical;
 use super::quote::{ident_list, qualified, quote_ident, quote_literal};
 use super::{
-    ForeignKey, PolicyDefinition, PublicationMembership, QualifiedName, StatisticsDefinition,
+    EarlyKeys, ForeignKey, PolicyDefinition, PublicationMembership, QualifiedName, StatisticsDefinition,
     TableDefinition, TriggerDefinition,
 };
 
@@ -17,6 +17,11 @@ use super::{
 /// with.
 pub fn finish(tables: &[&TableDefinition]) -> Vec<String> {
     finish_but(tables, |_| false)
+}
+
+/// [`finish`] after [`EarlyKeys`].
+pub fn finish_after(tables: &[&TableDefinition], early: &EarlyKeys) -> Vec<String> {
+    finish_but(tables, |key| early.has(key))
 }
 
 /// [`finish`] without the foreign keys for which `made` holds.
@@ -184,6 +189,6 @@ fn comment(object: &str, text: Option<&String>) -> Option<String> {
     text.map(|text| format!("COMMENT ON {object} IS {}", quote_literal(text)))
 }
 
-fn comment_on_constraint(constraint: &str, table: &str, text: Option<&String>) -> Option<String> {
+pub(super) fn comment_on_constraint(constraint: &str, table: &str, text: Option<&String>) -> Option<String> {
     comment(&format!("CONSTRAINT {} ON {table}", quote_ident(constraint)), text)
 }

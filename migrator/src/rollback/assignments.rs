@@ -3,6 +3,8 @@
 
 use super::index_progress;
 use super::inspect::PreparedRollback;
+use super::phases::check_rows;
+use crate::change_detector::{Recheck, TableFingerprints};
 use crate::ddl;
 use crate::definition::{self, TableDefinition};
 use crate::error::MigratorError;
@@ -12,7 +14,8 @@ use crate::run::cut_over::SHADOW;
 use crate::run::session::{HeldLocks, RunContext};
 use chrono::NaiveDate;
 use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId};
-use phaseline_projections::{Access, refuse_foreign_code};
+use phaseline_projections::LegacyPhaseRow;
+use phaseline_store::StoreError;
 use phaseline_store::copy::{self, Row, Sink};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -37,24 +40,46 @@ struct AssignedLink {
     by: LinkRule,
 }
 
+/// An assignment whose phase is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LinkedAssignment {
+    pub assignment: AssignmentId,
+    project: ProjectId,
+    date: Option<NaiveDate>,
+}
+
+impl LinkedAssignment {
+    /// From the first three fields of a row: id, project and date.
+    pub(super) fn of(row: &Row<'_>) -> Result<Self, MigratorError> {
+        Ok(Self {
+            assignment: AssignmentId::from(row.uuid(0)?),
+            project: ProjectId::from(row.nullable_uuid(1)?.unwrap_or_default()),
+            // A value that is not a date of the calendar, such as infinity, is in no phase.
+            date: row.date(2).ok(),
+        })
+    }
+}
+
+/// The dates of each project's restored phases, in order.
+pub(super) type RestoredRanges = HashMap<ProjectId, Vec<(PhaseId, DateRange)>, FastHash>;
+
+/// The dates of each project's restored phases, in order.
+pub(super) fn restored_ranges(prepared: &PreparedRollback) -> RestoredRanges {
+    let ranges = prepared.log.timelines.iter().map(|(project, folded)| {
+        let back = folded.timeline.phases().iter().filter(|phase| prepared.comes_back.contains(&phase.id));
+        (*project, back.map(|phase| (phase.id, phase.range)).collect())
+    });
+    ranges.collect()
+}
+
 /// Resolves the phase of every assignment: the one that the log has, if it is restored; else the one of its date, by the log's
 /// dates; else its project's first.
 struct LinkResolver<'a> {
     prepared: &'a PreparedRollback,
-    /// The dates of each project's restored phases, in order.
-    ranges: HashMap<ProjectId, Vec<(PhaseId, DateRange)>, FastHash>,
+    ranges: &'a RestoredRanges,
 }
 
-impl<'a> LinkResolver<'a> {
-    fn new(prepared: &'a PreparedRollback) -> Self {
-        let ranges = prepared.log.timelines.iter().map(|(project, folded)| {
-            let back =
-                folded.timeline.phases().iter().filter(|phase| prepared.comes_back.contains(&phase.id));
-            (*project, back.map(|phase| (phase.id, phase.range)).collect())
-        });
-        Self { prepared, ranges: ranges.collect() }
-    }
-
+impl LinkResolver<'_> {
     /// The phase, and its rule if the log does not have the link. None if the project has no phase.
     fn phase_for_assignment(
         &self,
@@ -62,7 +87,7 @@ impl<'a> LinkResolver<'a> {
         project: ProjectId,
         date: Option<NaiveDate>,
     ) -> Option<(PhaseId, Option<LinkRule>)> {
-        let recorded = self.prepared.links.phase_of.get(&assignment).copied();
+        let recorded = self.prepared.log_read.links.phase_of.get(&assignment).copied();
         if let Some(phase) = recorded.filter(|phase| self.prepared.comes_back.contains(phase)) {
             return Some((phase, None));
         }
@@ -76,27 +101,74 @@ impl<'a> LinkResolver<'a> {
 }
 
 /// The state of the build.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Built {
-    /// Rows in the legacy table.
+    /// The state of the current tables when the rows were copied.
+    fingerprints: TableFingerprints,
+    /// The phases that links were resolved with.
+    pub(super) ranges: RestoredRanges,
+    /// Rows of `project_phases`.
+    pub(super) phases: Vec<LegacyPhaseRow>,
+    /// Rows of `resource_assignments`.
     rows: u64,
     /// The links that the log does not have, in the order of the rows.
     assigned: Vec<AssignedLink>,
 }
 
 impl Built {
+    /// The state before any row of `resource_assignments` is copied.
+    pub(super) fn new(prepared: &PreparedRollback, phases: Vec<LegacyPhaseRow>) -> Self {
+        Self {
+            fingerprints: prepared.fingerprints.clone(),
+            ranges: restored_ranges(prepared),
+            phases,
+            rows: 0,
+            assigned: Vec::new(),
+        }
+    }
+
+    /// Whether the current assignments changed since they were copied, and their number now. Only valid while writers are locked out.
+    pub(super) async fn recheck(&self, connection: &mut PgConnection) -> Result<Recheck, sqlx::Error> {
+        self.fingerprints.recheck(connection, "resource_assignments").await
+    }
+
     /// Records one row; returns its phase, or none if there is none to refer to.
-    fn note(&mut self, resolver: &LinkResolver<'_>, row: &Row<'_>) -> Result<Option<PhaseId>, MigratorError> {
-        let assignment = AssignmentId::from(row.uuid(0)?);
-        let project = ProjectId::from(row.nullable_uuid(1)?.unwrap_or_default());
-        // A value that is not a date of the calendar, such as infinity, is in no phase.
-        let date = row.date(2).ok();
-        let Some((phase, by)) = resolver.phase_for_assignment(assignment, project, date) else {
-            return Ok(None);
-        };
+    fn note(&mut self, prepared: &PreparedRollback, row: &Row<'_>) -> Result<Option<PhaseId>, MigratorError> {
+        let assignment = LinkedAssignment::of(row)?;
+        let phase = self.resolve(prepared, assignment);
+        self.rows += u64::from(phase.is_some());
+        Ok(phase)
+    }
+
+    /// The same for a row that is counted already.
+    pub(super) fn resolve(
+        &mut self,
+        prepared: &PreparedRollback,
+        LinkedAssignment { assignment, project, date }: LinkedAssignment,
+    ) -> Option<PhaseId> {
+        let resolver = LinkResolver { prepared, ranges: &self.ranges };
+        let (phase, by) = resolver.phase_for_assignment(assignment, project, date)?;
         self.assigned.extend(by.map(|by| AssignedLink { project, phase, assignment, by }));
-        self.rows += 1;
-        Ok(Some(phase))
+        Some(phase)
+    }
+
+    /// The assignments that were inserted or updated since they were copied. Only valid while writers are locked out.
+    pub(super) async fn newer_assignments(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        self.fingerprints.newer_assignments(connection).await
+    }
+
+    /// Forgets rows that were deleted.
+    pub(super) fn forget_rows(&mut self, gone: &HashSet<AssignmentId>) {
+        self.rows -= gone.len() as u64;
+        self.forget_links(gone);
+    }
+
+    /// Forgets the links of these assignments, which are resolved again.
+    pub(super) fn forget_links(&mut self, assignments: &HashSet<AssignmentId>) {
+        self.assigned.retain(|assigned| !assignments.contains(&assigned.assignment));
     }
 
     /// The links that the log does not have, by project, in the order of the rows.
@@ -139,27 +211,27 @@ pub(super) async fn build(
     run: &mut RunContext<'_>,
     prepared: &PreparedRollback,
     held: HeldLocks,
+    mut built: Built,
 ) -> Result<Built, BuildError> {
     let [_, assignments] = &prepared.old;
     // Assignments were made and deleted since, so that this is not quite the number of rows.
-    let total = prepared.links.phase_of.len() as u64;
+    let total = prepared.log_read.links.phase_of.len() as u64;
     run.step("building the legacy resource_assignments", Some(total));
     ddl::run(connection, &assignments.create_in(SHADOW)).await?;
-    let built = if held == HeldLocks::None && binary_io(connection).await? {
-        stream(connection, run, prepared).await?
+    if held == HeldLocks::None && binary_io(connection).await? {
+        stream(connection, run, prepared, &mut built).await?;
     } else {
-        let mut built = Built::default();
         copy_rows(connection, prepared, &mut built, "true").await?;
-        built
-    };
+    }
     run.progress().advance(total);
     run.check_interrupt()?;
     build_indexes(connection, run, assignments, built.rows).await?;
     run.step("checking the legacy resource_assignments", None);
-    refuse_foreign_code(connection, Access::Build).await?;
-    ddl::run(connection, &assignments.validate_in(SHADOW)).await?;
+    check_rows(connection, prepared).await?;
     run.check_interrupt()?;
-    sqlx::raw_sql(&format!("ANALYZE {SHADOW}.resource_assignments")).execute(connection).await?;
+    sqlx::raw_sql(&format!("ANALYZE {SHADOW}.project_phases, {SHADOW}.resource_assignments"))
+        .execute(connection)
+        .await?;
     Ok(built)
 }
 
@@ -227,9 +299,9 @@ async fn stream(
     connection: &mut PgConnection,
     run: &mut RunContext<'_>,
     prepared: &PreparedRollback,
-) -> Result<Built, BuildError> {
+    built: &mut Built,
+) -> Result<(), BuildError> {
     let progress = run.progress();
-    let resolver = LinkResolver::new(prepared);
     let (columns, link) = columns(&prepared.old[1]);
     // PostgreSQL's tables have 1600 columns at most.
     let fields = i16::try_from(columns.len() + 1).unwrap_or(i16::MAX);
@@ -242,12 +314,11 @@ async fn stream(
         "SELECT t.id, t.project_id, t.assignment_date, t.ctid, {} FROM public.resource_assignments t",
         values.join(", ")
     );
-    let mut built = Built::default();
     let mut last = None;
     let mut sink = Sink::open_new(connection, &target).await?;
     copy::pipe(&mut run.watcher, &query, &mut sink, |row, into| {
         crate::legacy::tables::in_heap_order(&mut last, row.tid(3)?)?;
-        let phase = built.note(&resolver, row)?.ok_or(BuildError::AssignmentWithoutPhase)?;
+        let phase = built.note(prepared, row)?.ok_or(BuildError::AssignmentWithoutPhase)?;
         into.row(fields);
         for index in 0..columns.len() {
             if index == link {
@@ -259,30 +330,29 @@ async fn stream(
             into.uuid(phase.uuid());
         }
         if built.rows % REPORT_EVERY == 0 {
-            progress.advance(built.rows.min(prepared.links.phase_of.len() as u64));
+            progress.advance(built.rows.min(prepared.log_read.links.phase_of.len() as u64));
         }
         Ok::<_, BuildError>(())
     })
     .await?;
     sink.finish().await?;
-    Ok(built)
+    Ok(())
 }
 
 /// Copies the rows of the live table that satisfy a condition on `t`, on this transaction's connection only.
-async fn copy_rows(
+pub(super) async fn copy_rows(
     connection: &mut PgConnection,
     prepared: &PreparedRollback,
     built: &mut Built,
     condition: &str,
 ) -> Result<(), BuildError> {
-    let resolver = LinkResolver::new(prepared);
     let mut phases: Vec<(Uuid, Uuid)> = Vec::new();
     let mut all = true;
     let query = format!(
         "SELECT t.id, t.project_id, t.assignment_date FROM public.resource_assignments t WHERE {condition} ORDER BY t.ctid"
     );
     copy::read(connection, &query, |row| {
-        match built.note(&resolver, &row)? {
+        match built.note(prepared, &row)? {
             Some(phase) => phases.push((row.uuid(0)?, phase.uuid())),
             None => all = false,
         }
@@ -326,43 +396,4 @@ async fn copy_rows(
         return Ok(());
     }
     Err(MigratorError::SelfCheck(format!("{taken} of {rows} assignments were copied")).into())
-}
-
-/// Adds changes of assignments since they were copied: removes deleted rows, and copies newer ones again. `rows` is their number now.
-pub(super) async fn catch_up(
-    connection: &mut PgConnection,
-    prepared: &PreparedRollback,
-    built: &mut Built,
-    rows: u64,
-) -> Result<(), BuildError> {
-    let newer = prepared.fingerprints.newer_assignments(connection).await?;
-    let newer = format!("= ANY ({})", uuids(&newer));
-    delete(connection, built, &format!("s.id {newer}")).await?;
-    copy_rows(connection, prepared, built, &format!("t.id {newer}")).await?;
-    if built.rows != rows {
-        // Some rows were deleted; the search for them reads all.
-        let gone = "NOT EXISTS (SELECT FROM public.resource_assignments t WHERE t.id = s.id)";
-        delete(connection, built, gone).await?;
-    }
-    Ok(())
-}
-
-/// Deletes built rows `s` that satisfy a condition.
-async fn delete(
-    connection: &mut PgConnection,
-    built: &mut Built,
-    condition: &str,
-) -> Result<(), MigratorError> {
-    let query = format!("DELETE FROM {SHADOW}.resource_assignments s WHERE {condition} RETURNING s.id");
-    let gone: Vec<Uuid> = sqlx::query_scalar(&query).fetch_all(connection).await?;
-    let gone: HashSet<AssignmentId> = gone.into_iter().map(AssignmentId::from).collect();
-    built.rows -= gone.len() as u64;
-    built.assigned.retain(|assigned| !gone.contains(&assigned.assignment));
-    Ok(())
-}
-
-/// Ids as SQL.
-fn uuids(ids: &[Uuid]) -> String {
-    let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
-    format!("'{{{}}}'::pg_catalog.uuid[]", ids.join(","))
 }

@@ -2,7 +2,7 @@
 
 use super::inspect::PreparedRollback;
 use crate::ddl;
-use crate::definition;
+use crate::definition::{self, EarlyKeys};
 use crate::error::MigratorError;
 use crate::run::cut_over::{REBUILT, SHADOW, attach_readers, check_definition, detach_readers, set_revision};
 use crate::shape::{LEGACY_REVISION, TIMELINE_REVISION};
@@ -13,6 +13,7 @@ use sqlx::PgConnection;
 pub(super) async fn cut_over(
     connection: &mut PgConnection,
     prepared: &PreparedRollback,
+    keys: &EarlyKeys,
 ) -> Result<(), MigratorError> {
     let readers = detach_readers(connection, &REBUILT).await?;
     for table in &prepared.current {
@@ -22,7 +23,8 @@ pub(super) async fn cut_over(
         ddl::run(connection, &table.swap_in(SHADOW)).await?;
     }
     let [phases, assignments] = &prepared.old;
-    ddl::run(connection, &definition::finish(&[phases, assignments])).await?;
+    ddl::run(connection, &keys.after).await?;
+    ddl::run(connection, &definition::finish_after(&[phases, assignments], keys)).await?;
     attach_readers(connection, &readers).await?;
     set_revision(connection, TIMELINE_REVISION, LEGACY_REVISION).await?;
     sqlx::raw_sql(&format!("DROP SCHEMA {SHADOW}")).execute(&mut *connection).await?;

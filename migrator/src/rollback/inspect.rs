@@ -1,19 +1,19 @@
 //! Inspects a database before its rollback: the log, later changes, obstacles.
 
-use super::loss::{EditHistory, dangling_links, loss};
+use super::log_read::LogRead;
+use super::loss::{dangling_links, loss};
 use super::pending::{PendingEvents, Predicted, predict};
-use super::restored::{self, PhasesBefore};
-use crate::anomaly::{Code, Findings};
+use super::restored;
+use crate::anomaly::{Anomaly, Code, Findings};
 use crate::change_detector::TableFingerprints;
 use crate::definition::{self, NeededName, QualifiedName, RebuiltTable, TableDefinition};
 use crate::error::MigratorError;
 use crate::log::events::LegacySchemaRecorded;
 use crate::log::history::{self, Run};
 use crate::log::link_events::FoldedLinks;
-use crate::log::report_event;
 use crate::plan::{missing_run_privileges, note_intruders, note_obstacles, note_phase_type};
 use crate::progress::Progress;
-use crate::report::{RollbackPlan, TimelineEdit};
+use crate::report::RollbackPlan;
 use crate::run::cut_over::{SHADOW, capture_table};
 use crate::shape::{self, FoundShape, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use phaseline_domain::PhaseId;
@@ -22,7 +22,7 @@ use phaseline_projections::drift::DriftKind;
 use phaseline_projections::{
     Access, FoldedLog, drift, foreign_code, legacy_phases, project_phases, refuse_foreign_code,
 };
-use phaseline_store::{Quarantine, StoreError, chain::Inspector, read, schema};
+use phaseline_store::schema;
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashSet};
 
@@ -48,9 +48,10 @@ pub(super) const REBUILT: [RebuiltTable<'static>; 2] = [
 /// The plan of a rollback with everything that its execution needs.
 pub(super) struct PreparedRollback {
     pub plan: RollbackPlan,
+    /// The log as it was read.
+    pub log_read: LogRead,
     /// The timelines as they will be, `pending` included.
     pub log: FoldedLog,
-    pub links: FoldedLinks,
     /// Events that belong to the rollback: adoptions, closings, rows for phases that had none.
     pub pending: Vec<PendingEvents>,
     /// The phases with a row in the legacy table.
@@ -58,6 +59,8 @@ pub(super) struct PreparedRollback {
     pub current: [TableDefinition; 2],
     pub old: [TableDefinition; 2],
     pub fingerprints: TableFingerprints,
+    /// The obstacles in the definitions.
+    judged: Vec<Anomaly>,
 }
 
 /// The result of an inspection.
@@ -105,19 +108,62 @@ pub(super) async fn inspect(
         plan.anomalies = findings.into_anomalies();
         return Ok(RollbackInspection::Report(Box::new(plan)));
     }
-    let inputs = read_inputs(connection, &mut findings, progress).await?;
-    let predicted = predict_tables(connection, inputs.log_read, &mut plan, &mut findings).await?;
-    let definitions = judge(connection, &inputs.legacy_schema, &mut plan, findings).await?;
-    Ok(RollbackInspection::Prepared(Box::new(PreparedRollback {
+    let inputs = read_inputs(connection, progress).await?;
+    let mut log_read = inputs.log_read;
+    let predicted = predict_tables(connection, &mut log_read, &mut plan, &mut findings).await?;
+    let refused = findings.refused();
+    let definitions = judge(connection, &inputs.legacy_schema, &mut plan, refused).await?;
+    let mut prepared = PreparedRollback {
         plan,
+        log_read,
         log: predicted.after.log,
-        links: predicted.links,
         pending: predicted.after.events,
         comes_back: predicted.comes_back,
         current: definitions.current,
         old: definitions.old,
         fingerprints: inputs.fingerprints,
-    })))
+        judged: definitions.judged,
+    };
+    prepared.conclude(findings);
+    Ok(RollbackInspection::Prepared(Box::new(prepared)))
+}
+
+impl PreparedRollback {
+    /// Reads what the log gained since, and predicts the legacy tables again, in a snapshot or while writers are locked out. The
+    /// definitions must be the same as before. False if the log must be read from its beginning.
+    pub(super) async fn catch_up(&mut self, connection: &mut PgConnection) -> Result<bool, MigratorError> {
+        self.log_read.edits = std::mem::take(&mut self.plan.edits);
+        let going = std::mem::take(&mut self.plan.going);
+        let missing_privileges = std::mem::take(&mut self.plan.missing_privileges);
+        let mut plan = RollbackPlan { going, missing_privileges, ..RollbackPlan::empty(self.plan.shape) };
+        if !self.log_read.read_on(connection).await? {
+            return Ok(false);
+        }
+        let mut findings = Findings::default();
+        let predicted = predict_tables(connection, &mut self.log_read, &mut plan, &mut findings).await?;
+        self.plan = plan;
+        self.log = predicted.after.log;
+        self.pending = predicted.after.events;
+        self.comes_back = predicted.comes_back;
+        self.conclude(findings);
+        Ok(true)
+    }
+
+    /// The anomalies of rows and definitions together, and whether the rollback can run.
+    fn conclude(&mut self, rows: Findings) {
+        let plan = &mut self.plan;
+        plan.anomalies = rows.into_anomalies();
+        for anomaly in &self.judged {
+            match plan.anomalies.iter_mut().find(|found| found.code == anomaly.code) {
+                Some(found) => found.rows.extend(anomaly.rows.iter().cloned()),
+                None => plan.anomalies.push(anomaly.clone()),
+            }
+        }
+        plan.anomalies.sort_by_key(|anomaly| anomaly.code);
+        plan.ready = !plan.anomalies.iter().any(|anomaly| anomaly.refused)
+            && plan.missing_privileges.is_empty()
+            && plan.loss.items.is_empty();
+    }
 }
 
 /// The inputs of the prediction.
@@ -130,21 +176,19 @@ struct RollbackInputs {
 /// Reads the tables' fingerprints and the log. Refuses a database without a log, and foreign code that the reading would run.
 async fn read_inputs(
     connection: &mut PgConnection,
-    findings: &mut Findings,
     progress: &dyn Progress,
 ) -> Result<RollbackInputs, MigratorError> {
     ensure_log(connection).await?;
     refuse_foreign_code(connection, Access::Read).await?;
     let fingerprints = TableFingerprints::take(connection).await?;
     let (migration, legacy_schema) = last_migration(history::runs(connection).await?)?;
-    let log_read = read_log(connection, &migration, findings, progress).await?;
+    let log_read = LogRead::of(connection, migration.position, progress).await?;
     Ok(RollbackInputs { fingerprints, legacy_schema, log_read })
 }
 
 /// The content of the legacy tables after the rollback.
 struct PredictedTables {
     after: Predicted,
-    links: FoldedLinks,
     /// The phases with a row in the legacy table.
     comes_back: HashSet<PhaseId>,
 }
@@ -152,12 +196,15 @@ struct PredictedTables {
 /// Predicts the legacy tables. The plan gets their numbers, the edits, the drift and the loss.
 async fn predict_tables(
     connection: &mut PgConnection,
-    log_read: LogRead,
+    log_read: &mut LogRead,
     plan: &mut RollbackPlan,
     findings: &mut Findings,
 ) -> Result<PredictedTables, MigratorError> {
-    let LogRead { log, links, edit_history, edits, before } = log_read;
-    plan.edits = edits;
+    plan.edits = std::mem::take(&mut log_read.edits);
+    log_read.note(findings);
+    // The prediction changes copies: the log may have to be read on.
+    let LogRead { log, links, edit_history, .. } = &*log_read;
+    let (log, edit_history) = (log.clone(), edit_history.clone());
     // Dates that the planner's own rule gave a row remain the project's; a later `updated_at` alone is not a change.
     let to_follow = DatesToFollow::find(connection, &log).await?;
     plan.notes.extend(to_follow.out_of_reach().iter().map(|(project, dates)| {
@@ -167,7 +214,7 @@ async fn predict_tables(
         )
     }));
     plan.drift = to_follow.explain(drift::compare_rows(connection, &log).await?);
-    let after = predict(connection, log, edit_history, &links, findings).await?;
+    let after = predict(connection, log, edit_history, links, findings).await?;
     // Unknown rows are adopted, and timelines of deleted projects closed.
     plan.drift.retain(|drift| {
         !matches!(drift.kind, DriftKind::UnknownProject | DriftKind::SavedLater { .. })
@@ -176,37 +223,40 @@ async fn predict_tables(
     });
     let comes_back: HashSet<PhaseId> =
         after.log.timelines.values().flat_map(legacy_phases::rows).map(|row| row.id).collect();
-    let dangling = count_dangling(connection, &links, &comes_back).await?;
+    let dangling = count_dangling(connection, links, &comes_back).await?;
     let is_back = |phase| comes_back.contains(&phase);
     plan.loss = loss(&after.edit_history, &after.log, is_back, &dangling, &plan.drift)?;
-    let compared = restored::compare(&before, &after.log, &comes_back, &after.edit_history);
+    let compared = restored::compare(log_read.before(), &after.log, &comes_back, &after.edit_history);
     plan.legacy_phases = compared.phases;
     (plan.budgets_before, plan.budgets_after) = (compared.budgets_before, compared.budgets_after);
     plan.phases = comes_back.len() as u64;
     plan.links = links.phase_of.values().filter(|phase| comes_back.contains(phase)).count() as u64;
-    Ok(PredictedTables { after, links, comes_back })
+    Ok(PredictedTables { after, comes_back })
 }
 
 /// The definitions of the two rebuilt tables.
 struct RebuiltDefinitions {
     current: [TableDefinition; 2],
     old: [TableDefinition; 2],
+    /// The obstacles.
+    judged: Vec<Anomaly>,
 }
 
-/// Judges whether the rollback can run: the obstacles, the missing privileges and the loss. Returns the current definitions, and the
-/// legacy ones if nothing is refused.
+/// Judges whether the rollback can run: the obstacles and the missing privileges. Returns the current definitions, and the
+/// legacy ones if nothing is refused, here or by the rows.
 async fn judge(
     connection: &mut PgConnection,
     legacy_schema: &LegacySchemaRecorded,
     plan: &mut RollbackPlan,
-    mut findings: Findings,
+    rows_refused: bool,
 ) -> Result<RebuiltDefinitions, MigratorError> {
     let current = [
         capture_table(connection, "project_phases").await?,
         capture_table(connection, "resource_assignments").await?,
     ];
+    let mut findings = Findings::default();
     note_refusals(connection, legacy_schema, &current, &mut findings).await?;
-    let old = if findings.refused() {
+    let old = if rows_refused || findings.refused() {
         current.clone()
     } else {
         let (old, going) = old_definitions(&current, legacy_schema)?;
@@ -214,11 +264,7 @@ async fn judge(
         old
     };
     plan.missing_privileges = missing_privileges(connection, &old).await?;
-    plan.anomalies = findings.into_anomalies();
-    plan.ready = !plan.anomalies.iter().any(|anomaly| anomaly.refused)
-        && plan.missing_privileges.is_empty()
-        && plan.loss.items.is_empty();
-    Ok(RebuiltDefinitions { current, old })
+    Ok(RebuiltDefinitions { current, old, judged: findings.into_anomalies() })
 }
 
 /// Notes a shape or a revision from which no rollback is possible.
@@ -246,63 +292,6 @@ async fn ensure_log(connection: &mut PgConnection) -> Result<(), MigratorError> 
     ))
 }
 
-/// The result of one pass over the log.
-struct LogRead {
-    log: FoldedLog,
-    links: FoldedLinks,
-    edit_history: EditHistory,
-    /// Changes since the migration.
-    edits: Vec<TimelineEdit>,
-    before: PhasesBefore,
-}
-
-async fn read_log(
-    connection: &mut PgConnection,
-    migration: &Run,
-    findings: &mut Findings,
-    progress: &dyn Progress,
-) -> Result<LogRead, MigratorError> {
-    let tip = schema::tip(connection).await?.position.unsigned_abs();
-    progress.total(tip);
-    let mut log = FoldedLog::begin(connection).await?;
-    let (mut links, mut edit_history, mut edits) =
-        (FoldedLinks::default(), EditHistory::default(), Vec::new());
-    let (mut inspector, mut unreadable) = (Inspector::default(), Quarantine::default());
-    let mut before = None;
-    read::scan(connection, None, |event| {
-        inspector.see(event);
-        if before.is_none() && event.position > migration.position {
-            before = Some(PhasesBefore::of(&log));
-        }
-        if let Err(found) = links.see(event, log.skips(event.position)) {
-            unreadable.add(*found);
-        }
-        let happened =
-            log.apply_with(event, |timeline, happened| edit_history.see(event, happened, timeline));
-        if let Some(happened) = happened
-            && event.position > migration.position
-        {
-            edits.push(TimelineEdit {
-                project_id: event.stream_id.into(),
-                phase_id: happened.phase_id(),
-                event_type: event.event_type.to_owned(),
-                position: event.position,
-                recorded_at: event.recorded_at,
-                actor: event.metadata().actor,
-                login: event.login.map(str::to_owned),
-            });
-        }
-        report_event(progress, event.position, tip);
-        Ok::<_, StoreError>(())
-    })
-    .await?;
-    progress.advance(tip);
-    unreadable.extend(&log.unreadable());
-    findings.note_log(&inspector, &unreadable);
-    let before = before.unwrap_or_else(|| PhasesBefore::of(&log));
-    Ok(LogRead { log, links, edit_history, edits, before })
-}
-
 async fn missing_privileges(
     connection: &mut PgConnection,
     old: &[TableDefinition; 2],
@@ -327,11 +316,14 @@ async fn count_dangling(
         return Ok(counts);
     }
     let ids: Vec<uuid::Uuid> = lost.keys().copied().collect();
+    // A generic plan would look up millions of ids one by one.
+    sqlx::raw_sql("SET LOCAL plan_cache_mode = force_custom_plan").execute(&mut *connection).await?;
     let there: Vec<uuid::Uuid> =
         sqlx::query_scalar("SELECT id FROM public.resource_assignments WHERE id = ANY ($1)")
             .bind(ids)
-            .fetch_all(connection)
+            .fetch_all(&mut *connection)
             .await?;
+    sqlx::raw_sql("SET LOCAL plan_cache_mode = force_generic_plan").execute(connection).await?;
     for id in there {
         if let Some(phase) = lost.get(&id) {
             *counts.entry(*phase).or_default() += 1;

@@ -34,7 +34,7 @@ struct PhaseOrigin {
 
 /// Follows the log, and keeps the last change of each value of each phase. Changes by a migration follow from the legacy tables, those
 /// of the planner from the projects' dates: neither is a loss.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct EditHistory {
     phases: HashMap<ProjectId, HashMap<PhaseId, PhaseOrigin>>,
     removed: HashMap<PhaseId, (ProjectId, PhaseName, Option<ChangedBy>)>,

@@ -3,6 +3,7 @@
 
 use super::loss::EditHistory;
 use crate::anomaly::{Code, Findings};
+use crate::database::parallel;
 use crate::error::MigratorError;
 use crate::log::link_events::FoldedLinks;
 use phaseline_domain::event::{LegacyRowRecorded, TimelineClosed};
@@ -20,8 +21,6 @@ pub(crate) struct PendingEvents {
     /// The stream's version before.
     pub version: i64,
     pub events: Vec<TimelineEvent>,
-    /// Whether the events adopt rows that the log did not have.
-    pub adopted: bool,
 }
 
 /// The timelines after the pending events, and these events.
@@ -57,7 +56,7 @@ impl Predicted {
         self.log.timelines.get(&project).is_some_and(|folded| !is_open(folded))
     }
 
-    fn add(&mut self, project: ProjectId, event: TimelineEvent, adopted: bool) {
+    fn add(&mut self, project: ProjectId, event: TimelineEvent) {
         self.edit_history.apply_unrecorded(project, &event, &self.log);
         let folded = self.log.timelines.entry(project).or_default();
         let version = folded.version;
@@ -66,7 +65,7 @@ impl Predicted {
         let at = known.map(|timestamps| timestamps.updated_at).unwrap_or_default();
         folded.apply(&event, at);
         let at = *self.index.entry(project).or_insert_with(|| {
-            self.events.push(PendingEvents { project, version, events: Vec::new(), adopted });
+            self.events.push(PendingEvents { project, version, events: Vec::new() });
             self.events.len() - 1
         });
         if let Some(pending) = self.events.get_mut(at) {
@@ -85,7 +84,7 @@ impl Predicted {
         let mut gone: Vec<ProjectId> = self.log.timelines.iter().filter_map(open).collect();
         gone.sort();
         for project_id in gone {
-            self.add(project_id, TimelineClosed { project_id }.into(), false);
+            self.add(project_id, TimelineClosed { project_id }.into());
         }
         Ok(())
     }
@@ -99,7 +98,7 @@ impl Predicted {
         let plan = adopt::AdoptionPlan::make(connection, &self.log, None, false).await?;
         for (project, events) in plan.events() {
             for event in events {
-                self.add(*project, event.clone(), true);
+                self.add(*project, event.clone());
             }
         }
         for project in plan.following() {
@@ -145,7 +144,7 @@ impl Predicted {
                 updated_at: timestamps.updated_at,
                 ordinal: last,
             };
-            self.add(project, row.into(), false);
+            self.add(project, row.into());
         }
         Ok(())
     }
@@ -173,14 +172,18 @@ impl Predicted {
             .filter(|(_, folded)| folded.timeline.phases().iter().any(|phase| !phase.supplied))
             .map(|(project, _)| project.uuid())
             .collect();
+        // Reads every assignment; workers may help, since the result is sorted.
+        parallel(&mut *connection, 2).await?;
         let candidates: Vec<(Uuid, Uuid)> = sqlx::query_as(
             "SELECT ra.id, ra.project_id FROM public.resource_assignments ra
-              WHERE ra.project_id <> ALL ($1)
+              WHERE ra.project_id IS NOT NULL
+                AND NOT EXISTS (SELECT FROM pg_catalog.unnest($1::pg_catalog.uuid[]) k (project) WHERE k.project = ra.project_id)
               ORDER BY ra.id",
         )
         .bind(with)
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await?;
+        parallel(connection, 0).await?;
         let mut needed = HashSet::new();
         for (id, project) in candidates {
             if links.phase_of.get(&id.into()).is_some_and(|phase| own.contains(phase)) {

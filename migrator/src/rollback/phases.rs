@@ -1,6 +1,7 @@
 //! Builds the legacy `project_phases` beside the current one, and detects changes in between.
 
 use super::RollbackPlan;
+use super::assignments::Built;
 use super::inspect::{PreparedRollback, REBUILT};
 use crate::ddl;
 use crate::definition;
@@ -8,8 +9,7 @@ use crate::error::MigratorError;
 use crate::run::Journal;
 use crate::run::cut_over::SHADOW;
 use crate::shape::{self, TIMELINE_REVISION};
-use phaseline_domain::{ProjectId, TimelineEvent};
-use phaseline_projections::{Access, adopt, legacy_phases, refuse_foreign_code};
+use phaseline_projections::{Access, LegacyPhaseRow, legacy_phases, refuse_foreign_code};
 use phaseline_store::schema;
 use sqlx::PgConnection;
 
@@ -17,89 +17,97 @@ use sqlx::PgConnection;
 pub(super) async fn build_phases(
     connection: &mut PgConnection,
     prepared: &PreparedRollback,
-) -> Result<(), MigratorError> {
+) -> Result<Vec<LegacyPhaseRow>, MigratorError> {
     let [phases, _] = &prepared.old;
     ddl::run(connection, &phases.create_in(SHADOW)).await?;
-    let mut rows: Vec<_> = prepared.log.timelines.values().flat_map(legacy_phases::rows).collect();
-    rows.sort_by_key(|row| row.ordinal);
+    let rows = legacy_rows(prepared);
     legacy_phases::load_new(connection, &format!("{SHADOW}.project_phases"), &rows).await?;
     ddl::run(connection, &phases.index_in(SHADOW)).await?;
+    Ok(rows)
+}
+
+/// Checks the rows of the built tables, after the functions that this calls.
+pub(super) async fn check_rows(
+    connection: &mut PgConnection,
+    prepared: &PreparedRollback,
+) -> Result<(), MigratorError> {
     refuse_foreign_code(connection, Access::Build).await?;
-    ddl::run(connection, &phases.validate_in(SHADOW)).await?;
-    sqlx::raw_sql(&format!("ANALYZE {SHADOW}.project_phases")).execute(connection).await?;
+    for table in &prepared.old {
+        ddl::run(connection, &table.validate_in(SHADOW)).await?;
+    }
     Ok(())
 }
 
-/// Changes between reading and locking that need another attempt.
+/// The fold's rows, in their former order.
+fn legacy_rows(prepared: &PreparedRollback) -> Vec<LegacyPhaseRow> {
+    let mut rows: Vec<_> = prepared.log.timelines.values().flat_map(legacy_phases::rows).collect();
+    rows.sort_by_key(|row| row.ordinal);
+    rows
+}
+
+/// Fills the built table again if its rows are others now.
+pub(super) async fn refill_phases(
+    connection: &mut PgConnection,
+    prepared: &PreparedRollback,
+    built: &mut Built,
+) -> Result<(), MigratorError> {
+    let rows = legacy_rows(prepared);
+    if rows == built.phases {
+        return Ok(());
+    }
+    let table = format!("{SHADOW}.project_phases");
+    sqlx::raw_sql(&format!("TRUNCATE ONLY {table}")).execute(&mut *connection).await?;
+    legacy_phases::load_new(connection, &table, &rows).await?;
+    built.phases = rows;
+    Ok(())
+}
+
+/// What changed since an inspection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Rows of these, which can be read again.
+    Rows(&'static str),
+    /// A definition, for which everything must be built again.
+    Definition(String),
+}
+
+/// Changes since the last inspection. Only valid while writers are locked out.
 pub(super) async fn changed(
     connection: &mut PgConnection,
     prepared: &PreparedRollback,
     journal: &Journal,
-) -> Result<Option<String>, MigratorError> {
-    // Only the run's own beginning may have been added to the log since it was read.
-    let known = prepared.log.position;
-    if schema::tip(connection).await?.position != journal.position.max(known)
-        || (known != journal.after && known < journal.position)
-    {
-        return Ok(Some("the log".to_owned()));
-    }
-    if projects_changed(connection, prepared).await? {
-        return Ok(Some("projects".to_owned()));
-    }
-    if prepared.fingerprints.recheck(connection, "project_phases").await?.changed {
-        return Ok(Some("project_phases".to_owned()));
-    }
+) -> Result<Option<Change>, MigratorError> {
     for before in &prepared.current {
         if definition::capture(connection, "public", &before.name).await?.as_ref() != Some(before) {
-            return Ok(Some(format!("the definition of {}", before.name)));
+            return Ok(Some(Change::Definition(format!("the definition of {}", before.name))));
         }
     }
     if shape::find(connection).await?.revision() != Some(TIMELINE_REVISION) {
-        return Ok(Some("alembic_version".to_owned()));
+        return Ok(Some(Change::Definition("alembic_version".to_owned())));
     }
     if !definition::obstacles(connection, &REBUILT).await?.is_empty() {
-        return Ok(Some("dependent objects".to_owned()));
+        return Ok(Some(Change::Definition("dependent objects".to_owned())));
+    }
+    if log_gained(connection, prepared, journal).await? {
+        return Ok(Some(Change::Rows("the log")));
+    }
+    for table in ["projects", "project_phases"] {
+        if prepared.fingerprints.recheck(connection, table).await?.changed {
+            return Ok(Some(Change::Rows(table)));
+        }
     }
     Ok(None)
 }
 
-/// Whether a project with rows was deleted, a deleted one was created again, or an adopted one changed its dates.
-async fn projects_changed(
+/// Whether the log gained events since it was read, but for the run's own beginning.
+pub(super) async fn log_gained(
     connection: &mut PgConnection,
     prepared: &PreparedRollback,
+    journal: &Journal,
 ) -> Result<bool, MigratorError> {
-    let closed: Vec<uuid::Uuid> = prepared
-        .pending
-        .iter()
-        .filter(|pending| matches!(pending.events.as_slice(), [TimelineEvent::TimelineClosed(_), ..]))
-        .map(|pending| pending.project.uuid())
-        .collect();
-    let moved: bool = sqlx::query_scalar(&format!(
-        "SELECT EXISTS (SELECT FROM {SHADOW}.project_phases s
-                         WHERE NOT EXISTS (SELECT FROM public.projects p WHERE p.id = s.project_id))
-             OR EXISTS (SELECT FROM public.projects p WHERE p.id = ANY ($1))"
-    ))
-    .bind(closed)
-    .fetch_one(&mut *connection)
-    .await?;
-    if moved {
-        return Ok(true);
-    }
-    let adopted: Vec<ProjectId> =
-        prepared.pending.iter().filter(|pending| pending.adopted).map(|pending| pending.project).collect();
-    if adopted.is_empty() {
-        return Ok(false);
-    }
-    let now = adopt::find_unadopted(connection, Some(&adopted), |_| false).await?;
-    Ok(now.iter().any(|project| {
-        let then = prepared.pending.iter().find(|pending| pending.project == project.project_id);
-        !then.is_some_and(|then| {
-            project.adoption().is_ok_and(|found| {
-                let events = [found.adopted, found.following].concat();
-                then.events.starts_with(&events)
-            })
-        })
-    }))
+    let known = prepared.log_read.log.position;
+    let tip = schema::tip(connection).await?.position;
+    Ok(tip != journal.position.max(known) || (known != journal.after && known < journal.position))
 }
 
 /// Fails unless every restored row was built. Runs under the lock, so that the numbers cannot change.

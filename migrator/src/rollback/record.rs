@@ -28,7 +28,7 @@ pub(super) async fn record(
         }
     }
     for (project, links) in built.assigned_links() {
-        let version = prepared.links.versions.get(&project).copied().unwrap_or_default();
+        let version = prepared.log_read.links.versions.get(&project).copied().unwrap_or_default();
         for (event, version) in link_events::events(links)?.iter().zip(version + 1..) {
             import.push(link_events::stream_of(project), version, event, &metadata).await?;
         }

@@ -5,6 +5,7 @@ use super::journal::{self, Journal, NewRun};
 use super::lock::{self, HeadLock, LockTargets};
 use super::operator::Operator;
 use super::staged_lock::StagedLock;
+use super::swap_locks::SwapLocks;
 use crate::database::Database;
 use crate::definition::QualifiedName;
 use crate::error::MigratorError;
@@ -63,6 +64,17 @@ pub(crate) enum Attempt<T> {
     Changed(String),
     /// Writers were kept out, but readers could not be; the transaction is rolled back.
     Blocked,
+}
+
+impl<T> Attempt<T> {
+    /// The same with another result.
+    pub(crate) fn map<U>(self, with: impl FnOnce(T) -> U) -> Attempt<U> {
+        match self {
+            Self::Done(done) => Attempt::Done(with(done)),
+            Self::Changed(what) => Attempt::Changed(what),
+            Self::Blocked => Attempt::Blocked,
+        }
+    }
 }
 
 impl<'a> RunSession<'a> {
@@ -250,6 +262,48 @@ impl<'a> RunContext<'a> {
         self.locked =
             lock.keep_out_readers(connection, &mut self.watcher, readers, self.parameters.progress).await?;
         Ok(self.locked.is_some())
+    }
+
+    /// The locks for a swap in two steps; nothing is locked yet.
+    pub(crate) async fn swap_locks(
+        &self,
+        connection: &mut PgConnection,
+        tables: &[QualifiedName],
+        head: HeadLock,
+    ) -> Result<SwapLocks, MigratorError> {
+        let views = lock_readers(connection).await?;
+        let sequences = lock_sequences(connection).await?;
+        let targets = LockTargets { views: &views, tables, sequences: &sequences, head };
+        SwapLocks::begin(connection, &targets, self.parameters.lock_timeout).await
+    }
+
+    /// Locks out writers for a swap, after a savepoint.
+    pub(crate) async fn lock_writers(
+        &mut self,
+        connection: &mut PgConnection,
+        locks: &mut SwapLocks,
+    ) -> Result<(), MigratorError> {
+        let progress = self.parameters.progress;
+        self.locked = locks.lock_writers(connection, &mut self.watcher, progress).await?;
+        Ok(())
+    }
+
+    /// Locks out readers, too; the time in which the tables cannot be read counts from here. If it fails, everything since the savepoint
+    /// is rolled back.
+    pub(crate) async fn lock_readers(
+        &mut self,
+        connection: &mut PgConnection,
+        locks: &mut SwapLocks,
+    ) -> Result<bool, MigratorError> {
+        let progress = self.parameters.progress;
+        let done = locks.lock_readers(connection, &mut self.watcher, progress).await?;
+        match &mut self.journal {
+            _ if done => self.locked = self.locked.or_else(|| Some(Instant::now())),
+            // Its events were rolled back, too.
+            Some(journal) => journal.undo(),
+            None => {}
+        }
+        Ok(done)
     }
 
     /// Milliseconds since the run began.

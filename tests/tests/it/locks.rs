@@ -1,6 +1,7 @@
 //! Locks between sessions: runs exclude each other, readers and writers wait for the swap only, a change in between is
 //! never missed.
 
+mod catching_up;
 mod changes_during_run;
 
 use crate::fixture::{

@@ -63,15 +63,18 @@ async fn newer_assignments_keep_their_phases_again_and_again() {
     );
 }
 
-/// A change that cannot be caught up makes a rollback start again without locks; after three times it locks the tables
+/// Another definition each time.
+const CHANGED_COMMENT: &str = "DO $$ BEGIN
+    EXECUTE format('COMMENT ON TABLE public.project_phases IS %L', clock_timestamp()); END $$";
+
+/// A change of a definition, which cannot be caught up with, makes a rollback start again without locks; after three times it locks the tables
 /// first.
 #[tokio::test]
 async fn a_rollback_restarts_three_times_before_it_locks_the_tables() {
     for (times, restarts) in [(1, &["again"][..]), (3, &["again", "again", "again with the tables locked"])] {
         let database = sample(6, 60, 48);
         migrated(database.url()).await;
-        let mut meanwhile =
-            SqlAtStep::new(&database, "locking the tables", "UPDATE public.project_phases SET name = name");
+        let mut meanwhile = SqlAtStep::new(&database, "locking the tables", CHANGED_COMMENT);
         meanwhile.times = times.into();
         let options = RollbackOptions {
             lock_timeout: Duration::from_secs(60),
@@ -80,8 +83,10 @@ async fn a_rollback_restarts_three_times_before_it_locks_the_tables() {
         };
         rollback(&handle(database.url()), &options, &meanwhile).await.unwrap();
         let notes = meanwhile.notes.into_inner().unwrap();
-        let expected: Vec<String> =
-            restarts.iter().map(|how| format!("project_phases changed meanwhile; starting {how}")).collect();
+        let expected: Vec<String> = restarts
+            .iter()
+            .map(|how| format!("the definition of project_phases changed meanwhile; starting {how}"))
+            .collect();
         assert_eq!(notes, expected);
         assert_verified(database.url()).await;
     }
