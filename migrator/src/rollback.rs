@@ -164,6 +164,7 @@ impl RunSteps for Rollback<'_> {
         let (prepared, swap) = match swap {
             Ok(Attempt::Done(swap)) => swap,
             Ok(Attempt::Changed(what)) => return Ok(Attempt::Changed(what)),
+            Ok(Attempt::Blocked) => return Ok(Attempt::Blocked),
             Err(BuildError::AssignmentWithoutPhase) => {
                 return Ok(Attempt::Changed(ASSIGNMENT_WITHOUT_PHASE.to_owned()));
             }
@@ -226,6 +227,7 @@ impl Rollback<'_> {
             let swap = match self.prepare_swap(connection, run, &mut prepared, &mut copy).await? {
                 Attempt::Done(swap) => swap,
                 Attempt::Changed(what) => return Ok(Attempt::Changed(what)),
+                Attempt::Blocked => return Ok(Attempt::Blocked),
             };
             if run.lock_readers(connection, &mut locks).await? {
                 return Ok(Attempt::Done((prepared, swap)));
