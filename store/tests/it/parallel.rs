@@ -141,7 +141,7 @@ async fn inspected(database: &TestDatabase, chunk: i64) -> (Inspector, u64) {
     let up_to = last_position(database).await;
     let read = read_chained(readers, &exported, up_to, read_link, |links| {
         for (position, recorded_at, stream_type, stream_id, version, hash, fits) in links {
-            let stream_type = &stream_type;
+            let stream_type = stream_type.as_str();
             let link = ChainLink { position, recorded_at, stream_type, stream_id, version, hash };
             inspector.see_compared(&link, fits);
         }
