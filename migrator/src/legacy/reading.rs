@@ -104,19 +104,14 @@ impl SnapshotReaders {
 
 /// The number of rows of all three tables as the server estimates it.
 pub(crate) async fn estimated_rows(connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
-    let rows: f64 = sqlx::query_scalar(
-        "SELECT coalesce(pg_catalog.sum(greatest(c.reltuples, 0)), 0)::pg_catalog.float8 FROM pg_catalog.pg_class c
+    let rows: i64 = sqlx::query_scalar(
+        "SELECT coalesce(pg_catalog.sum(greatest(c.reltuples, 0)), 0)::pg_catalog.int8 FROM pg_catalog.pg_class c
           WHERE c.relnamespace = 'public'::pg_catalog.regnamespace
             AND c.relname IN ('projects', 'project_phases', 'resource_assignments')",
     )
     .fetch_one(connection)
     .await?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "an estimate that is not negative"
-    )]
-    Ok(rows as u64)
+    Ok(rows.unsigned_abs())
 }
 
 /// Reports progress of one step; `before` were read already.
