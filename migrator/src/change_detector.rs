@@ -35,9 +35,6 @@ pub(crate) struct XidRange {
 }
 
 impl XidRange {
-    /// Of no transaction: 0 is the number of none.
-    pub(crate) const NONE: Self = Self { first: 0, more: 0 };
-
     pub(crate) const fn contains(self, xid: u32) -> bool {
         xid.wrapping_sub(self.first) <= self.more
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod assignment_links;
 pub(crate) mod assignments;
+pub(crate) mod raw;
 pub(crate) mod reading;
 pub(crate) mod tables;
 pub(crate) mod values;

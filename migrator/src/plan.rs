@@ -124,7 +124,7 @@ pub(crate) async fn prepare(
     let total = reading::estimated_rows(connection).await?;
     progress.total(total);
     let legacy = LegacyPhases::read(connection).await?;
-    let query = AssignmentQuery::new(&legacy, percentages, fingerprints.since());
+    let query = AssignmentQuery::new(&legacy, percentages, Some(fingerprints.since()));
     let before = legacy.projects.len() + legacy.phases.len();
     let reading = ReadProgress { progress, before, total };
     let readers = match beside {

@@ -2,11 +2,14 @@
 //! numbers describe them.
 
 use crate::fast_hash::FastHash;
-use crate::legacy::tables::{RawAssignment, RawDate, RawPercentage, RawPhase, RawProject};
+use crate::legacy::raw::{RawAssignment, RawDate, RawPercentage, RawPhase, RawProject};
 use chrono::NaiveDate;
 use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
+
+/// The table's name.
+pub(crate) const TABLE: &str = "resource_assignments";
 
 /// The legacy phases by id: what assignments refer to.
 #[derive(Debug, Default)]

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 const REPORT_EVERY: usize = 8192;
 /// Pages in one range: many enough that the cost of a statement does not matter, few enough that some ranges per session need little
 /// memory.
-pub(crate) const PAGES: u32 = 512;
+const PAGES: u32 = 512;
 /// A table of fewer pages is read by one session: others would take longer to connect.
 const SMALL: u32 = 2 * PAGES;
 /// The most sessions.
@@ -36,8 +36,8 @@ const AHEAD: usize = 2;
 pub(crate) struct AssignmentQuery {
     percentages: Percentages,
     phases: Arc<PhaseRows>,
-    /// Rows of these transactions may be newer than the snapshot.
-    newer: XidRange,
+    /// Rows of these transactions may be newer than the snapshot. None to leave out the facts.
+    newer: Option<XidRange>,
 }
 
 /// What is known of the assignments beside their rows.
@@ -48,6 +48,10 @@ pub(crate) struct AssignmentFacts {
     /// The rows whose transactions had not ended before every other one that the snapshot sees.
     pub newer: u64,
 }
+
+/// What [`AssignmentFacts`] are counted from.
+const FACTS: &str = "xmin, (created_at >= '0001-01-01' AND created_at < '10000-01-01'
+                           AND updated_at >= '0001-01-01' AND updated_at < '10000-01-01') IS NOT TRUE";
 
 /// The rows of one range.
 #[derive(Debug, Default)]
@@ -100,19 +104,14 @@ impl SnapshotReaders {
 
 /// The number of rows of all three tables as the server estimates it.
 pub(crate) async fn estimated_rows(connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
-    let rows: f64 = sqlx::query_scalar(
-        "SELECT coalesce(pg_catalog.sum(greatest(c.reltuples, 0)), 0)::pg_catalog.float8 FROM pg_catalog.pg_class c
+    let rows: i64 = sqlx::query_scalar(
+        "SELECT coalesce(pg_catalog.sum(greatest(c.reltuples, 0)), 0)::pg_catalog.int8 FROM pg_catalog.pg_class c
           WHERE c.relnamespace = 'public'::pg_catalog.regnamespace
             AND c.relname IN ('projects', 'project_phases', 'resource_assignments')",
     )
     .fetch_one(connection)
     .await?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "an estimate that is not negative"
-    )]
-    Ok(rows as u64)
+    Ok(rows.unsigned_abs())
 }
 
 /// Reports progress of one step; `before` were read already.
@@ -131,7 +130,7 @@ impl ReadProgress<'_> {
 }
 
 impl AssignmentQuery {
-    pub(crate) fn new(phases: &LegacyPhases, percentages: Percentages, newer: XidRange) -> Self {
+    pub(crate) fn new(phases: &LegacyPhases, percentages: Percentages, newer: Option<XidRange>) -> Self {
         Self { percentages, phases: Arc::clone(&phases.phase_rows), newer }
     }
 
@@ -152,10 +151,9 @@ impl AssignmentQuery {
             Some((from, Some(to))) => format!("WHERE ctid >= '({from},0)' AND ctid < '({to},0)'"),
         };
         // No ORDER BY, to avoid a sort: with this session's settings a plain scan returns heap order, which is checked.
+        let facts = if self.newer.is_some() { FACTS } else { "NULL, false" };
         let query = format!(
-            "SELECT ctid, id, resource_id, project_id, project_phase_id, assignment_date, {percentage}, xmin,
-                    (created_at >= '0001-01-01' AND created_at < '10000-01-01'
-                     AND updated_at >= '0001-01-01' AND updated_at < '10000-01-01') IS NOT TRUE
+            "SELECT ctid, id, resource_id, project_id, project_phase_id, assignment_date, {percentage}, {facts}
                FROM public.resource_assignments {limits}"
         );
         let mut range = PageRange::default();
@@ -164,7 +162,9 @@ impl AssignmentQuery {
             in_heap_order(last, row.tid(0)?)?;
             first.get_or_insert(row.tid(0)?);
             digest_fields(text, &row, 1..6)?;
-            facts.newer += u64::from(self.newer.contains(row.i32(7)?.cast_unsigned()));
+            if let Some(newer) = self.newer {
+                facts.newer += u64::from(newer.contains(row.i32(7)?.cast_unsigned()));
+            }
             facts.bad_times |= row.bytes(8)? != [0];
             let raw = RawAssignment {
                 id: row.uuid(1)?.into(),
@@ -195,7 +195,7 @@ impl LegacyTables {
     ) -> Result<Self, MigratorError> {
         progress.total(total);
         let phases = LegacyPhases::read(connection).await?;
-        let query = AssignmentQuery::new(&phases, Percentages::LeftOut, XidRange::NONE);
+        let query = AssignmentQuery::new(&phases, Percentages::LeftOut, None);
         let before = phases.projects.len() + phases.phases.len();
         let (tables, _) =
             phases.with_assignments(connection, &query, ReadProgress { progress, before, total }).await?;

@@ -7,15 +7,13 @@ use super::same_resource::same_resource_and_day;
 use crate::anomaly::{Code, Findings};
 use crate::fast_hash::FastHash;
 use crate::legacy::assignment_links::LinkTarget;
-use crate::legacy::assignments::AssignmentRow;
+use crate::legacy::assignments::{AssignmentRow, TABLE};
 use crate::legacy::tables::{BadTime, LegacyTables, RawAssignment, RawProject};
 use crate::log::link_events::FoldedLinks;
 use chrono::NaiveDate;
 use phaseline_domain::legacy::Boundary;
 use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId};
 use std::collections::HashMap;
-
-pub(super) const TABLE: &str = "resource_assignments";
 
 /// Counts the assignments by the phase of their date, and collects the links that the log does not have.
 pub(super) fn assignments(

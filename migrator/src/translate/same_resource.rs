@@ -1,9 +1,8 @@
 //! Assignments of one resource, project and day in different phases.
 
-use super::assignments::TABLE;
 use crate::anomaly::{Code, Findings};
 use crate::fast_hash::FastHash;
-use crate::legacy::assignments::AssignmentRow;
+use crate::legacy::assignments::{AssignmentRow, TABLE};
 use crate::legacy::tables::LegacyTables;
 use chrono::NaiveDate;
 use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
