@@ -49,9 +49,9 @@ mod views;
 pub use capture::capture;
 pub(crate) use compare::catalogue_state;
 pub use detached_column::DetachedColumn;
-pub use early_keys::EarlyKeys;
+pub use early_keys::{EarlyKeys, finish_after};
 pub use error::DefinitionError;
-pub use finish::{finish, finish_after};
+pub use finish::finish;
 pub use materialized_views::{MaterializedView, capture_materialized_views};
 pub use model::{
     CheckDefinition, ColumnDefinition, ForeignKey, Grant, IdentityDefinition, IndexConstraint,

@@ -31,7 +31,7 @@ use crate::run::session::{Attempt, HeldLocks, RunContext, RunParameters, RunSess
 use assignments::{BuildError, Built};
 use inspect::{PreparedRollback, RollbackInspection, inspect};
 use phaseline_store::read;
-use phases::{Change, build_phases, changed, check_built};
+use phases::{ChangeSince, build_phases, changed, check_built};
 use sqlx::PgConnection;
 use std::time::Duration;
 
@@ -212,9 +212,9 @@ impl Rollback<'_> {
             let swap = self.prepare_swap(connection, run, &mut prepared, &mut built).await?;
             return Ok(swap.map(|swap| (prepared, swap)));
         }
-        if let Some(what) =
-            catch_up::follow_log(connection, run, self.options, &mut prepared, &mut built).await?
-        {
+        let ready = |plan: &RollbackPlan| ensure_ready(plan, self.options);
+        let changed = catch_up::follow_log(connection, run, ready, &mut prepared, &mut built).await?;
+        if let Some(what) = changed {
             return Ok(Attempt::Changed(what));
         }
         run.step("locking the tables", None);
@@ -246,8 +246,8 @@ impl Rollback<'_> {
     ) -> Result<Attempt<PreparedSwap>, BuildError> {
         match changed(connection, prepared, run.journal()?).await? {
             None => {}
-            Some(Change::Definition(what)) => return Ok(Attempt::Changed(what)),
-            Some(Change::Rows(what)) => {
+            Some(ChangeSince::Definition(what)) => return Ok(Attempt::Changed(what)),
+            Some(ChangeSince::Rows(what)) => {
                 run.progress().note(&format!("{what} changed meanwhile; catching up"));
                 if !prepared.catch_up(connection).await? {
                     return Ok(Attempt::Changed("the events that are left out".to_owned()));

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::canonical_sql::canonical;
-use super::finish::comment_on_constraint;
+use super::finish::{comment_on_constraint, finish_but};
 use super::quote::{qualified, quote_ident};
 use super::{ForeignKey, QualifiedName, TableDefinition};
 
@@ -48,7 +48,7 @@ impl EarlyKeys {
     }
 
     /// Whether the key is made by these statements.
-    pub(super) fn has(&self, key: &ForeignKey) -> bool {
+    fn has(&self, key: &ForeignKey) -> bool {
         self.made.contains(&(key.table.clone(), key.name.clone()))
     }
 
@@ -73,6 +73,11 @@ impl EarlyKeys {
         ));
         self.after.extend(comment_on_constraint(&key.name, &table, key.comment.as_ref()));
     }
+}
+
+/// [`super::finish`] after these keys.
+pub fn finish_after(tables: &[&TableDefinition], early: &EarlyKeys) -> Vec<String> {
+    finish_but(tables, |key| early.has(key))
 }
 
 /// The key's definition with the table of the same name in the shadow schema as the referenced one; none unless exactly one place of the

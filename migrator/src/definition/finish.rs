@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::canonical_sql::canonical;
 use super::quote::{ident_list, qualified, quote_ident, quote_literal};
 use super::{
-    EarlyKeys, ForeignKey, PolicyDefinition, PublicationMembership, QualifiedName, StatisticsDefinition,
+    ForeignKey, PolicyDefinition, PublicationMembership, QualifiedName, StatisticsDefinition,
     TableDefinition, TriggerDefinition,
 };
 
@@ -19,13 +19,8 @@ pub fn finish(tables: &[&TableDefinition]) -> Vec<String> {
     finish_but(tables, |_| false)
 }
 
-/// [`finish`] after [`EarlyKeys`].
-pub fn finish_after(tables: &[&TableDefinition], early: &EarlyKeys) -> Vec<String> {
-    finish_but(tables, |key| early.has(key))
-}
-
 /// [`finish`] without the foreign keys for which `made` holds.
-fn finish_but(tables: &[&TableDefinition], made: impl Fn(&ForeignKey) -> bool) -> Vec<String> {
+pub(super) fn finish_but(tables: &[&TableDefinition], made: impl Fn(&ForeignKey) -> bool) -> Vec<String> {
     let mut ddl = Vec::new();
     for table in tables {
         ddl.push(format!("ALTER TABLE {} OWNER TO {}", table.qualified_name(), quote_ident(&table.owner)));

@@ -3,13 +3,14 @@
 
 use super::assignments::{BuildError, Built, LinkedAssignment, RestoredRanges, copy_rows, restored_ranges};
 use super::inspect::PreparedRollback;
-use super::phases::{log_gained, refill_phases};
-use super::{RollbackOptions, ensure_ready};
+use super::phases::{legacy_rows, log_gained};
 use crate::change_detector::TableFingerprints;
 use crate::error::MigratorError;
+use crate::report::RollbackPlan;
 use crate::run::cut_over::SHADOW;
 use crate::run::session::RunContext;
 use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
+use phaseline_projections::legacy_phases;
 use phaseline_store::{copy, read};
 use sqlx::PgConnection;
 use std::collections::HashSet;
@@ -18,11 +19,11 @@ use uuid::Uuid;
 /// The passes before writers are locked out: each follows a shorter time than the one before.
 const PASSES: u32 = 2;
 
-/// Catches up with the log while users write. Returns a change for which everything must be built again.
+/// Catches up with the log while users write; fails as `ensure_ready` does. Returns a change for which everything must be built again.
 pub(super) async fn follow_log(
     connection: &mut PgConnection,
     run: &mut RunContext<'_>,
-    options: &RollbackOptions,
+    ensure_ready: impl Fn(&RollbackPlan) -> Result<(), MigratorError>,
     prepared: &mut PreparedRollback,
     built: &mut Built,
 ) -> Result<Option<String>, BuildError> {
@@ -39,10 +40,27 @@ pub(super) async fn follow_log(
         if !read {
             return Ok(Some("the events that are left out".to_owned()));
         }
-        ensure_ready(&prepared.plan, options)?;
+        ensure_ready(&prepared.plan)?;
         rebuild_changed(connection, prepared, built).await?;
     }
     Ok(None)
+}
+
+/// Fills the built table again if its rows are others now.
+async fn refill_phases(
+    connection: &mut PgConnection,
+    prepared: &PreparedRollback,
+    built: &mut Built,
+) -> Result<(), MigratorError> {
+    let rows = legacy_rows(prepared);
+    if rows == built.phases {
+        return Ok(());
+    }
+    let table = format!("{SHADOW}.project_phases");
+    sqlx::raw_sql(&format!("TRUNCATE ONLY {table}")).execute(&mut *connection).await?;
+    legacy_phases::load_new(connection, &table, &rows).await?;
+    built.phases = rows;
+    Ok(())
 }
 
 /// Makes the built tables those of the last inspection.

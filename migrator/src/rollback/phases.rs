@@ -1,7 +1,6 @@
 //! Builds the legacy `project_phases` beside the current one, and detects changes in between.
 
 use super::RollbackPlan;
-use super::assignments::Built;
 use super::inspect::{PreparedRollback, REBUILT};
 use crate::ddl;
 use crate::definition;
@@ -39,32 +38,15 @@ pub(super) async fn check_rows(
 }
 
 /// The fold's rows, in their former order.
-fn legacy_rows(prepared: &PreparedRollback) -> Vec<LegacyPhaseRow> {
+pub(super) fn legacy_rows(prepared: &PreparedRollback) -> Vec<LegacyPhaseRow> {
     let mut rows: Vec<_> = prepared.log.timelines.values().flat_map(legacy_phases::rows).collect();
     rows.sort_by_key(|row| row.ordinal);
     rows
 }
 
-/// Fills the built table again if its rows are others now.
-pub(super) async fn refill_phases(
-    connection: &mut PgConnection,
-    prepared: &PreparedRollback,
-    built: &mut Built,
-) -> Result<(), MigratorError> {
-    let rows = legacy_rows(prepared);
-    if rows == built.phases {
-        return Ok(());
-    }
-    let table = format!("{SHADOW}.project_phases");
-    sqlx::raw_sql(&format!("TRUNCATE ONLY {table}")).execute(&mut *connection).await?;
-    legacy_phases::load_new(connection, &table, &rows).await?;
-    built.phases = rows;
-    Ok(())
-}
-
 /// What changed since an inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum ChangeSince {
     /// Rows of these, which can be read again.
     Rows(&'static str),
     /// A definition, for which everything must be built again.
@@ -76,24 +58,24 @@ pub(super) async fn changed(
     connection: &mut PgConnection,
     prepared: &PreparedRollback,
     journal: &Journal,
-) -> Result<Option<Change>, MigratorError> {
+) -> Result<Option<ChangeSince>, MigratorError> {
     for before in &prepared.current {
         if definition::capture(connection, "public", &before.name).await?.as_ref() != Some(before) {
-            return Ok(Some(Change::Definition(format!("the definition of {}", before.name))));
+            return Ok(Some(ChangeSince::Definition(format!("the definition of {}", before.name))));
         }
     }
     if shape::find(connection).await?.revision() != Some(TIMELINE_REVISION) {
-        return Ok(Some(Change::Definition("alembic_version".to_owned())));
+        return Ok(Some(ChangeSince::Definition("alembic_version".to_owned())));
     }
     if !definition::obstacles(connection, &REBUILT).await?.is_empty() {
-        return Ok(Some(Change::Definition("dependent objects".to_owned())));
+        return Ok(Some(ChangeSince::Definition("dependent objects".to_owned())));
     }
     if log_gained(connection, prepared, journal).await? {
-        return Ok(Some(Change::Rows("the log")));
+        return Ok(Some(ChangeSince::Rows("the log")));
     }
     for table in ["projects", "project_phases"] {
         if prepared.fingerprints.recheck(connection, table).await?.changed {
-            return Ok(Some(Change::Rows(table)));
+            return Ok(Some(ChangeSince::Rows(table)));
         }
     }
     Ok(None)
