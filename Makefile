@@ -70,6 +70,7 @@ lint-text:
 
 lint-fmt: lint-setup
 	@$(step) fmt cargo fmt --all --check
+	@$(step) fmt-peers cargo fmt --manifest-path bench/peers/disintegrate/Cargo.toml --check
 
 lint-deny: lint-setup
 	@$(step) deny cargo deny --locked check --hide-inclusion-graph licenses bans sources
@@ -85,10 +86,21 @@ bench: setup ## Measure everything beside alternatives; ARGS='import verify' mea
 	cargo run --release --locked -p phaseline-bench -- $(or $(ARGS),all)
 
 .PHONY: bench-full
-bench-full: setup ## The same with logs of 5 000 000 events
-	cargo run --release --locked -p phaseline-bench -- $(or $(ARGS),all) --events 5000000
+bench-full: setup ## The same with logs of 5 000 000 events, and the growth up to 10 000 000 assignments
+	cargo run --release --locked -p phaseline-bench -- $(or $(ARGS),all) --full
 
-# In the profile of the tests, so that nothing is built twice. The ratios are rough; half of each small target is enough.
+# Names of functions, which the profile `release` strips, are kept; so this builds once more.
+.PHONY: bench-profile
+bench-profile: ## Write where processor time goes into target/profiles; ARGS='command-64' measures some
+	@$(setup) profile
+	cargo run --profile profiling --locked -p phaseline-bench -- $(or $(ARGS),all) --rounds 1 --profile "$(target)/profiles"
+
+.PHONY: bench-peers
+bench-peers: ## Measure event stores in other languages beside Phaseline: Emmett and eventsourcing
+	bash bench/peers/run.sh $(ARGS)
+
+# In the profile of the tests, so that nothing is built twice. The clock's ratios are rough: half of each small target is enough. Those of
+# processor time are steadier, and must reach 0.8 of theirs.
 .PHONY: bench-small
 bench-small: setup ## Check that every benchmark works and nothing became several times slower
 	@$(step) bench-small cargo run --quiet --locked -p phaseline-bench -- all --small --rounds 2 --enforce 0.5

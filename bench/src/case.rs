@@ -26,11 +26,14 @@ pub(crate) enum Group {
     Http,
     Pooler,
     Memory,
+    Growth,
+    /// Programs in other languages, which run only if they are named.
+    Peers,
 }
 
 impl Group {
     /// All cases, in the order in which they run.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Import,
         Self::RebuildSql,
         Self::RebuildCopy,
@@ -45,6 +48,8 @@ impl Group {
         Self::Http,
         Self::Pooler,
         Self::Memory,
+        Self::Growth,
+        Self::Peers,
     ];
 }
 

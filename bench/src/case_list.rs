@@ -196,6 +196,15 @@ pub(crate) const CASES: &[Case] = &[
     )
     .clock(1.2, 2.5)
     .small_clock(1.0),
+    Case::new(
+        ("command-64-disintegrate", Group::Commands),
+        (
+            "durable commands with their projection, 64 clients",
+            "disintegrate-postgres 4 without a read model",
+        ),
+        COMMANDS,
+    )
+    .clock(15.0, 50.0),
     Case::new(("command-64-p99", Group::Commands), ("99 of 100 commands, 64 clients", PEER), LATENCY)
         .clock(3.0, 8.0),
     Case::new(("command-hot", Group::Hot), ("commands to a timeline of a long history", PEER), COMMANDS)
@@ -245,10 +254,6 @@ pub(crate) const CASES: &[Case] = &[
         READS,
     )
     .clock(0.85, 0.95),
-    Case::new(("memory-migrate", Group::Memory), ("peak memory of migrate", "512 MiB"), MEMORY)
-        .clock(1.0, 2.0),
-    Case::new(("memory-rollback", Group::Memory), ("peak memory of rollback", "512 MiB"), MEMORY)
-        .clock(1.0, 2.0),
     Case::new(("memory-rebuild", Group::Memory), ("peak memory of rebuild", "512 MiB"), MEMORY)
         .clock(1.0, 2.0),
     Case::new(
@@ -258,6 +263,97 @@ pub(crate) const CASES: &[Case] = &[
     )
     .clock(1.0, 2.0),
     Case::new(("memory-verify", Group::Memory), ("peak memory of verify", "512 MiB"), MEMORY).clock(1.0, 2.0),
+    Case::new(("memory-migrate", Group::Growth), ("peak memory of migrate", "512 MiB"), MEMORY)
+        .clock(1.0, 2.0),
+    Case::new(("memory-rollback", Group::Growth), ("peak memory of rollback", "512 MiB"), MEMORY)
+        .clock(1.0, 2.0),
+    Case::new(
+        ("unreadable-up-growth", Group::Growth),
+        (
+            "longest wait of a reader of a migration of several times the assignments",
+            "the same of the assignments themselves",
+        ),
+        TIME,
+    )
+    .clock(0.667, 1.0),
+    Case::new(
+        ("unreadable-down-growth", Group::Growth),
+        (
+            "longest wait of a reader of a rollback of several times the assignments",
+            "the same of the assignments themselves",
+        ),
+        TIME,
+    )
+    .clock(0.667, 1.0),
+    Case::new(
+        ("memory-migrate-growth", Group::Growth),
+        (
+            "peak memory of migrate with several times the assignments",
+            "the same with the assignments themselves",
+        ),
+        MEMORY,
+    )
+    .clock(0.667, 0.909),
+    Case::new(
+        ("memory-verify-growth", Group::Growth),
+        (
+            "peak memory of verify with several times the assignments",
+            "the same with the assignments themselves",
+        ),
+        MEMORY,
+    )
+    .clock(0.667, 0.909),
+    Case::new(
+        ("memory-rebuild-growth", Group::Growth),
+        (
+            "peak memory of rebuild with several times the assignments",
+            "the same with the assignments themselves",
+        ),
+        MEMORY,
+    )
+    .clock(0.667, 0.909),
+    Case::new(
+        ("memory-rollback-growth", Group::Growth),
+        (
+            "peak memory of rollback with several times the assignments",
+            "the same with the assignments themselves",
+        ),
+        MEMORY,
+    )
+    .clock(0.667, 0.909),
+    Case::new(
+        ("command-1-emmett", Group::Peers),
+        ("durable commands with their projection, 1 client", "Emmett on Node.js, with an inline projection"),
+        COMMANDS,
+    ),
+    Case::new(
+        ("command-16-emmett", Group::Peers),
+        ("the same, 16 clients", "Emmett on Node.js, with an inline projection"),
+        COMMANDS,
+    ),
+    Case::new(
+        ("command-64-emmett", Group::Peers),
+        ("the same, 64 clients", "Emmett on Node.js, with an inline projection"),
+        COMMANDS,
+    ),
+    Case::new(
+        ("command-1-eventsourcing", Group::Peers),
+        (
+            "durable commands with their projection, 1 client",
+            "eventsourcing on Python, with a row in its transaction",
+        ),
+        COMMANDS,
+    ),
+    Case::new(
+        ("command-16-eventsourcing", Group::Peers),
+        ("the same, 16 clients", "eventsourcing on Python, with a row in its transaction"),
+        COMMANDS,
+    ),
+    Case::new(
+        ("command-64-eventsourcing", Group::Peers),
+        ("the same, 64 clients", "eventsourcing on Python, with a row in its transaction"),
+        COMMANDS,
+    ),
 ];
 
 /// The case of that name.

@@ -1,12 +1,14 @@
 //! Runs the cases.
 
 mod commands;
+mod growth;
 mod http;
 mod import;
 mod load;
 mod memory;
 mod migrate;
 mod original;
+mod peers;
 mod pgbench;
 mod pooler;
 mod portfolio;
@@ -15,20 +17,20 @@ mod rebuild;
 mod replay;
 mod verify;
 
-use crate::case::{Case, Group};
+use crate::case::Group;
 use crate::error::Result;
 use crate::log::Log;
 use crate::measure::CaseResult;
 use crate::report;
 use crate::server::Bench;
 
-/// Runs these cases, and prints each outcome at once.
-pub(crate) async fn run(bench: &Bench, wanted: &[&'static Case]) -> Result<Vec<CaseResult>> {
+/// Runs the wanted cases, and prints each outcome at once.
+pub(crate) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let mut outcomes = Vec::new();
     // The log that most cases read, created for the first of them.
     let mut log = None;
     for group in Group::ALL {
-        if !wanted.iter().any(|case| case.group == group) {
+        if !bench.wanted.iter().any(|case| case.group == group) {
             continue;
         }
         if group.reads_log() && log.is_none() {
@@ -41,6 +43,8 @@ pub(crate) async fn run(bench: &Bench, wanted: &[&'static Case]) -> Result<Vec<C
             (Group::Verify, Some(log)) => verify::run(bench, log).await?,
             (Group::Portfolio, _) => portfolio::run(bench).await?,
             (Group::Memory, Some(log)) => memory::run(bench, log).await?,
+            (Group::Growth, _) => growth::run(bench).await?,
+            (Group::Peers, _) => peers::run(bench).await?,
             (Group::Commands, _) => commands::run(bench).await?,
             (Group::Http, _) => http::run(bench).await?,
             (Group::Pooler, _) => pooler::run(bench).await?,
@@ -51,8 +55,11 @@ pub(crate) async fn run(bench: &Bench, wanted: &[&'static Case]) -> Result<Vec<C
             (Group::Original, _) => original::run(bench).await?,
             _ => Vec::new(),
         };
-        for outcome in found {
-            if wanted.iter().any(|case| case.name == outcome.case.name) {
+        for mut outcome in found {
+            if bench.wants(outcome.case.name) {
+                let profiles = bench.profiles_of(outcome.case.name);
+                outcome.note =
+                    outcome.note.into_iter().chain(profiles).reduce(|note, more| format!("{note}; {more}"));
                 report::outcome(&outcome);
                 outcomes.push(outcome);
             }

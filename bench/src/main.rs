@@ -13,6 +13,7 @@ mod events;
 mod log;
 mod measure;
 mod meter;
+mod profile;
 mod report;
 mod server;
 mod steps;
@@ -42,10 +43,10 @@ async fn run(args: args::Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let wanted = args.wanted()?;
-    let bench = server::Bench::start(args.sizes(), args.rounds);
+    let bench = server::Bench::start(args.sizes(), args.rounds, wanted, args.profile.as_deref())?;
     let machine = environment::Environment::detect(&bench).await?;
     report::print(&machine.to_string());
-    let outcomes = cases::run(&bench, &wanted).await?;
+    let outcomes = cases::run(&bench).await?;
     let report = report::Report { machine, outcomes };
     if let Some(file) = &args.json {
         report.write(file, &report.json()?)?;

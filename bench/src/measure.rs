@@ -130,6 +130,8 @@ pub(crate) struct CaseResult {
     pub(crate) checked: String,
     /// Additional figures.
     pub(crate) note: Option<String>,
+    /// Why there are no figures, on machines where the case cannot run.
+    pub(crate) left_out: Option<String>,
 }
 
 impl CaseResult {
@@ -143,7 +145,13 @@ impl CaseResult {
             theirs: Rounds::default(),
             checked: checked.into(),
             note: None,
+            left_out: None,
         })
+    }
+
+    /// A case that cannot run here, for this reason.
+    pub(crate) fn left_out(name: &str, size: impl Into<String>, reason: String) -> Result<Self> {
+        Ok(Self { left_out: Some(reason), ..Self::of(name, size, "nothing")? })
     }
 
     /// By the clock. Larger is better for every unit.

@@ -3,8 +3,9 @@
 mod processes;
 
 use crate::error::Result;
+use crate::profile::{Profiler, Side};
 use rustix::time::{ClockId, clock_gettime};
-use std::ops::{Add, Sub};
+use std::ops::Sub;
 use std::time::{Duration, Instant};
 
 /// Processor time, in user mode and in the kernel.
@@ -14,14 +15,6 @@ pub(crate) struct ProcessorTime {
     pub(crate) program: Duration,
     /// Of all processes of the server, ended ones included.
     pub(crate) server: Duration,
-}
-
-impl Add for ProcessorTime {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self { program: self.program + other.program, server: self.server + other.server }
-    }
 }
 
 impl Sub for ProcessorTime {
@@ -52,32 +45,63 @@ impl Spent {
 
 /// Measures work of this program on one server.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Meter {
+pub(crate) struct Meter<'a> {
     /// The server's first process, of which all others are descendants.
     postmaster: u32,
+    /// Another program whose work is measured as this one's.
+    peer: Option<u32>,
+    profile: Option<(&'a Profiler, &'static str, Side)>,
 }
 
-impl Meter {
+impl<'a> Meter<'a> {
     pub(crate) const fn new(postmaster: u32) -> Self {
-        Self { postmaster }
+        Self { postmaster, peer: None, profile: None }
+    }
+
+    /// The same with a running program whose work counts as this one's.
+    pub(crate) fn beside(self, peer: u32) -> Self {
+        Self { peer: Some(peer), ..self }
+    }
+
+    /// The same with profiles of this case and side.
+    pub(crate) fn profiled(self, profiler: Option<&'a Profiler>, case: &'static str, side: Side) -> Self {
+        Self { profile: profiler.map(|profiler| (profiler, case, side)), ..self }
     }
 
     /// Runs the work, and measures it with all that program and server do meanwhile.
     pub(crate) async fn timed<T>(self, work: impl Future<Output = Result<T>>) -> Result<(T, Spent)> {
+        let recording = match self.profile {
+            Some((profiler, ..)) => Some(profiler.begin(&self.processes())?),
+            None => None,
+        };
         // To read the server's times takes time of the program, so that is done outside of the program's.
         let server = processes::time_of_all(self.postmaster)?;
-        let program = program_time();
+        let program = self.program_time();
         let begun = Instant::now();
         let done = work.await?;
         let clock = begun.elapsed();
-        let program = program_time().saturating_sub(program);
+        let program = self.program_time().saturating_sub(program);
         let processor = match (server, processes::time_of_all(self.postmaster)?) {
             (Some(before), Some(after)) => {
                 Some(ProcessorTime { program, server: after.saturating_sub(before) })
             }
             _ => None,
         };
+        if let (Some((profiler, case, side)), Some(recording)) = (self.profile, recording) {
+            profiler.end(recording, case, side)?;
+        }
         Ok((done, Spent { clock, processor }))
+    }
+
+    fn program_time(self) -> Duration {
+        let peer = self.peer.map(|peer| processes::time_with_threads(peer).unwrap_or_default());
+        program_time() + peer.unwrap_or_default()
+    }
+
+    /// All that are running.
+    fn processes(self) -> Vec<u32> {
+        let others = [Some(self.postmaster), self.peer].into_iter().flatten();
+        others.flat_map(processes::with_descendants).chain([std::process::id()]).collect()
     }
 
     /// The time so far of the calling thread, and of one of the server's processes: that of an observer beside the work.
@@ -113,7 +137,7 @@ mod tests {
         }
     }
 
-    fn meter() -> Meter {
+    fn meter() -> Meter<'static> {
         Meter::new(TestCluster::shared().process_id())
     }
 
@@ -147,6 +171,31 @@ mod tests {
         })
         .await;
         assert!(spent.program > Duration::from_millis(50), "{spent:?}");
+    }
+
+    #[tokio::test]
+    async fn a_program_beside_counts_while_it_runs() {
+        use std::io::{BufRead, BufReader, Write};
+        let work = "read line; i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo done; read line";
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", work])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let ((), spent) = meter()
+            .beside(child.id())
+            .timed(async {
+                writeln!(input, "begin").unwrap();
+                BufReader::new(output).read_line(&mut String::new()).unwrap();
+                Ok(())
+            })
+            .await
+            .unwrap();
+        drop(input);
+        child.wait().unwrap();
+        assert!(spent.processor.unwrap().program > Duration::from_millis(50), "{spent:?}");
     }
 
     #[tokio::test]

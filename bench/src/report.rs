@@ -84,6 +84,10 @@ fn verdict(ratio: f64, target: Option<WantedRatio>) -> String {
 /// Prints an outcome.
 pub(crate) fn outcome(outcome: &CaseResult) {
     let case = outcome.case;
+    if let Some(reason) = &outcome.left_out {
+        print(&format!("{:20} LEFT OUT: {reason}", case.name));
+        return;
+    }
     let ratio = outcome.ratio();
     let mut text = format!("{:20} ratio {:>7}  {}", case.name, figure(ratio), verdict(ratio, case.clock));
     if let Some(ratio) = outcome.processor_ratio() {
@@ -142,6 +146,7 @@ impl Report {
                     },
                     "checked": outcome.checked,
                     "note": outcome.note,
+                    "left_out": outcome.left_out,
                 })
             })
             .collect();
@@ -159,7 +164,7 @@ impl Report {
              | per | ratio | at least | aim |\n",
         );
         text.push_str("|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
-        for outcome in &self.outcomes {
+        for outcome in self.outcomes.iter().filter(|outcome| outcome.left_out.is_none()) {
             let case = outcome.case;
             let cells = [
                 format!("**{}** ({}): {} / {}", case.name, outcome.size, case.ours, case.theirs),
@@ -178,8 +183,10 @@ impl Report {
             ];
             let _ = writeln!(text, "| {} |", cells.join(" | "));
         }
-        let notes =
-            self.outcomes.iter().filter_map(|outcome| Some((outcome.case.name, outcome.note.as_ref()?)));
+        let notes = self.outcomes.iter().filter_map(|outcome| {
+            let left_out = outcome.left_out.as_ref().map(|reason| format!("left out: {reason}"));
+            Some((outcome.case.name, left_out.or_else(|| outcome.note.clone())?))
+        });
         for (at, (name, note)) in notes.enumerate() {
             let _ = writeln!(text, "{}- {name}: {note}", if at == 0 { "\n" } else { "" });
         }
@@ -200,6 +207,9 @@ impl Report {
 impl CaseResult {
     /// The ratios that are less than their limits.
     fn below(&self, factor: f64, small: bool) -> Vec<String> {
+        if self.left_out.is_some() {
+            return Vec::new();
+        }
         let limits = self.case.limits(factor, small).into_iter();
         limits
             .filter_map(|limit| {
@@ -265,7 +275,8 @@ mod tests {
         let (name, at_least, small) = required();
         let below = |ratio, is_small| result(name, 1e6, ratio).below(0.5, is_small);
         assert_eq!(below(Some(at_least * 0.51), false), Vec::<String>::new());
-        let [ref text] = below(Some(at_least * 0.49), false)[..] else { panic!() };
+        let found = below(Some(at_least * 0.49), false);
+        let text = found.first().unwrap();
         assert!(text.starts_with(&format!("{name}: the ratio of processor time is ")), "{text}");
         // The factor is that of the clock; processor time is steadier.
         assert_eq!(below(Some(small * 0.81), true), Vec::<String>::new());
@@ -276,8 +287,18 @@ mod tests {
     #[test]
     fn a_ratio_by_the_clock_is_refused_beside_that_of_processor_time() {
         let (name, _, _) = required();
-        let [ref text] = result(name, 0.0, Some(1e6)).below(0.5, false)[..] else { panic!() };
+        let found = result(name, 0.0, Some(1e6)).below(0.5, false);
+        let text = found.first().unwrap();
         assert!(text.starts_with(&format!("{name}: the ratio is 0.000, less than ")), "{text}");
+    }
+
+    #[test]
+    fn a_case_that_is_left_out_is_named_and_not_refused() {
+        let reason = "this machine has no server".to_owned();
+        let left_out = CaseResult::left_out("command-64-disintegrate", "", reason).unwrap();
+        assert_eq!(left_out.below(1.0, false), Vec::<String>::new());
+        let measured = CaseResult { left_out: None, ..left_out.clone() };
+        assert_eq!(measured.below(1.0, false).len(), 1, "without figures");
     }
 
     #[test]

@@ -1,15 +1,21 @@
 //! The server on which both sides run, with the settings of a production server.
 
+use crate::case::Case;
 use crate::error::Result;
 use crate::meter::Meter;
+use crate::profile::{self, Profiler, Side};
 use phaseline_embedded::testing::{TestCluster, TestDatabase, TestOptions};
 use phaseline_migrator::Database;
 use sqlx::{Connection, PgConnection};
+use std::path::Path;
 
 /// The server, and the sizes of the cases.
 #[derive(Debug)]
 pub(crate) struct Bench {
+    profiler: Option<Profiler>,
     cluster: TestCluster,
+    /// The cases to run. Groups may measure more than these.
+    pub(crate) wanted: Vec<&'static Case>,
     pub(crate) sizes: Sizes,
     pub(crate) rounds: u32,
 }
@@ -35,6 +41,16 @@ pub(crate) struct Sizes {
     pub(crate) legacy: (u32, u64),
     /// The same for the original's algorithm.
     pub(crate) original: (u32, u64),
+    pub(crate) growth: Growth,
+}
+
+/// How many times the assignments of the migration are the most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Growth {
+    /// For the longest wait of a reader.
+    pub(crate) waits: u64,
+    /// For peak memory.
+    pub(crate) memory: u64,
 }
 
 impl Sizes {
@@ -50,7 +66,13 @@ impl Sizes {
             hot: 2_000,
             legacy: (10_000, 1_000_000),
             original: (200, 20_000),
+            growth: Growth { waits: 3, memory: 3 },
         }
+    }
+
+    /// The largest sizes, which take hours.
+    pub(crate) fn full(events: u64) -> Self {
+        Self { growth: Growth { waits: 3, memory: 10 }, ..Self::large(events) }
     }
 
     /// Small sizes, to check the benchmarks themselves and to find severe regressions.
@@ -65,19 +87,45 @@ impl Sizes {
             hot: 400,
             legacy: (500, 50_000),
             original: (50, 5_000),
+            growth: Growth { waits: 3, memory: 3 },
         }
     }
 }
 
 impl Bench {
-    /// Starts the server.
-    pub(crate) fn start(sizes: Sizes, rounds: u32) -> Self {
-        Self { cluster: TestCluster::start(TestOptions::durable()), sizes, rounds }
+    /// Starts the server; profiles go into this folder.
+    pub(crate) fn start(
+        sizes: Sizes,
+        rounds: u32,
+        wanted: Vec<&'static Case>,
+        profiles: Option<&Path>,
+    ) -> Result<Self> {
+        let settings = profiles.iter().flat_map(|_| profile::SETTINGS);
+        let options =
+            settings.fold(TestOptions::durable(), |options, (name, value)| options.setting(name, value));
+        let cluster = TestCluster::start(options);
+        let profiler = profiles.map(|folder| Profiler::new(folder, &cluster)).transpose()?;
+        Ok(Self { profiler, cluster, wanted, sizes, rounds })
+    }
+
+    /// Whether this case is to run.
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.wanted.iter().any(|case| case.name == name)
+    }
+
+    /// Where the profiles of a case are, if there are any.
+    pub(crate) fn profiles_of(&self, name: &str) -> Option<String> {
+        self.profiler.as_ref()?.note(name)
     }
 
     /// Measures work on this server.
-    pub(crate) fn meter(&self) -> Meter {
+    pub(crate) fn meter(&self) -> Meter<'_> {
         Meter::new(self.cluster.process_id())
+    }
+
+    /// The same for the two sides of a case, which is profiled if that is wanted.
+    pub(crate) fn meters(&self, case: &'static str) -> [Meter<'_>; 2] {
+        [Side::Ours, Side::Theirs].map(|side| self.meter().profiled(self.profiler.as_ref(), case, side))
     }
 
     /// An empty database.

@@ -4,8 +4,10 @@
 use super::load::{
     CommandTarget, Load, LoadResult, PROJECTS, command, fixture, metadata, ours, run_clients, store,
 };
+use super::peers::beside_disintegrate;
 use super::pgbench::pgbench;
 use super::replay::{TimelineView, events_of, replay, same_phases};
+use crate::case::Group;
 use crate::error::{BenchError, Result};
 use crate::measure::{CaseResult, Measured, Rounds};
 use crate::meter::Meter;
@@ -22,8 +24,31 @@ use std::sync::Arc;
 
 /// The number of commands to the hot timeline per measured rate.
 const WINDOW: u64 = 100;
-/// The cases beside the peer, their number of clients, and commands of a client at once in relation to those of one.
-const LOADS: [(&str, usize, u64); 3] = [("command-1", 1, 1), ("command-16", 16, 4), ("command-64", 64, 8)];
+
+/// A case beside the peer.
+struct CommandCase {
+    name: &'static str,
+    /// The case beside pgbench.
+    insert: Option<&'static str>,
+    clients: usize,
+    /// How many times the commands of one client.
+    times: u64,
+}
+
+const LOADS: [CommandCase; 3] = [
+    CommandCase { name: "command-1", insert: Some("command-1-insert"), clients: 1, times: 1 },
+    CommandCase { name: "command-16", insert: None, clients: 16, times: 4 },
+    CommandCase { name: "command-64", insert: Some("command-64-insert"), clients: 64, times: 8 },
+];
+
+impl CommandCase {
+    /// Whether this case is to run, or another one with the same load.
+    fn is_wanted(&self, bench: &Bench) -> bool {
+        let with_more = format!("{}-", self.name);
+        let mut commands = bench.wanted.iter().filter(|case| case.group == Group::Commands);
+        commands.any(|case| case.name == self.name || case.name.starts_with(&with_more))
+    }
+}
 
 type Peer = CqrsFramework<Timeline, PersistedEventStore<PostgresEventRepository, Timeline>>;
 
@@ -35,7 +60,7 @@ async fn peer(url: &str) -> (Peer, PgPool) {
     (postgres_es::postgres_cqrs(pool.clone(), queries, ()), pool)
 }
 
-async fn theirs(meter: Meter, peer: &Arc<Peer>, load: &Load<'_>) -> Result<LoadResult> {
+async fn theirs(meter: Meter<'_>, peer: &Arc<Peer>, load: &Load<'_>) -> Result<LoadResult> {
     let peer = Arc::clone(peer);
     run_clients(meter, load, move |target, n| {
         let peer = Arc::clone(&peer);
@@ -85,25 +110,33 @@ impl<'a> Sides<'a> {
     }
 
     /// One round of all sides, of which another one begins each time.
-    async fn round(&self, at: u32, load: &Load<'_>, rounds: &mut CommandRounds) -> Result<()> {
-        let meter = self.bench.meter();
+    async fn round(
+        &self,
+        at: u32,
+        case: &CommandCase,
+        load: &Load<'_>,
+        rounds: &mut CommandRounds,
+    ) -> Result<()> {
+        let [our_meter, their_meter] = self.bench.meters(case.name);
         for side in 0..3 {
             match (at + side) % 3 {
                 0 => {
                     settle(&mut connect(self.our_database.url()).await?).await?;
-                    let result = ours(meter, &self.our_store, load).await?;
+                    let result = ours(our_meter, &self.our_store, load).await?;
                     rounds.ours.push(result.rate());
                     rounds.our_p99.push(Measured::figure(result.p99));
                 }
                 1 => {
                     settle(&mut connect(self.their_database.url()).await?).await?;
-                    let result = theirs(meter, &self.their_peer, load).await?;
+                    let result = theirs(their_meter, &self.their_peer, load).await?;
                     rounds.theirs.push(result.rate());
                     rounds.their_p99.push(Measured::figure(result.p99));
                 }
-                // Only beside the fewest and the most clients.
-                _ if load.clients != 16 => rounds.inserts.push(pgbench(self.bench, load).await?),
-                _ => {}
+                _ => {
+                    if let Some(insert) = case.insert.filter(|name| self.bench.wants(name)) {
+                        rounds.inserts.push(pgbench(self.bench, insert, load).await?);
+                    }
+                }
             }
         }
         Ok(())
@@ -114,12 +147,13 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let sides = Sides::start(bench).await?;
     let mut outcomes = Vec::new();
     let mut first = 1;
-    for (name, clients, times) in LOADS {
+    for case in LOADS.iter().filter(|case| case.is_wanted(bench)) {
+        let CommandCase { name, insert, clients, times } = *case;
         let commands = bench.sizes.commands * times;
         let mut rounds = CommandRounds::default();
         for at in 0..bench.rounds {
             let load = Load { targets: &sides.targets, clients, commands, first };
-            sides.round(at, &load, &mut rounds).await?;
+            sides.round(at, case, &load, &mut rounds).await?;
             first += commands;
         }
         same_phases(name, sides.our_database.url(), sides.their_database.url(), &sides.projects).await?;
@@ -140,8 +174,11 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
                 ..CaseResult::of("command-64-p99", size.clone(), checked)?
             });
         }
-        if !inserts.0.is_empty() {
-            let case = CaseResult::of(&format!("{name}-insert"), size, "the number of rows inserted")?;
+        if clients == 64 && bench.wants("command-64-disintegrate") {
+            outcomes.push(beside_disintegrate(bench, ours.clone()).await?);
+        }
+        if let Some(insert) = insert.filter(|_| !inserts.0.is_empty()) {
+            let case = CaseResult::of(insert, size, "the number of rows inserted")?;
             outcomes.push(CaseResult { ours, theirs: inserts, ..case });
         }
     }
@@ -156,22 +193,23 @@ pub(super) async fn hot(bench: &Bench) -> Result<Vec<CaseResult>> {
     let (database, targets) = fixture(bench).await?;
     let (our_store, our_pool) = store(database.url()).await?;
     let (mut early, mut late, mut their_late) = (Rounds::default(), Rounds::default(), Rounds::default());
-    let (commands, meter) = (bench.sizes.hot, bench.meter());
+    let [our_meter, their_meter] = bench.meters("command-hot");
+    let commands = bench.sizes.hot;
     for target in targets.iter().copied().take(usize::try_from(bench.rounds).unwrap_or(1)) {
         let one = [target];
         let load = |commands, first| Load { targets: &one, clients: 1, commands, first };
         let projects = [target.project.to_string()];
         settle(&mut connect(database.url()).await?).await?;
-        ours(meter, &our_store, &load(WINDOW / 2, 1)).await?;
-        early.push(ours(meter, &our_store, &load(WINDOW, WINDOW / 2 + 1)).await?.rate());
-        ours(meter, &our_store, &load(commands - WINDOW / 2 * 5, WINDOW / 2 * 3 + 1)).await?;
+        ours(our_meter, &our_store, &load(WINDOW / 2, 1)).await?;
+        early.push(ours(our_meter, &our_store, &load(WINDOW, WINDOW / 2 + 1)).await?.rate());
+        ours(our_meter, &our_store, &load(commands - WINDOW / 2 * 5, WINDOW / 2 * 3 + 1)).await?;
         // The peer continues where the stream has all events but those of the last window.
         let beside = events_of(bench, database.url(), &projects).await?;
         replay(beside.url()).await?;
         let (peer, pool) = peer(beside.url()).await;
         let last = load(WINDOW, commands - WINDOW + 1);
-        late.push(ours(meter, &our_store, &last).await?.rate());
-        their_late.push(theirs(meter, &Arc::new(peer), &last).await?.rate());
+        late.push(ours(our_meter, &our_store, &last).await?.rate());
+        their_late.push(theirs(their_meter, &Arc::new(peer), &last).await?.rate());
         pool.close().await;
         same_phases("command-hot", database.url(), beside.url(), &projects).await?;
     }

@@ -65,7 +65,7 @@ impl Service {
     }
 
     /// The commands of concurrent clients, each a PATCH of a phase.
-    pub(super) async fn run_clients(&self, meter: Meter, load: &Load<'_>) -> Result<LoadResult> {
+    pub(super) async fn run_clients(&self, meter: Meter<'_>, load: &Load<'_>) -> Result<LoadResult> {
         let (client, token) = (self.client.clone(), self.token.clone());
         run_clients(meter, load, move |target, n| {
             let (client, token) = (client.clone(), token.clone());
@@ -80,7 +80,7 @@ impl Service {
     }
 
     /// The requests of concurrent clients, each for the phases of a project.
-    pub(super) async fn run_readers(&self, meter: Meter, load: &Load<'_>) -> Result<LoadResult> {
+    pub(super) async fn run_readers(&self, meter: Meter<'_>, load: &Load<'_>) -> Result<LoadResult> {
         let (client, token) = (self.client.clone(), self.token.clone());
         run_clients(meter, load, move |target, _| {
             let (client, token) = (client.clone(), token.clone());
@@ -96,7 +96,7 @@ impl Service {
     /// The median of this number of requests, in milliseconds.
     async fn median(
         &self,
-        meter: Meter,
+        meter: Meter<'_>,
         requests: u32,
         mut path_and_body: impl FnMut(u32) -> (String, Option<Value>),
     ) -> Result<Measured> {
@@ -132,7 +132,8 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let (database, targets) = fixture(bench).await?;
     let service = Service::start(database.url()).await?;
     let (store, own_pool) = store(database.url()).await?;
-    let (commands, meter) = (bench.sizes.commands * 8, bench.meter());
+    let [our_meter, their_meter] = bench.meters("http-64");
+    let commands = bench.sizes.commands * 8;
     let load = |first| Load { targets: &targets, clients: 64, commands, first };
     let (mut first, mut own_first) = (1, 1 << 32);
     let (through, in_process) = alternate(
@@ -140,13 +141,13 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
         async || {
             settle(&mut connect(database.url()).await?).await?;
             first += commands;
-            Ok(service.run_clients(meter, &load(first)).await?.rate())
+            Ok(service.run_clients(our_meter, &load(first)).await?.rate())
         },
         async || {
             settle(&mut connect(database.url()).await?).await?;
             own_first += commands;
             let (store, load) = (store.clone(), load(own_first));
-            let done = run_clients(meter, &load, move |target, n| {
+            let done = run_clients(their_meter, &load, move |target, n| {
                 let store = store.clone();
                 async move {
                     let changes = PhaseChanges {
@@ -208,10 +209,11 @@ async fn planner(bench: &Bench, service: &Service, targets: &[CommandTarget]) ->
     for (phase, made) in all.iter_mut().zip(made.json().as_array().into_iter().flatten()) {
         phase["id"] = made["id"].clone();
     }
-    let (requests, meter) = (bench.sizes.requests, bench.meter());
+    let requests = bench.sizes.requests;
     let mut outcomes = Vec::new();
     let mut save = 0;
     for (name, original) in ORIGINAL {
+        let [meter, _] = bench.meters(name);
         let mut rounds = Rounds::default();
         for _ in 0..bench.rounds {
             let all = &all;

@@ -21,20 +21,20 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let events = Events::new(2, bench.sizes.events).all()?;
     let rows = finished_rows(bench, &events).await?;
     let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
-    let meter = bench.meter();
+    let [our_meter, their_meter] = bench.meters(NAME);
     let (mut of_ours, mut of_theirs) = (String::new(), String::new());
     let (ours, theirs) = alternate(
         bench.rounds,
         async || {
             let (_database, mut connection) = with_log(bench).await?;
-            let (_, spent) = meter.timed(import(&mut connection, &events)).await?;
+            let (_, spent) = our_meter.timed(import(&mut connection, &events)).await?;
             of_ours = digest(&mut connection, COLUMNS, "phaseline.events WHERE position > 1").await?;
             Ok(Measured::rate(count, spent))
         },
         async || {
             let (_database, mut connection) = with_log(bench).await?;
             execute(&mut connection, RAW).await?;
-            let ((), spent) = meter.timed(copy_in(&mut connection, &rows)).await?;
+            let ((), spent) = their_meter.timed(copy_in(&mut connection, &rows)).await?;
             of_theirs = digest(&mut connection, COLUMNS, "public.raw_events WHERE position > 1").await?;
             Ok(Measured::rate(count, spent))
         },

@@ -96,7 +96,7 @@ impl LoadResult {
 
 /// Runs the clients concurrently, each on its own timelines. All sides execute the same commands.
 pub(super) async fn run_clients<F>(
-    meter: Meter,
+    meter: Meter<'_>,
     load: &Load<'_>,
     execute: impl Fn(CommandTarget, u64) -> F + Clone + Send + 'static,
 ) -> Result<LoadResult>
@@ -142,7 +142,7 @@ where
 
 /// Commands executed by Phaseline.
 pub(super) async fn ours(
-    meter: Meter,
+    meter: Meter<'_>,
     store: &TimelineStore<ProjectPhases>,
     load: &Load<'_>,
 ) -> Result<LoadResult> {

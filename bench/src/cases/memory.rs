@@ -1,6 +1,5 @@
-//! Peak memory, each time in a separate process, and its growth with the amount of data.
+//! Peak memory of rebuilds and of the verification of a long log, each time in a separate process, and its growth with the amount of data.
 
-use super::migrate::legacy;
 use super::rebuild::{TableState, prepare};
 use crate::child::{ChildTask, peak};
 use crate::error::Result;
@@ -12,14 +11,7 @@ use crate::server::{Bench, connect};
 const LIMIT_MIB: f64 = 512.0;
 
 pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
-    let (projects, assignments) = bench.sizes.legacy;
-    let (fifth_up, fifth_down) = trip(bench, (projects / 5, assignments / 5)).await?;
-    let (up, down) = trip(bench, bench.sizes.legacy).await?;
-    let size = format!("{projects} projects, {assignments} assignments");
-    let mut outcomes = vec![
-        outcome("memory-migrate", &size, up, fifth_up)?,
-        outcome("memory-rollback", &size, down, fifth_down)?,
-    ];
+    let mut outcomes = Vec::new();
     let fifth = Log::make(bench, bench.sizes.events / 5).await?;
     for (name, work, table) in [
         ("memory-rebuild", ChildTask::Rebuild, TableState::Intact),
@@ -36,12 +28,6 @@ pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
         }
     }
     Ok(outcomes)
-}
-
-/// Migration and rollback.
-async fn trip(bench: &Bench, size: (u32, u64)) -> Result<(f64, f64)> {
-    let database = legacy(bench, size, "SELECT").await?;
-    Ok((peak(ChildTask::Migrate, database.url()).await?, peak(ChildTask::Rollback, database.url()).await?))
 }
 
 fn outcome(name: &str, size: &str, whole: f64, fifth: f64) -> Result<CaseResult> {

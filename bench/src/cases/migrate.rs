@@ -5,6 +5,7 @@ use crate::child::rolled_back;
 use crate::error::{Result, same};
 use crate::log::migrate_options;
 use crate::measure::{CaseResult, Measured, Rounds};
+use crate::meter::Meter;
 use crate::server::{Bench, connect, digest, handle, run as execute, settle};
 use crate::steps::StepTimes;
 use phaseline_embedded::testing::TestDatabase;
@@ -72,15 +73,20 @@ pub(super) async fn legacy(
 }
 
 /// Timings of one side's migration or rollback: its duration, and the longest wait of the reader.
-#[derive(Default)]
-struct Timings {
+struct Timings<'a> {
+    meter: Meter<'a>,
     took: Rounds,
     waited: Rounds,
     /// The durations of the last run's steps.
     steps: String,
 }
 
-impl Timings {
+impl<'a> Timings<'a> {
+    fn new(meter: Meter<'a>) -> Self {
+        let (took, waited, steps) = Default::default();
+        Self { meter, took, waited, steps }
+    }
+
     async fn measure(
         &mut self,
         bench: &Bench,
@@ -91,7 +97,7 @@ impl Timings {
         let reader = WaitingReader::start(url);
         // The reader is connected before the work begins.
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let done = bench.meter().timed(work).await;
+        let done = self.meter.timed(work).await;
         let observed = reader.stop()?;
         let assignments = i64::try_from(bench.sizes.legacy.1).unwrap_or(i64::MAX);
         self.waited.push(Measured::figure(observed.longest.as_secs_f64()));
@@ -100,10 +106,9 @@ impl Timings {
     }
 }
 
-#[derive(Default)]
-struct MigrationSide {
-    up: Timings,
-    down: Timings,
+struct MigrationSide<'a> {
+    up: Timings<'a>,
+    down: Timings<'a>,
     /// Digests of the tables after the migration, and after the rollback.
     digests: (String, String),
 }
@@ -118,7 +123,7 @@ async fn script(url: &str, sql: &str) -> Result<()> {
     execute(&mut connect(url).await?, sql).await
 }
 
-async fn ours(bench: &Bench, template: &TestDatabase, side: &mut MigrationSide) -> Result<()> {
+async fn ours(bench: &Bench, template: &TestDatabase, side: &mut MigrationSide<'_>) -> Result<()> {
     let database = bench.copy(template);
     let url = database.url();
     let (up, down) = (StepTimes::default(), StepTimes::default());
@@ -131,7 +136,7 @@ async fn ours(bench: &Bench, template: &TestDatabase, side: &mut MigrationSide) 
     Ok(())
 }
 
-async fn theirs(bench: &Bench, template: &TestDatabase, side: &mut MigrationSide) -> Result<()> {
+async fn theirs(bench: &Bench, template: &TestDatabase, side: &mut MigrationSide<'_>) -> Result<()> {
     let database = bench.copy(template);
     let url = database.url();
     side.up.measure(bench, url, script(url, UP)).await?;
@@ -144,7 +149,10 @@ async fn theirs(bench: &Bench, template: &TestDatabase, side: &mut MigrationSide
 pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let template = legacy(bench, bench.sizes.legacy, "SELECT").await?;
     let before = legacy_shape(template.url()).await?;
-    let (mut our_side, mut their_side) = (MigrationSide::default(), MigrationSide::default());
+    let [our_up, their_up] = bench.meters("migrate").map(Timings::new);
+    let [our_down, their_down] = bench.meters("rollback").map(Timings::new);
+    let mut our_side = MigrationSide { up: our_up, down: our_down, digests: Default::default() };
+    let mut their_side = MigrationSide { up: their_up, down: their_down, digests: Default::default() };
     for round in 0..bench.rounds {
         if round % 2 == 0 {
             ours(bench, &template, &mut our_side).await?;

@@ -4,6 +4,7 @@ use super::migrate::{legacy, legacy_shape, our_migration, timeline_shape};
 use crate::child::rolled_back;
 use crate::error::{BenchError, Result, same};
 use crate::measure::{CaseResult, Measured, Rounds};
+use crate::meter::Meter;
 use crate::server::{Bench, connect, number, run as execute, settle};
 use chrono::{Days, NaiveDate};
 use phaseline_embedded::testing::TestDatabase;
@@ -118,37 +119,46 @@ async fn linked(url: &str) -> Result<i64> {
     .await
 }
 
-async fn our_up(url: &str) -> Result<()> {
+async fn our_migration_of(url: &str) -> Result<()> {
     our_migration(url, &Silent).await
 }
 
-async fn our_down(url: &str) -> Result<()> {
+async fn our_rollback_of(url: &str) -> Result<()> {
     rolled_back(url, &Silent).await
 }
 
-#[derive(Default)]
-struct OriginalSide {
+struct OriginalSide<'a> {
+    /// Of the migration, and of the rollback.
+    meters: [Meter<'a>; 2],
     up: Rounds,
     down: Rounds,
     came_to: String,
     linked: i64,
 }
 
+impl<'a> OriginalSide<'a> {
+    fn new(meters: [Meter<'a>; 2]) -> Self {
+        let (up, down, came_to, linked) = Default::default();
+        Self { meters, up, down, came_to, linked }
+    }
+}
+
 async fn round(
     bench: &Bench,
     template: &TestDatabase,
-    side: &mut OriginalSide,
+    side: &mut OriginalSide<'_>,
     up: impl AsyncFn(&str) -> Result<()>,
     down: impl AsyncFn(&str) -> Result<()>,
 ) -> Result<TestDatabase> {
     let database = bench.copy(template);
     let url = database.url();
-    let (meter, assignments) = (bench.meter(), i64::try_from(bench.sizes.original.1).unwrap_or(i64::MAX));
+    let [up_meter, down_meter] = side.meters;
+    let assignments = i64::try_from(bench.sizes.original.1).unwrap_or(i64::MAX);
     settle(&mut connect(url).await?).await?;
-    side.up.push(Measured::seconds(assignments, meter.timed(up(url)).await?.1));
+    side.up.push(Measured::seconds(assignments, up_meter.timed(up(url)).await?.1));
     side.came_to = timeline_shape(url).await?;
     settle(&mut connect(url).await?).await?;
-    side.down.push(Measured::seconds(assignments, meter.timed(down(url)).await?.1));
+    side.down.push(Measured::seconds(assignments, down_meter.timed(down(url)).await?.1));
     side.linked = linked(url).await?;
     Ok(database)
 }
@@ -156,12 +166,15 @@ async fn round(
 pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let template = legacy(bench, bench.sizes.original, TIDY).await?;
     let before = legacy_shape(template.url()).await?;
-    let (mut ours, mut theirs) = (OriginalSide::default(), OriginalSide::default());
+    let [our_up, their_up] = bench.meters("migrate-original");
+    let [our_down, their_down] = bench.meters("rollback-original");
+    let mut ours = OriginalSide::new([our_up, our_down]);
+    let mut theirs = OriginalSide::new([their_up, their_down]);
     for at in 0..bench.rounds {
         if at % 2 == 1 {
             round(bench, &template, &mut theirs, up, down).await?;
         }
-        let database = round(bench, &template, &mut ours, our_up, our_down).await?;
+        let database = round(bench, &template, &mut ours, our_migration_of, our_rollback_of).await?;
         same(
             "rollback-original",
             "both tables before and after (ours)",

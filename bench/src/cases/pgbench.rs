@@ -11,7 +11,7 @@ const TABLE: &str =
 const INSERT: &str = "INSERT INTO one (payload) VALUES ('{\"phase_id\":\"6f9619ff-8b86-d011-b42d-00c04fc964ff\",\"name\":\"Phase 4711\"}');";
 
 /// Rows inserted per second by as many clients as the load has.
-pub(super) async fn pgbench(bench: &Bench, load: &Load<'_>) -> Result<Measured> {
+pub(super) async fn pgbench(bench: &Bench, case: &'static str, load: &Load<'_>) -> Result<Measured> {
     let database = bench.empty();
     database.psql(TABLE);
     database.psql("CHECKPOINT");
@@ -24,7 +24,8 @@ pub(super) async fn pgbench(bench: &Bench, load: &Load<'_>) -> Result<Measured> 
         .args(["-t", &share.to_string(), "-f"])
         .arg(&script)
         .arg(database.url());
-    let run = bench.meter().timed(async { command.output().map_err(BenchError::io("pgbench")) }).await;
+    let [_, meter] = bench.meters(case);
+    let run = meter.timed(async { command.output().map_err(BenchError::io("pgbench")) }).await;
     let _ = std::fs::remove_file(&script);
     let (output, spent) = run?;
     let text = String::from_utf8_lossy(&output.stdout);

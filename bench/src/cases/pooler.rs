@@ -8,15 +8,19 @@ use crate::measure::{CaseResult, alternate};
 use crate::server::{Bench, connect, settle};
 use phaseline_embedded::testing::{PgBouncer, PoolMode};
 
-/// None without PgBouncer.
+/// Left out without PgBouncer.
 pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let (database, targets) = fixture(bench).await?;
     let (direct_database, direct_targets) = fixture(bench).await?;
-    let Some(pooler) = PgBouncer::start(database.url(), PoolMode::Transaction) else { return Ok(Vec::new()) };
+    let Some(pooler) = PgBouncer::start(database.url(), PoolMode::Transaction) else {
+        let left_out = |name| CaseResult::left_out(name, "", "PgBouncer is missing".to_owned());
+        return ["pooler-64", "pooler-64-read"].into_iter().map(left_out).collect();
+    };
     let direct = Service::start(direct_database.url()).await?;
     let pooled = Service::start(&pooler.url(database.url())).await?;
     let commands = bench.sizes.commands * 8;
-    let meter = bench.meter();
+    let [our_meter, their_meter] = bench.meters("pooler-64");
+    let [our_reads, their_reads] = bench.meters("pooler-64-read");
     let (mut first, mut direct_first) = (1, 1 << 32);
     let (ours, theirs) = alternate(
         bench.rounds,
@@ -24,7 +28,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
             settle(&mut connect(database.url()).await?).await?;
             first += commands;
             Ok(pooled
-                .run_clients(meter, &Load { targets: &targets, clients: 64, commands, first })
+                .run_clients(our_meter, &Load { targets: &targets, clients: 64, commands, first })
                 .await?
                 .rate())
         },
@@ -33,7 +37,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
             direct_first += commands;
             Ok(direct
                 .run_clients(
-                    meter,
+                    their_meter,
                     &Load { targets: &direct_targets, clients: 64, commands, first: direct_first },
                 )
                 .await?
@@ -45,13 +49,13 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
         bench.rounds,
         async || {
             Ok(pooled
-                .run_readers(meter, &Load { targets: &targets, clients: 64, commands, first: 1 })
+                .run_readers(our_reads, &Load { targets: &targets, clients: 64, commands, first: 1 })
                 .await?
                 .rate())
         },
         async || {
             Ok(direct
-                .run_readers(meter, &Load { targets: &direct_targets, clients: 64, commands, first: 1 })
+                .run_readers(their_reads, &Load { targets: &direct_targets, clients: 64, commands, first: 1 })
                 .await?
                 .rate())
         },

@@ -40,7 +40,7 @@ async fn rows(connection: &mut PgConnection) -> Result<String> {
 
 /// Events per second of one rebuild by Phaseline; records the time of each step.
 pub(super) async fn ours(
-    meter: Meter,
+    meter: Meter<'_>,
     log: &Log,
     table: TableState,
     note: &mut Option<String>,
@@ -58,7 +58,7 @@ pub(super) async fn ours(
 }
 
 /// The same by SQL.
-async fn by_sql(meter: Meter, log: &Log, table: TableState) -> Result<Measured> {
+async fn by_sql(meter: Meter<'_>, log: &Log, table: TableState) -> Result<Measured> {
     let mut connection = connect(log.url()).await?;
     prepare(&mut connection, table).await?;
     let (different, spent) = meter
@@ -85,7 +85,7 @@ async fn by_sql(meter: Meter, log: &Log, table: TableState) -> Result<Measured> 
 }
 
 /// Reads the log without using it: events per second.
-pub(super) async fn read_log(meter: Meter, log: &Log) -> Result<Measured> {
+pub(super) async fn read_log(meter: Meter<'_>, log: &Log) -> Result<Measured> {
     let mut connection = connect(log.url()).await?;
     settle(&mut connection).await?;
     let (bytes, spent) = meter
@@ -109,21 +109,21 @@ pub(super) async fn read_log(meter: Meter, log: &Log) -> Result<Measured> {
 pub(super) async fn beside_sql(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
     let mut connection = connect(log.url()).await?;
     let before = rows(&mut connection).await?;
-    let meter = bench.meter();
     let mut outcomes = Vec::new();
     for (name, table) in [("rebuild-sql-intact", TableState::Intact), ("rebuild-sql-lost", TableState::Lost)]
     {
+        let [our_meter, their_meter] = bench.meters(name);
         let mut note = None;
         let (mut of_ours, mut of_theirs) = (before.clone(), before.clone());
         let (ours, theirs) = alternate(
             bench.rounds,
             async || {
-                let figure = ours(meter, log, table, &mut note).await?;
+                let figure = ours(our_meter, log, table, &mut note).await?;
                 of_ours = rows(&mut connect(log.url()).await?).await?;
                 Ok(figure)
             },
             async || {
-                let figure = by_sql(meter, log, table).await?;
+                let figure = by_sql(their_meter, log, table).await?;
                 of_theirs = rows(&mut connect(log.url()).await?).await?;
                 Ok(figure)
             },
@@ -138,16 +138,16 @@ pub(super) async fn beside_sql(bench: &Bench, log: &Log) -> Result<Vec<CaseResul
 }
 
 pub(super) async fn beside_copy(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
-    let meter = bench.meter();
     let mut outcomes = Vec::new();
     for (name, table) in
         [("rebuild-copy-intact", TableState::Intact), ("rebuild-copy-lost", TableState::Lost)]
     {
+        let [our_meter, their_meter] = bench.meters(name);
         let mut note = None;
         let (ours, theirs) = alternate(
             bench.rounds,
-            async || ours(meter, log, table, &mut note).await,
-            async || read_log(meter, log).await,
+            async || ours(our_meter, log, table, &mut note).await,
+            async || read_log(their_meter, log).await,
         )
         .await?;
         let checked = "every row is back; the whole log was sent";
@@ -157,7 +157,8 @@ pub(super) async fn beside_copy(bench: &Bench, log: &Log) -> Result<Vec<CaseResu
 }
 
 pub(super) async fn scaling(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
-    let (base, meter) = (bench.sizes.scaling, bench.meter());
+    let [our_meter, their_meter] = bench.meters("rebuild-scaling");
+    let base = bench.sizes.scaling;
     let (mut short, mut long) = (None, None);
     if base != bench.sizes.events {
         short = Some(Log::make(bench, base).await?);
@@ -169,8 +170,8 @@ pub(super) async fn scaling(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>>
     let mut note = None;
     let (ours, theirs) = alternate(
         bench.rounds,
-        async || ours(meter, long, TableState::Intact, &mut note).await,
-        async || ours(meter, short, TableState::Intact, &mut None).await,
+        async || ours(our_meter, long, TableState::Intact, &mut note).await,
+        async || ours(their_meter, short, TableState::Intact, &mut None).await,
     )
     .await?;
     let size = format!("{} and {} events", long.events, short.events);

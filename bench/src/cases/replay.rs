@@ -45,15 +45,15 @@ pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
     let database = events_of(bench, log.url(), &projects).await?;
     let mut connection = connect(database.url()).await?;
     let replayed = number(&mut connection, "SELECT count(*) FROM events").await?;
-    let meter = bench.meter();
+    let [our_meter, their_meter] = bench.meters(NAME);
     let (figures, theirs) = alternate(
         bench.rounds,
-        async || ours(meter, log, TableState::Lost, &mut None).await,
+        async || ours(our_meter, log, TableState::Lost, &mut None).await,
         async || {
             let mut connection = connect(database.url()).await?;
             execute(&mut connection, "TRUNCATE timeline_view").await?;
             settle(&mut connection).await?;
-            let ((), spent) = meter.timed(replay(database.url())).await?;
+            let ((), spent) = their_meter.timed(replay(database.url())).await?;
             Ok(Measured::rate(replayed, spent))
         },
     )

@@ -9,18 +9,18 @@ use crate::server::{Bench, connect, settle};
 use crate::steps::StepTimes;
 
 pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<CaseResult>> {
-    let meter = bench.meter();
+    let [our_meter, their_meter] = bench.meters("verify");
     let mut note = None;
     let (ours, theirs) = alternate(
         bench.rounds,
         async || {
             settle(&mut connect(log.url()).await?).await?;
             let steps = StepTimes::default();
-            let ((), spent) = meter.timed(verified(log.url(), &steps)).await?;
+            let ((), spent) = our_meter.timed(verified(log.url(), &steps)).await?;
             note = Some(steps.summary());
             Ok(Measured::rate(log.events, spent))
         },
-        async || read_log(meter, log).await,
+        async || read_log(their_meter, log).await,
     )
     .await?;
     let checked = "every check passed; the whole log was sent";

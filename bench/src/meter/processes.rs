@@ -39,6 +39,19 @@ pub(super) fn running_time(process: &str) -> Option<Duration> {
     Some(Duration::from_nanos(text.split(' ').next()?.parse().ok()?))
 }
 
+/// The processor time of a process with all its threads, and of its descendants, to the system's tick.
+pub(super) fn time_with_threads(root: u32) -> Option<Duration> {
+    let fields = |process: u32| ticks(&process.to_string(), 11, 4);
+    with_descendants(root).into_iter().filter_map(fields).reduce(|sum, time| sum + time)
+}
+
+/// The process and its descendants.
+pub(super) fn with_descendants(root: u32) -> Vec<u32> {
+    let mut found = BTreeMap::new();
+    descend(root, &mut found);
+    found.into_keys().collect()
+}
+
 /// The process and its descendants, each with the time of its ended children.
 fn descend(process: u32, found: &mut BTreeMap<u32, Duration>) {
     let Some(ended) = time_of_ended_children(&process.to_string()) else { return };
@@ -49,12 +62,17 @@ fn descend(process: u32, found: &mut BTreeMap<u32, Duration>) {
     }
 }
 
-/// The time of the children for which a process has waited, and of theirs: the 16th and the 17th field, `cutime` and `cstime`. The
-/// second one, a name, may contain spaces.
+/// The time of the children for which a process has waited, and of theirs: the fields `cutime` and `cstime`.
 pub(super) fn time_of_ended_children(process: &str) -> Option<Duration> {
+    ticks(process, 13, 2)
+}
+
+/// The sum of some of the fields of `stat` behind the process's name: `utime`, `stime`, `cutime`, `cstime` are 11 to 14.
+fn ticks(process: &str, first: usize, count: usize) -> Option<Duration> {
     let text = read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(13);
-    let mut next = || fields.next()?.parse::<u64>().ok();
-    let ticks = next()? + next()?;
+    // The name may contain spaces, and ends with the last parenthesis.
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let times = fields.get(first..first + count)?.iter().map(|field| field.parse::<u64>().ok());
+    let ticks = times.sum::<Option<u64>>()?;
     Some(Duration::from_secs_f64(ticks as f64 / clock_ticks_per_second() as f64))
 }

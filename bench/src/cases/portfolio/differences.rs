@@ -85,19 +85,22 @@ async fn beside(
             (ours(&mut connection, *pair).await?, temporal::changes(&mut other, *pair).await?);
         same(by_table, "changes", &format!("{ours:?}"), &format!("{theirs:?}"))?;
     }
-    let meter = bench.meter();
+    let [our_meter, their_meter] = bench.meters(by_table);
+    let [_, fold_meter] = bench.meters(by_fold);
     let (mut slowest, mut their_slowest) = (Slowest::default(), Slowest::default());
     let (figures, theirs) = alternate(
         bench.rounds,
-        async || median(meter, pairs, &mut slowest, async |pair| ours(&mut connection, pair).await).await,
+        async || median(our_meter, pairs, &mut slowest, async |pair| ours(&mut connection, pair).await).await,
         async || {
-            median(meter, pairs, &mut their_slowest, async |pair| temporal::changes(&mut other, pair).await)
-                .await
+            median(their_meter, pairs, &mut their_slowest, async |pair| {
+                temporal::changes(&mut other, pair).await
+            })
+            .await
         },
     )
     .await?;
     let pair = pairs.last().copied().unwrap_or_default();
-    let (fold, spent) = meter.timed(folded(&mut other, pair)).await?;
+    let (fold, spent) = fold_meter.timed(folded(&mut other, pair)).await?;
     let (_, totals) = ours(&mut connection, pair).await?;
     same(by_fold, "totals", &totals, &fold)?;
     let note = Some(format!("{slowest} (temporal table: {:.2} ms); {totals}", their_slowest.time));

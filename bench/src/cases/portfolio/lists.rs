@@ -23,16 +23,19 @@ pub(super) async fn beside(
         let theirs = phases_at(&mut other, answer, *position).await?;
         same(by_table, "phases", &found.to_string(), &theirs.to_string())?;
     }
-    let meter = bench.meter();
+    let [our_meter, their_meter] = bench.meters(by_table);
+    let [_, fold_meter] = bench.meters(by_fold);
     let (mut slowest, mut their_slowest) = (Slowest::default(), Slowest::default());
     let (figures, theirs) = alternate(
         bench.rounds,
         async || {
-            median(meter, &at, &mut slowest, async |position| ours(&mut connection, answer, position).await)
-                .await
+            median(our_meter, &at, &mut slowest, async |position| {
+                ours(&mut connection, answer, position).await
+            })
+            .await
         },
         async || {
-            median(meter, &at, &mut their_slowest, async |position| {
+            median(their_meter, &at, &mut their_slowest, async |position| {
                 phases_at(&mut other, answer, position).await
             })
             .await
@@ -40,7 +43,7 @@ pub(super) async fn beside(
     )
     .await?;
     let note = Some(format!("{slowest} (temporal table: {:.2} ms); {note}", their_slowest.time));
-    let (fold, spent) = meter.timed(folded(&mut other, answer, log.events)).await?;
+    let (fold, spent) = fold_meter.timed(folded(&mut other, answer, log.events)).await?;
     let found = ours(&mut connection, answer, log.events).await?;
     same(by_fold, "phases", &found.to_string(), &fold.to_string())?;
     let folds = Rounds(vec![Measured::milliseconds(spent)]);

@@ -36,16 +36,19 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
         let theirs = phases_at(&mut other, answer, *position).await?;
         same("portfolio-one", "phases", &found.to_string(), &theirs.to_string())?;
     }
-    let meter = bench.meter();
+    let [our_meter, their_meter] = bench.meters("portfolio-one");
+    let [_, fold_meter] = bench.meters("portfolio-one-fold");
     let (mut slowest, mut their_slowest) = (Slowest::default(), Slowest::default());
     let (figures, theirs) = alternate(
         bench.rounds,
         async || {
-            median(meter, &at, &mut slowest, async |position| ours(&mut connection, answer, position).await)
-                .await
+            median(our_meter, &at, &mut slowest, async |position| {
+                ours(&mut connection, answer, position).await
+            })
+            .await
         },
         async || {
-            median(meter, &at, &mut their_slowest, async |position| {
+            median(their_meter, &at, &mut their_slowest, async |position| {
                 phases_at(&mut other, answer, position).await
             })
             .await
@@ -53,7 +56,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     )
     .await?;
     let mut slowest_stream = Slowest::default();
-    let stream = median(meter, &at, &mut slowest_stream, async |position| {
+    let stream = median(bench.meter(), &at, &mut slowest_stream, async |position| {
         read(&mut other, id.into(), position, SelectedStates::None).await
     })
     .await?
@@ -62,7 +65,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
         "{slowest} (temporal table: {:.2} ms); the fold of the timeline's own events took {stream:.2} ms, at most {:.2} ms",
         their_slowest.time, slowest_stream.time
     );
-    let (fold, spent) = meter.timed(folded(&mut other, answer, log.events)).await?;
+    let (fold, spent) = fold_meter.timed(folded(&mut other, answer, log.events)).await?;
     let found = ours(&mut connection, answer, log.events).await?;
     same("portfolio-one-fold", "phases", &found.to_string(), &fold.to_string())?;
     let result = CaseResult::of("portfolio-one", log.size(), "the phases are the same at each position")?;

@@ -26,7 +26,7 @@ impl fmt::Display for Slowest {
 
 /// The median time of this for each of these, in milliseconds, and the mean processor time.
 pub(super) async fn median<P: Copy + fmt::Debug, T>(
-    meter: Meter,
+    meter: Meter<'_>,
     places: &[P],
     slowest: &mut Slowest,
     mut each: impl AsyncFnMut(P) -> Result<T>,

@@ -32,7 +32,7 @@ impl Written {
         Ok(Self { database, targets, store, pool, first: 1 })
     }
 
-    async fn rate(&mut self, meter: Meter, count: u64) -> Result<Measured> {
+    async fn rate(&mut self, meter: Meter<'_>, count: u64) -> Result<Measured> {
         let load = Load { targets: &self.targets, clients: 64, commands: count, first: self.first };
         let rate = commands(meter, &self.store, &load).await?.rate();
         self.first += count;
@@ -46,7 +46,9 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     temporal::keep(&mut connect(theirs.database.url()).await?).await?;
     let mut task = connect(ours.database.url()).await?;
     remake(&mut task, |_, _| ()).await?;
-    let (count, meter) = (bench.sizes.commands * 8, bench.meter());
+    let count = bench.sizes.commands * 8;
+    let [our_meter, their_meter] = bench.meters("command-64-states");
+    let [_, trigger_meter] = bench.meters("command-64-temporal");
     let [mut with, mut without, mut triggers] = [(); 3].map(|()| Rounds::default());
     // Rates of writers differ by more than the task costs, so there are more rounds.
     for round in 0..bench.rounds * 2 {
@@ -55,11 +57,11 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
             settle(&mut connect(ours.database.url()).await?).await?;
             match side {
                 0 => tokio::select! {
-                    done = ours.rate(meter, count) => with.push(done?),
+                    done = ours.rate(our_meter, count) => with.push(done?),
                     failed = keep_making(&mut task) => return Err(failed),
                 },
-                1 => without.push(ours.rate(meter, count).await?),
-                _ => triggers.push(theirs.rate(meter, count).await?),
+                1 => without.push(ours.rate(their_meter, count).await?),
+                _ => triggers.push(theirs.rate(trigger_meter, count).await?),
             }
         }
     }
