@@ -57,7 +57,7 @@ impl TableFingerprints {
 
     /// The same but for the assignments, which [`TableFingerprints::assignments_read`] adds.
     pub(crate) async fn begin(connection: &mut PgConnection) -> Result<Self, StoreError> {
-        let (horizon, newest) = sqlx::query_as(
+        let (horizon, newest): (String, String) = sqlx::query_as(
             "SELECT ((pg_catalog.pg_snapshot_xmin(s)::text)::numeric % 4294967296)::text,
                     ((pg_catalog.pg_snapshot_xmax(s)::text)::numeric % 4294967296)::text
                FROM pg_catalog.pg_current_snapshot() s",

@@ -159,6 +159,12 @@ impl RunSteps for Migration<'_> {
             }
         } else {
             let catalogue = definition::catalogue_state(connection, &REBUILT).await?;
+            // Some changes of definitions need no lock that conflicts with the one against writers.
+            if held == HeldLocks::Writers
+                && let ChangesSinceSnapshot::More(what) = changed(connection, &prepared, self.options).await?
+            {
+                return Ok(Attempt::Changed(what));
+            }
             let column = &recorded.project_phase_id;
             let swap = Swap::prepare(connection, &definition, column, &prepared, catalogue).await?;
             let newer = NewerAssignments::default();

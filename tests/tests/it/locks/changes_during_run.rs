@@ -92,7 +92,7 @@ async fn a_rollback_restarts_three_times_before_it_locks_the_tables() {
     }
 }
 
-/// Changes a phase in the first two attempts of a migration, and reads the tables in every attempt.
+/// Changes phases in the first two attempts of a migration.
 struct BusyTables<'a> {
     database: &'a TestDatabase,
     /// What another session does while the third attempt writes the log.
