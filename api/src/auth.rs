@@ -16,7 +16,8 @@ mod token_header;
 mod token_rules;
 mod verified_tokens;
 
-pub(crate) use authenticator::{Authenticator, SignedIn};
+pub(crate) use authenticator::Authenticator;
+pub(crate) use verified_tokens::SignedIn;
 pub use caller::Caller;
 pub use denied::Denied;
 pub use key_set_url::{FetchError, KeySetUrl};

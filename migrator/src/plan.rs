@@ -16,7 +16,7 @@ use crate::change_detector::TableFingerprints;
 use crate::database::{self, Database};
 use crate::definition::{DetachedColumn, TableDefinition};
 use crate::error::MigratorError;
-use crate::legacy::reading::{self, AssignmentQuery, ReadProgress, SnapshotReaders};
+use crate::legacy::reading::{self, AssignmentQuery, AssignmentReaders, ReadProgress};
 use crate::legacy::tables::{LegacyPhases, LegacyTables, Percentages};
 use crate::log::history::{self, Run};
 use crate::log::link_events::{self, FoldedLinks};
@@ -128,7 +128,7 @@ pub(crate) async fn prepare(
     let before = legacy.projects.len() + legacy.phases.len();
     let reading = ReadProgress { progress, before, total };
     let readers = match beside {
-        Some(database) => SnapshotReaders::open(database, connection).await?,
+        Some(database) => AssignmentReaders::open(database, connection).await?,
         None => None,
     };
     let mut checks = CatalogueChecks { definitions: [&phases, &assignments], options, orphans: Vec::new() };

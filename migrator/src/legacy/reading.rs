@@ -66,14 +66,14 @@ struct PageRange {
 
 /// The sessions that read, on the snapshot of another session.
 #[derive(Debug)]
-pub(crate) struct SnapshotReaders {
+pub(crate) struct AssignmentReaders {
     pub connections: Vec<PgConnection>,
     pub snapshot: String,
     /// The number of the table's pages.
     pub pages: u32,
 }
 
-impl SnapshotReaders {
+impl AssignmentReaders {
     /// Opens them for the snapshot of the caller's transaction, which must be at REPEATABLE READ or hold a lock against writers; none if
     /// the table is small, or if the server has no session free.
     pub(crate) async fn open(
@@ -220,7 +220,7 @@ impl LegacyPhases {
     /// Reads the assignments in other sessions.
     pub(crate) async fn with_assignments_beside(
         mut self,
-        readers: SnapshotReaders,
+        readers: AssignmentReaders,
         query: &AssignmentQuery,
         progress: ReadProgress<'_>,
     ) -> Result<(LegacyTables, AssignmentFacts), MigratorError> {
@@ -257,11 +257,11 @@ impl LegacyPhases {
 
 /// Calls `each` with the ranges in heap order.
 async fn read_ranges(
-    readers: SnapshotReaders,
+    readers: AssignmentReaders,
     query: &AssignmentQuery,
     mut each: impl FnMut(PageRange) -> Result<(), MigratorError>,
 ) -> Result<(), MigratorError> {
-    let SnapshotReaders { connections, snapshot, pages } = readers;
+    let AssignmentReaders { connections, snapshot, pages } = readers;
     let ranges = pages.div_ceil(PAGES).max(1);
     let next = Arc::new(AtomicU32::new(0));
     let ahead = Arc::new(Semaphore::new(connections.len() * AHEAD));

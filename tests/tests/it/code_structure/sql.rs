@@ -216,6 +216,8 @@ fn only_the_planners_readers_call_the_reading_functions() {
             "api/src/health.rs",
             "projections/src/planner_users.rs",
             "projections/src/planner_view.rs",
+            "projections/src/planner_view/assignment_counts.rs",
+            "projections/src/planner_view/assignment_days.rs",
             "projections/src/planner_view/deletions.rs",
             "projections/src/planner_view/named_projects.rs",
             "projections/src/planner_view/project_rows.rs",
