@@ -1,11 +1,11 @@
 //! Security headers of every response: no content sniffing, no caching, no framing.
 
 use axum::http::HeaderValue;
+use axum::http::Response;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
-use axum::http::Response;
 
 /// Which pages may load a response without CORS (Fetch, 3.7): none of another origin.
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
