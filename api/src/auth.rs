@@ -16,8 +16,9 @@ mod token_header;
 mod token_rules;
 mod verified_tokens;
 
-pub(crate) use authenticator::{Authenticator, SignedIn};
+pub(crate) use authenticator::Authenticator;
 pub use caller::Caller;
+pub(crate) use caller::SignedIn;
 pub use denied::Denied;
 pub use key_set_url::{FetchError, KeySetUrl};
 pub use keyring::Keyring;

@@ -13,7 +13,7 @@ mod rebuild;
 mod replay;
 mod verify;
 
-pub(crate) use http::Service;
+pub(crate) use http::serve;
 
 use crate::case::{Case, Group};
 use crate::error::Result;

@@ -1,6 +1,5 @@
 //! Runs a task in a separate process: to measure its peak memory, or its processor time.
 
-use crate::cases::Service;
 use crate::error::{BenchError, Result};
 use crate::log::{migrate_options, operator};
 use crate::report::print;
@@ -42,7 +41,7 @@ impl ChildTask {
 }
 
 /// Runs the task in this process, and prints its peak memory in KiB; a service prints where it listens.
-pub(crate) async fn work(work: ChildTask) -> Result<()> {
+pub(crate) async fn work(work: ChildTask, serve: impl AsyncFnOnce(&str) -> Result<()>) -> Result<()> {
     let url = std::env::var(URL).map_err(|_| BenchError::Failed(format!("{URL} is not set")))?;
     match work {
         ChildTask::Migrate => {
@@ -80,12 +79,10 @@ pub(crate) async fn peak(work: ChildTask, url: &str) -> Result<f64> {
     Ok(kib / 1024.0)
 }
 
-async fn serve(url: &str) -> Result<()> {
-    let service = Service::start(url).await?;
-    let Listening { address, token } = service.listening();
-    print(&format!("{address} {token}"));
-    beside(|| std::io::stdin().read_to_end(&mut Vec::new())).await?.map_err(BenchError::io("the input"))?;
-    service.stop().await
+/// Completes when the parent lets go of this process's input.
+pub(crate) async fn input_ended() -> Result<()> {
+    let reading = beside(|| std::io::stdin().read_to_end(&mut Vec::new()));
+    reading.await?.map(|_| ()).map_err(BenchError::io("the input"))
 }
 
 /// Runs work that waits for another process.

@@ -33,7 +33,7 @@ async fn main() -> ExitCode {
 
 async fn run(args: args::Args) -> Result<ExitCode> {
     if let Some(work) = args.child {
-        child::work(work).await?;
+        child::work(work, cases::serve).await?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.cases.iter().any(|name| name == "list") {

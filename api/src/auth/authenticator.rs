@@ -7,7 +7,7 @@ use super::sent_token::{SentToken, TokenCarrier};
 use super::subjects::{PlannerSubjects, Subjects};
 use super::token_rules::TokenRules;
 use super::verified_tokens::VerifiedTokens;
-use super::{Auth, Caller, Denied, Keyring, ScopeSet, TokenHeader};
+use super::{Auth, Caller, Denied, Keyring, ScopeSet, SignedIn, TokenHeader};
 use crate::request;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::Method;
@@ -36,15 +36,6 @@ pub(crate) struct Authenticator {
     subjects: PlannerSubjects,
     /// The header of a proxy that signs people in.
     proxy: Option<TokenHeader>,
-}
-
-/// A caller who signs in.
-#[derive(Clone, Debug)]
-pub(crate) struct SignedIn {
-    /// The caller.
-    pub(crate) caller: Caller,
-    /// When the token expires, in seconds since 1970.
-    pub(crate) expires_at: i64,
 }
 
 impl Authenticator {

@@ -1,7 +1,7 @@
 //! Tokens that were verified: a client sends the same one with each request, and verifying it again costs more than most of what the
 //! request does beside its command.
 
-use super::authenticator::SignedIn;
+use super::SignedIn;
 use super::keys::{Keys, LEEWAY};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;

@@ -5,7 +5,8 @@ mod connection;
 mod planner;
 mod service;
 
-pub(crate) use service::Service;
+pub(super) use service::Service;
+pub(crate) use service::serve;
 
 use super::commands::{CommandTarget, LoadResult, booked_fixture, fixture, metadata, run_clients, store};
 use crate::error::{BenchError, Result};

@@ -2,9 +2,10 @@
 
 use super::connection::Connections;
 use crate::cases::commands::{CommandTarget, LoadResult, run_clients};
-use crate::child::{ChildService, Listening};
+use crate::child::{ChildService, Listening, input_ended};
 use crate::error::{BenchError, Result};
 use crate::measure::Figures;
+use crate::report::print;
 use phaseline_api::auth::{Auth, Keys, ScopeSet, TokenRequest, TokenRules};
 use phaseline_api::settings::Settings;
 use phaseline_api::{pool, server};
@@ -15,8 +16,17 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+/// Serves until this process's input ends, and prints where.
+pub(crate) async fn serve(url: &str) -> Result<()> {
+    let service = Service::start(url).await?;
+    let Listening { address, token } = service.listening();
+    print(&format!("{address} {token}"));
+    input_ended().await?;
+    service.stop().await
+}
+
 /// A running service, and a token for it.
-pub(crate) struct Service {
+pub(in crate::cases) struct Service {
     client: Client,
     token: String,
     host: ServiceHost,
@@ -30,7 +40,7 @@ enum ServiceHost {
 
 impl Service {
     /// Starts one in this process.
-    pub(crate) async fn start(url: &str) -> Result<Self> {
+    pub(in crate::cases) async fn start(url: &str) -> Result<Self> {
         let secret = b"a secret of the benchmark, long enough";
         let mut keys = Keys::default();
         keys.add_secret(secret).map_err(|error| BenchError::Failed(error.to_string()))?;
@@ -62,7 +72,7 @@ impl Service {
     }
 
     /// Where the service listens, and its token.
-    pub(crate) fn listening(&self) -> Listening {
+    fn listening(&self) -> Listening {
         Listening { address: self.client.address(), token: self.token.clone() }
     }
 
@@ -75,7 +85,7 @@ impl Service {
     }
 
     /// Stops it.
-    pub(crate) async fn stop(self) -> Result<()> {
+    pub(in crate::cases) async fn stop(self) -> Result<()> {
         match self.host {
             ServiceHost::ThisProcess { stop, serving } => {
                 let _ = stop.send(());
