@@ -17,8 +17,8 @@ mod token_rules;
 mod verified_tokens;
 
 pub(crate) use authenticator::Authenticator;
-pub(crate) use verified_tokens::SignedIn;
 pub use caller::Caller;
+pub(crate) use caller::SignedIn;
 pub use denied::Denied;
 pub use key_set_url::{FetchError, KeySetUrl};
 pub use keyring::Keyring;

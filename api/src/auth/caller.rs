@@ -19,6 +19,15 @@ pub struct Caller {
     pub projects: Option<BTreeSet<ProjectId>>,
 }
 
+/// A caller who signs in.
+#[derive(Clone, Debug)]
+pub(crate) struct SignedIn {
+    /// The caller.
+    pub(crate) caller: Caller,
+    /// When the token expires, in seconds since 1970.
+    pub(crate) expires_at: i64,
+}
+
 impl Caller {
     /// Fails unless the caller has this scope.
     pub fn need(&self, scope: TokenScope) -> Result<(), Denied> {

@@ -1,21 +1,12 @@
 //! Tokens that were verified: a client sends the same one with each request, and verifying it again costs more than most of what the
 //! request does beside its command.
 
-use super::Caller;
+use super::SignedIn;
 use super::keys::{Keys, LEEWAY};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// A caller who signs in.
-#[derive(Clone, Debug)]
-pub(crate) struct SignedIn {
-    /// The caller.
-    pub(crate) caller: Caller,
-    /// When the token expires, in seconds since 1970.
-    pub(crate) expires_at: i64,
-}
 
 /// Upper bound on cached tokens.
 const MOST: usize = 1_000;
