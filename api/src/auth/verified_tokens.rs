@@ -108,7 +108,7 @@ mod tests {
         }
         assert_eq!(tokens.0.lock().unwrap().len(), 1);
         // Expired ones make room first.
-        (0..MOST).for_each(|n| tokens.keep(&format!("old {n}"), Arc::clone(&keys), 0, &expiring(0)));
+        (1..MOST).for_each(|n| tokens.keep(&format!("old {n}"), Arc::clone(&keys), 0, &expiring(0)));
         tokens.keep("new", Arc::clone(&keys), 1_000, &expiring(2_000));
         assert!(tokens.find(&MOST.to_string(), &keys, 1_000).is_some());
         let long = "x".repeat(LONGEST + 1);
