@@ -24,6 +24,7 @@ pub(crate) enum Group {
     Commands,
     Hot,
     Http,
+    HttpBooked,
     Pooler,
     Memory,
     Growth,
@@ -33,7 +34,7 @@ pub(crate) enum Group {
 
 impl Group {
     /// All cases, in the order in which they run.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Import,
         Self::RebuildSql,
         Self::RebuildCopy,
@@ -46,6 +47,7 @@ impl Group {
         Self::Commands,
         Self::Hot,
         Self::Http,
+        Self::HttpBooked,
         Self::Pooler,
         Self::Memory,
         Self::Growth,

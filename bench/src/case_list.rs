@@ -225,6 +225,13 @@ pub(crate) const CASES: &[Case] = &[
     .clock(0.75, 0.9)
     .small_clock(0.5),
     Case::new(
+        ("http-64-booked", Group::HttpBooked),
+        ("the same to projects with a year of assignments", "the same commands in process"),
+        COMMANDS,
+    )
+    .clock(0.75, 0.9)
+    .small_clock(0.5),
+    Case::new(
         ("http-validate", Group::Http),
         ("validate 50 phases, median", "the original service, as published"),
         LATENCY,

@@ -47,6 +47,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
             (Group::Peers, _) => peers::run(bench).await?,
             (Group::Commands, _) => commands::run(bench).await?,
             (Group::Http, _) => http::run(bench).await?,
+            (Group::HttpBooked, _) => http::booked(bench).await?,
             (Group::Pooler, _) => pooler::run(bench).await?,
             (Group::Hot, _) => commands::hot(bench).await?,
             (Group::Import, _) => import::run(bench).await?,

@@ -1,7 +1,9 @@
 //! The service over real sockets: commands beside the same calls in process, and the planner's own routes beside the times
 //! of the original service.
 
-use super::load::{CommandTarget, Load, LoadResult, fixture, metadata, run_clients, store};
+mod connection;
+
+use super::load::{CommandTarget, Load, LoadResult, booked_fixture, fixture, metadata, run_clients, store};
 use crate::error::{BenchError, Result};
 use crate::measure::{CaseResult, Figures, Measured, Rounds, alternate, milliseconds};
 use crate::meter::Meter;
@@ -10,11 +12,15 @@ use phaseline_api::auth::{Auth, Keys, ScopeSet, TokenRequest, TokenRules};
 use phaseline_api::settings::Settings;
 use phaseline_api::{pool, server};
 use phaseline_domain::{Neighbours, PhaseChanges, TimelineCommand};
-use phaseline_store::{Request, Servers};
+use phaseline_embedded::testing::TestDatabase;
+use phaseline_projections::ProjectPhases;
+use phaseline_store::{Request, Servers, TimelineStore};
 use phaseline_tests::http::Client;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::time::Instant;
+use connection::Connections;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -22,11 +28,18 @@ use tokio::sync::oneshot;
 /// phases. They cannot be measured here.
 const ORIGINAL: [(&str, f64); 3] = [("http-validate", 6.6), ("http-list", 6.3), ("http-batch", 407.0)];
 
+/// Connections of clients.
+const CLIENTS: usize = 64;
+
+/// The working days of a year: assignments of a project in `http-64-booked`.
+const BOOKED: u64 = 250;
+
 /// Phases of the project in requests to the planner's routes.
 const PHASES: i64 = 50;
 
 /// The service in this process, with tokens.
 pub(super) struct Service {
+    address: SocketAddr,
     client: Client,
     token: String,
     stop: oneshot::Sender<()>,
@@ -56,7 +69,7 @@ impl Service {
         let serving = tokio::spawn(server::serve(listener, sessions, settings, async move {
             let _ = stopped.await;
         }));
-        Ok(Self { client: Client::new(address), token, stop, serving })
+        Ok(Self { address, client: Client::new(address), token, stop, serving })
     }
 
     pub(super) async fn stop(self) -> Result<()> {
@@ -66,31 +79,34 @@ impl Service {
 
     /// The commands of concurrent clients, each a PATCH of a phase.
     pub(super) async fn run_clients(&self, meter: Meter<'_>, load: &Load<'_>) -> Result<LoadResult> {
-        let (client, token) = (self.client.clone(), self.token.clone());
+        let (connections, head) = (Connections::new(self.address), self.head());
         run_clients(meter, load, move |target, n| {
-            let (client, token) = (client.clone(), token.clone());
-            async move {
-                let body = json!({ "name": format!("Phase {n}"), "capital_budget": n.to_string() });
-                let path = format!("/api/v1/phases/{}", target.phase);
-                let response = client.patch(&path).bearer(&token).json(&body).send().await;
-                expect(response.status, &response.body)
-            }
+            let body = format!(r#"{{"name":"Phase {n}","capital_budget":"{n}"}}"#);
+            let request = format!(
+                "PATCH /api/v1/phases/{} HTTP/1.1\r\n{head}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                target.phase,
+                body.len()
+            );
+            let connections = connections.clone();
+            async move { connections.send(request.as_bytes()).await }
         })
         .await
     }
 
     /// The requests of concurrent clients, each for the phases of a project.
     pub(super) async fn run_readers(&self, meter: Meter<'_>, load: &Load<'_>) -> Result<LoadResult> {
-        let (client, token) = (self.client.clone(), self.token.clone());
+        let (connections, head) = (Connections::new(self.address), self.head());
         run_clients(meter, load, move |target, _| {
-            let (client, token) = (client.clone(), token.clone());
-            async move {
-                let path = format!("/api/v1/projects/{}/phases", target.project);
-                let response = client.get(&path).bearer(&token).send().await;
-                expect(response.status, &response.body)
-            }
+            let request = format!("GET /api/v1/projects/{}/phases HTTP/1.1\r\n{head}\r\n", target.project);
+            let connections = connections.clone();
+            async move { connections.send(request.as_bytes()).await }
         })
         .await
+    }
+
+    /// The headers of every request.
+    fn head(&self) -> String {
+        format!("host: {}\r\nauthorization: Bearer {}\r\n", self.address, self.token)
     }
 
     /// The median of this number of requests, in milliseconds.
@@ -128,15 +144,38 @@ fn expect(status: u16, body: &[u8]) -> Result<()> {
     Err(BenchError::Failed(format!("the service returned {status}: {}", String::from_utf8_lossy(body))))
 }
 
+/// The commands, and the planner's own routes.
 pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     let (database, targets) = fixture(bench).await?;
     let service = Service::start(database.url()).await?;
+    let mut outcomes = vec![beside_in_process("http-64", bench, &database, &service, &targets).await?];
+    outcomes.extend(planner(bench, &service, &targets).await?);
+    service.stop().await?;
+    Ok(outcomes)
+}
+
+/// The commands to projects with a year of assignments, which their responses count.
+pub(super) async fn booked(bench: &Bench) -> Result<Vec<CaseResult>> {
+    let (database, targets) = booked_fixture(bench, BOOKED).await?;
+    let service = Service::start(database.url()).await?;
+    let outcome = beside_in_process("http-64-booked", bench, &database, &service, &targets).await?;
+    service.stop().await?;
+    Ok(vec![outcome])
+}
+
+async fn beside_in_process(
+    case: &str,
+    bench: &Bench,
+    database: &TestDatabase,
+    service: &Service,
+    targets: &[CommandTarget],
+) -> Result<CaseResult> {
     let (store, own_pool) = store(database.url()).await?;
-    let [our_meter, their_meter] = bench.meters("http-64");
+    let [our_meter, their_meter] = bench.meters(case);
     let commands = bench.sizes.commands * 8;
-    let load = |first| Load { targets: &targets, clients: 64, commands, first };
+    let load = |first| Load { targets, clients: CLIENTS, commands, first };
     let (mut first, mut own_first) = (1, 1 << 32);
-    let (through, in_process) = alternate(
+    let (ours, theirs) = alternate(
         bench.rounds,
         async || {
             settle(&mut connect(database.url()).await?).await?;
@@ -146,38 +185,40 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
         async || {
             settle(&mut connect(database.url()).await?).await?;
             own_first += commands;
-            let (store, load) = (store.clone(), load(own_first));
-            let done = run_clients(their_meter, &load, move |target, n| {
-                let store = store.clone();
-                async move {
-                    let changes = PhaseChanges {
-                        name: Some(format!("Phase {n}")),
-                        capital_budget: Some(Decimal::from(n)),
-                        ..PhaseChanges::default()
-                    };
-                    let command = TimelineCommand::ChangePhase {
-                        phase_id: target.phase,
-                        changes,
-                        neighbours: Neighbours::Adjust,
-                    };
-                    let done = store.submit(Request::new(target.project, command, metadata())).await;
-                    done.map(|_| ()).map_err(|error| BenchError::Failed(error.to_string()))
-                }
-            });
-            Ok(done.await?.rate())
+            Ok(in_process(&store, their_meter, &load(own_first)).await?.rate())
         },
     )
     .await?;
     own_pool.close().await;
     let size = format!("{} timelines, {commands} commands a round, two events each", targets.len());
-    let mut outcomes = vec![CaseResult {
-        ours: through,
-        theirs: in_process,
-        ..CaseResult::of("http-64", size, "every response is 200")?
-    }];
-    outcomes.extend(planner(bench, &service, &targets).await?);
-    service.stop().await?;
-    Ok(outcomes)
+    Ok(CaseResult { ours, theirs, ..CaseResult::of(case, size, "every response is 200")? })
+}
+
+/// The same commands without HTTP.
+async fn in_process(
+    store: &TimelineStore<ProjectPhases>,
+    meter: Meter<'_>,
+    load: &Load<'_>,
+) -> Result<LoadResult> {
+    let store = store.clone();
+    run_clients(meter, load, move |target, n| {
+        let store = store.clone();
+        async move {
+            let changes = PhaseChanges {
+                name: Some(format!("Phase {n}")),
+                capital_budget: Some(Decimal::from(n)),
+                ..PhaseChanges::default()
+            };
+            let command = TimelineCommand::ChangePhase {
+                phase_id: target.phase,
+                changes,
+                neighbours: Neighbours::Adjust,
+            };
+            let done = store.submit(Request::new(target.project, command, metadata())).await;
+            done.map(|_| ()).map_err(|error| BenchError::Failed(error.to_string()))
+        }
+    })
+    .await
 }
 
 /// The planner's routes, about a project of 50 phases.

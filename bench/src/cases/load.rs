@@ -44,9 +44,17 @@ pub(super) fn command(target: CommandTarget, n: u64) -> TimelineCommand {
 
 /// A migrated database, and the timelines in it.
 pub(super) async fn fixture(bench: &Bench) -> Result<(TestDatabase, Vec<CommandTarget>)> {
+    booked_fixture(bench, 1).await
+}
+
+/// The same with this number of assignments per project.
+pub(super) async fn booked_fixture(
+    bench: &Bench,
+    assignments: u64,
+) -> Result<(TestDatabase, Vec<CommandTarget>)> {
     let database = bench.empty();
     let mut connection = connect(database.url()).await?;
-    let options = SampleOptions { projects: PROJECTS, assignments: u64::from(PROJECTS), seed: 1 };
+    let options = SampleOptions { projects: PROJECTS, assignments: u64::from(PROJECTS) * assignments, seed: 1 };
     sample::create(&mut connection, &options).await?;
     migrate(&handle(database.url())?, &migrate_options(), &Silent).await?;
     sqlx::raw_sql("VACUUM (FREEZE, ANALYZE)").execute(&mut connection).await?;

@@ -97,7 +97,7 @@ async fn a_lost_table_that_somebody_reads_is_filled_row_by_row() {
     let (good, before) = (rows(&database), objects(&database));
     let mut reader = connection(&database).await;
     database.psql("DELETE FROM project_phases");
-    sqlx::raw_sql("BEGIN; SELECT count(*) FROM project_phases").execute(&mut reader).await.unwrap();
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM public.project_phases").execute(&mut reader).await.unwrap();
     let (rebuilt, notes) = noted(&database, &RebuildOptions::default()).await;
     assert_eq!((notes.len(), notes[0].as_str()), (2, READERS_WAIT), "{notes:?}");
     assert!(rebuilt.is_right() && rows(&database) == good);
