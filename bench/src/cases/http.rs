@@ -8,6 +8,7 @@ use crate::error::{BenchError, Result};
 use crate::measure::{CaseResult, Figures, Measured, Rounds, alternate, milliseconds};
 use crate::meter::Meter;
 use crate::server::{Bench, connect, settle};
+use connection::Connections;
 use phaseline_api::auth::{Auth, Keys, ScopeSet, TokenRequest, TokenRules};
 use phaseline_api::settings::Settings;
 use phaseline_api::{pool, server};
@@ -20,7 +21,6 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Instant;
-use connection::Connections;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 

@@ -54,7 +54,8 @@ pub(super) async fn booked_fixture(
 ) -> Result<(TestDatabase, Vec<CommandTarget>)> {
     let database = bench.empty();
     let mut connection = connect(database.url()).await?;
-    let options = SampleOptions { projects: PROJECTS, assignments: u64::from(PROJECTS) * assignments, seed: 1 };
+    let options =
+        SampleOptions { projects: PROJECTS, assignments: u64::from(PROJECTS) * assignments, seed: 1 };
     sample::create(&mut connection, &options).await?;
     migrate(&handle(database.url())?, &migrate_options(), &Silent).await?;
     sqlx::raw_sql("VACUUM (FREEZE, ANALYZE)").execute(&mut connection).await?;
