@@ -126,6 +126,9 @@ mod tests {
     use phaseline_embedded::testing::TestCluster;
     use sqlx::{Connection, PgConnection};
 
+    /// All tests share the processor time of this program and of the server.
+    static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
     /// Far more than what the meter itself takes, and than the unit of the times of ended processes.
     const BUSY: Duration = Duration::from_millis(300);
     const BUSY_SQL: &str = "SELECT sum(n) FROM generate_series(1, 3000000) AS n";
@@ -148,6 +151,7 @@ mod tests {
 
     #[tokio::test]
     async fn waiting_costs_no_processor_time_and_work_of_the_program_does() {
+        let _alone = ALONE.lock().await;
         let (clock, idle) = measured(async {
             tokio::time::sleep(BUSY).await;
             Ok(())
@@ -164,6 +168,7 @@ mod tests {
 
     #[tokio::test]
     async fn ended_programs_count() {
+        let _alone = ALONE.lock().await;
         let (_, spent) = measured(async {
             let loops = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
             assert!(std::process::Command::new("sh").args(["-c", loops]).status().unwrap().success());
@@ -175,6 +180,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_beside_counts_while_it_runs() {
+        let _alone = ALONE.lock().await;
         use std::io::{BufRead, BufReader, Write};
         let work = "read line; i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo done; read line";
         let mut child = std::process::Command::new("sh")
@@ -200,6 +206,7 @@ mod tests {
 
     #[tokio::test]
     async fn statements_of_living_and_of_ended_sessions_count() {
+        let _alone = ALONE.lock().await;
         let database = TestCluster::shared().database();
         let mut connection = PgConnection::connect(database.url()).await.unwrap();
         let (clock, living) = measured(async {
@@ -223,6 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_observer_is_taken_off() {
+        let _alone = ALONE.lock().await;
         let database = TestCluster::shared().database();
         let mut connection = PgConnection::connect(database.url()).await.unwrap();
         let backend: i32 =

@@ -23,12 +23,12 @@ use crate::progress::Progress;
 pub use crate::report::Migrated;
 use crate::report::{Counts, Plan, PlanOptions};
 use crate::run::attempts::{Beginning, Judgement, RunSteps, run_attempts};
-use crate::run::cut_over::{REBUILT, with_own_tables};
+use crate::run::cut_over::{REBUILT, ReaderLocks, with_own_tables};
 use crate::run::lock::HeadLock;
 use crate::run::session::{Attempt, HeldLocks, RunContext, RunParameters, RunSession};
 use crate::shape;
 use catch_up::{ChangesSinceSnapshot, NewerAssignments, changed};
-use cut_over::Swap;
+use cut_over::{Swap, readers_to_lock};
 use judgement::{judge, migrated};
 pub use options::MigrateOptions;
 use phaseline_store::{read, schema};
@@ -122,9 +122,10 @@ impl RunSteps for Migration<'_> {
         };
         let tables = with_own_tables(phases.tied_tables());
         if run.held() == HeldLocks::Writers {
-            let mut lock = run.staged_lock(connection, &tables).await?;
-            run.keep_out_writers(connection, &mut lock).await?;
-            run.keep_staged(lock);
+            let readers = ReaderLocks::find(connection).await?;
+            let mut locks = run.swap_locks(connection, &tables, &readers, HeadLock::NotNeeded).await?;
+            run.lock_writers(connection, &mut locks).await?;
+            run.keep_locks(locks);
             return Ok(());
         }
         run.lock_tables(connection, &tables, HeadLock::NotNeeded).await
@@ -169,9 +170,9 @@ impl RunSteps for Migration<'_> {
             let swap = Swap::prepare(connection, &definition, column, &prepared, catalogue).await?;
             let newer = NewerAssignments::default();
             let (position, counts) = import::complete(connection, &prepared, newer, run.journal()?).await?;
-            if let Some(mut lock) = run.staged() {
+            if let Some(mut locks) = run.kept_locks() {
                 run.step("locking the tables", None);
-                if !run.keep_out_readers(connection, &mut lock, &swap.locks(&prepared)).await? {
+                if !run.lock_readers(connection, &mut locks).await? {
                     return Ok(Attempt::Blocked);
                 }
             }
@@ -200,11 +201,12 @@ impl Migration<'_> {
         recorded: &'d LegacySchemaRecorded,
     ) -> Result<Attempt<(Swap<'d>, i64, Counts)>, MigratorError> {
         let tables = with_own_tables(prepared.phases.tied_tables());
-        let mut lock = run.staged_lock(connection, &tables).await?;
+        let readers = readers_to_lock(connection, prepared).await?;
+        let mut locks = run.swap_locks(connection, &tables, &readers, HeadLock::NotNeeded).await?;
         let version = run.journal()?.version();
         let mut noted = false;
         loop {
-            run.keep_out_writers(connection, &mut lock).await?;
+            run.lock_writers(connection, &mut locks).await?;
             run.journal()?.undo_to(version);
             let catalogue = definition::catalogue_state(connection, &REBUILT).await?;
             let newer = match changed(connection, prepared, self.options).await? {
@@ -218,7 +220,7 @@ impl Migration<'_> {
             let column = &recorded.project_phase_id;
             let swap = Swap::prepare(connection, definition, column, prepared, catalogue).await?;
             let (position, counts) = import::complete(connection, prepared, newer, run.journal()?).await?;
-            if run.keep_out_readers(connection, &mut lock, &swap.locks(prepared)).await? {
+            if run.lock_readers(connection, &mut locks).await? {
                 return Ok(Attempt::Done((swap, position, counts)));
             }
         }

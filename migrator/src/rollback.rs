@@ -25,7 +25,7 @@ pub use crate::report::{
 };
 use crate::run::Operator;
 use crate::run::attempts::{Beginning, Judgement, RunSteps, run_attempts};
-use crate::run::cut_over::{SHADOW, with_own_tables};
+use crate::run::cut_over::{ReaderLocks, SHADOW, with_own_tables};
 use crate::run::lock::HeadLock;
 use crate::run::session::{Attempt, HeldLocks, RunContext, RunParameters, RunSession};
 use assignments::{BuildError, Built};
@@ -219,7 +219,8 @@ impl Rollback<'_> {
         }
         run.step("locking the tables", None);
         let tables = with_own_tables(tables_to_lock(&prepared));
-        let mut locks = run.swap_locks(connection, &tables, HeadLock::WithTables).await?;
+        let readers = ReaderLocks::find(connection).await?;
+        let mut locks = run.swap_locks(connection, &tables, &readers, HeadLock::WithTables).await?;
         loop {
             run.lock_writers(connection, &mut locks).await?;
             // A copy: if readers cannot be locked out, what is built from here is rolled back.

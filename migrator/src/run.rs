@@ -6,7 +6,6 @@ mod journal;
 pub(crate) mod lock;
 mod operator;
 pub(crate) mod session;
-pub(crate) mod staged_lock;
 mod swap_locks;
 
 pub(crate) use journal::Journal;

@@ -14,6 +14,8 @@ async fn book(fixture: &ServiceFixture, project: &str, dates: &str, each: usize)
     fixture
         .sql(&format!(
             "CREATE TEMP TABLE one AS SELECT * FROM resource_assignments LIMIT 1;
+             DELETE FROM actuals a USING resource_assignments r
+              WHERE r.id = a.resource_assignment_id AND r.project_id = '{project}';
              DELETE FROM resource_assignments WHERE project_id = '{project}';
              INSERT INTO resource_assignments (resource_id, project_id, assignment_date, allocation_percentage, capital_percentage,
                     expense_percentage, id, created_at, updated_at)

@@ -113,10 +113,10 @@ async fn missing_server_resources_are_reported_until_a_command_succeeds() {
 #[tokio::test]
 async fn a_function_that_is_missing_is_a_reason() {
     let fixture = ServiceFixture::start().await;
-    fixture.sql("ALTER FUNCTION phaseline.append RENAME TO not_append").await;
+    fixture.sql("ALTER FUNCTION phaseline.append_event RENAME TO not_append_event").await;
     rename(&fixture, "Lost").await.is(500);
     assert_eq!(reason(&fixture.service.client).await, "commands_fail");
-    fixture.sql("ALTER FUNCTION phaseline.not_append RENAME TO append").await;
+    fixture.sql("ALTER FUNCTION phaseline.not_append_event RENAME TO append_event").await;
     rename(&fixture, "Made").await.is(200);
     becomes_ready(&fixture.service.client).await;
     fixture.sql("DROP FUNCTION phaseline.command_obstacle").await;

@@ -40,11 +40,6 @@ impl<'d> Swap<'d> {
         Ok(Self { definition, project_phase_id, readers, catalogue })
     }
 
-    /// The locks that keep readers out, beside those of the tables.
-    pub(super) fn locks(&self, prepared: &PreparedMigration) -> ReaderLocks {
-        self.readers.locks(&[&prepared.phases, &prepared.assignments])
-    }
-
     /// Swaps the tables under their locks, and checks the result before the caller commits. False if a definition changed since
     /// [`Swap::prepare`]: then nothing is done.
     pub(super) async fn carry_out(self, connection: &mut PgConnection) -> Result<bool, MigratorError> {
@@ -68,6 +63,15 @@ impl<'d> Swap<'d> {
         check_definition(connection, definition).await?;
         Ok(true)
     }
+}
+
+/// The locks that keep readers out, beside those of the tables.
+pub(super) async fn readers_to_lock(
+    connection: &mut PgConnection,
+    prepared: &PreparedMigration,
+) -> Result<ReaderLocks, MigratorError> {
+    let readers = TableReaders::capture(connection, &SWAPPED).await?;
+    Ok(readers.locks(&[&prepared.phases, &prepared.assignments]))
 }
 
 /// Checks that the new table has the rows and budgets of the old one and those of supplied phases.

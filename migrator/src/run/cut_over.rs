@@ -47,10 +47,21 @@ pub(crate) struct TableReaders {
 pub(crate) struct ReaderLocks {
     /// Statements that lock views. They come first: who reads a view locks it before its tables.
     pub views: Vec<String>,
-    /// The names of these views, as SQL.
-    pub relations: Vec<String>,
     /// Statements that lock the sequences of the tables' columns, after the tables as an INSERT does.
     pub sequences: Vec<String>,
+}
+
+impl ReaderLocks {
+    /// Those of both tables, as they are defined now.
+    pub(crate) async fn find(connection: &mut PgConnection) -> Result<Self, MigratorError> {
+        let views = TableReaders::capture(connection, &REBUILT).await?.locks(&[]).views;
+        let mut sequences = Vec::new();
+        for table in REBUILT {
+            let definition = definition::capture(connection, "public", table).await?;
+            sequences.extend(definition.iter().flat_map(TableDefinition::lock_sequences));
+        }
+        Ok(Self { views, sequences })
+    }
 }
 
 impl TableReaders {
@@ -75,16 +86,7 @@ impl TableReaders {
         let Self { views, materialized, kept } = self;
         let materialized = materialized.iter().chain(kept);
         ReaderLocks {
-            views: views
-                .iter()
-                .map(View::lock)
-                .chain(materialized.clone().map(MaterializedView::lock))
-                .collect(),
-            relations: views
-                .iter()
-                .map(View::title)
-                .chain(materialized.map(MaterializedView::name))
-                .collect(),
+            views: views.iter().map(View::lock).chain(materialized.map(MaterializedView::lock)).collect(),
             sequences: tables.iter().flat_map(|table| table.lock_sequences()).collect(),
         }
     }
@@ -114,21 +116,6 @@ pub(crate) async fn detach_readers(
     let readers = TableReaders::capture(connection, swapped).await?;
     readers.detach(connection).await?;
     Ok(readers)
-}
-
-/// The statements that lock what reads the tables.
-pub(crate) async fn lock_readers(connection: &mut PgConnection) -> Result<Vec<String>, MigratorError> {
-    Ok(TableReaders::capture(connection, &REBUILT).await?.locks(&[]).views)
-}
-
-/// The statements that lock the sequences of the tables' columns.
-pub(crate) async fn lock_sequences(connection: &mut PgConnection) -> Result<Vec<String>, MigratorError> {
-    let mut statements = Vec::new();
-    for table in REBUILT {
-        let definition = definition::capture(connection, "public", table).await?;
-        statements.extend(definition.iter().flat_map(TableDefinition::lock_sequences));
-    }
-    Ok(statements)
 }
 
 /// Makes the materialized views again, gives the views their definitions, and checks that all are the same.

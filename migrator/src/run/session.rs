@@ -1,10 +1,9 @@
 //! A run from its lock to its end: two connections, the journal, progress, durations. Each direction adds only its own steps.
 
-use super::cut_over::{ReaderLocks, lock_readers, lock_sequences};
+use super::cut_over::ReaderLocks;
 use super::journal::{self, Journal, NewRun};
 use super::lock::{self, HeadLock, LockTargets};
 use super::operator::Operator;
-use super::staged_lock::StagedLock;
 use super::swap_locks::SwapLocks;
 use crate::database::Database;
 use crate::definition::QualifiedName;
@@ -44,7 +43,7 @@ pub(crate) struct RunContext<'a> {
     attempts: u32,
     held: HeldLocks,
     /// The locks of an attempt that keeps writers out from its beginning.
-    staged: Option<StagedLock>,
+    kept: Option<SwapLocks>,
 }
 
 /// The locks that an attempt holds while it reads and builds: none, so that other sessions continue; or more, after changes that need
@@ -99,7 +98,7 @@ impl<'a> RunSession<'a> {
                 locked: None,
                 attempts: 0,
                 held: HeldLocks::None,
-                staged: None,
+                kept: None,
             },
         })
     }
@@ -139,7 +138,7 @@ impl<'a> RunContext<'a> {
         self.attempts += 1;
         self.held = held;
         self.locked = None;
-        self.staged = None;
+        self.kept = None;
         if let Some(journal) = &mut self.journal {
             journal.undo();
         }
@@ -214,8 +213,7 @@ impl<'a> RunContext<'a> {
         head: HeadLock,
     ) -> Result<(), MigratorError> {
         let RunParameters { lock_timeout, progress, .. } = self.parameters;
-        let views = lock_readers(connection).await?;
-        let sequences = lock_sequences(connection).await?;
+        let ReaderLocks { views, sequences } = ReaderLocks::find(connection).await?;
         let targets = LockTargets { views: &views, tables, sequences: &sequences, head };
         let locked =
             lock::lock_tables(connection, &mut self.watcher, &targets, lock_timeout, progress).await?;
@@ -223,45 +221,14 @@ impl<'a> RunContext<'a> {
         Ok(())
     }
 
-    /// The locks of these tables for [`RunContext::keep_out_writers`]; they must be free within the run's limit from now.
-    pub(crate) async fn staged_lock(
-        &self,
-        connection: &mut PgConnection,
-        tables: &[QualifiedName],
-    ) -> Result<StagedLock, MigratorError> {
-        StagedLock::new(connection, tables, self.parameters.lock_timeout).await
-    }
-
-    /// Locks the tables against writers, for the work before [`RunContext::keep_out_readers`].
-    pub(crate) async fn keep_out_writers(
-        &mut self,
-        connection: &mut PgConnection,
-        lock: &mut StagedLock,
-    ) -> Result<(), MigratorError> {
-        lock.keep_out_writers(connection, &mut self.watcher, self.parameters.progress).await
-    }
-
-    /// Keeps the locks of [`RunContext::keep_out_writers`] until [`RunContext::staged`] takes them.
-    pub(crate) fn keep_staged(&mut self, lock: StagedLock) {
-        self.staged = Some(lock);
+    /// Keeps the locks of [`RunContext::lock_writers`] until [`RunContext::kept_locks`] takes them.
+    pub(crate) fn keep_locks(&mut self, locks: SwapLocks) {
+        self.kept = Some(locks);
     }
 
     /// The locks that were kept.
-    pub(crate) fn staged(&mut self) -> Option<StagedLock> {
-        self.staged.take()
-    }
-
-    /// Locks the tables against readers, too; the time in which they cannot be read counts from here. False if that was not possible at
-    /// once: then everything since [`RunContext::keep_out_writers`] is undone.
-    pub(crate) async fn keep_out_readers(
-        &mut self,
-        connection: &mut PgConnection,
-        lock: &mut StagedLock,
-        readers: &ReaderLocks,
-    ) -> Result<bool, MigratorError> {
-        self.locked =
-            lock.keep_out_readers(connection, &mut self.watcher, readers, self.parameters.progress).await?;
-        Ok(self.locked.is_some())
+    pub(crate) fn kept_locks(&mut self) -> Option<SwapLocks> {
+        self.kept.take()
     }
 
     /// The locks for a swap in two steps; nothing is locked yet.
@@ -269,11 +236,11 @@ impl<'a> RunContext<'a> {
         &self,
         connection: &mut PgConnection,
         tables: &[QualifiedName],
+        readers: &ReaderLocks,
         head: HeadLock,
     ) -> Result<SwapLocks, MigratorError> {
-        let views = lock_readers(connection).await?;
-        let sequences = lock_sequences(connection).await?;
-        let targets = LockTargets { views: &views, tables, sequences: &sequences, head };
+        let ReaderLocks { views, sequences } = readers;
+        let targets = LockTargets { views, tables, sequences, head };
         SwapLocks::begin(connection, &targets, self.parameters.lock_timeout).await
     }
 

@@ -70,8 +70,13 @@ async fn every_function_of_the_schema_has_its_own_path_or_names_no_object() {
           WHERE pronamespace = 'phaseline'::regnamespace
             AND NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'search_path=pg_catalog%')",
     );
-    // The first raises an error, and calls no function; the second is inlined into its caller, and names every object with its schema.
-    assert_eq!(without, "refuse_change timeline_tip");
+    // The first is inlined into functions that have the path, and only its owner may call it. The second raises an error, and calls no
+    // function; the third is inlined into its caller, and names every object with its schema.
+    assert_eq!(without, "event_content refuse_change timeline_tip");
+    let callable = "SELECT count(*) FROM pg_proc p, pg_roles r
+                     WHERE p.pronamespace = 'phaseline'::regnamespace AND p.proname = 'event_content' AND NOT r.rolsuper
+                       AND r.oid <> p.proowner AND has_function_privilege(r.oid, p.oid, 'EXECUTE')";
+    assert_eq!(database.psql(callable), "0");
     let definer = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'phaseline'::regnamespace AND prosecdef";
     assert!(database.psql(definer).parse::<u32>().unwrap() >= 10);
 }
