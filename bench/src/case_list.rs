@@ -174,13 +174,15 @@ pub(crate) const CASES: &[Case] = &[
         ("durable commands with their projection, 1 client", PEER),
         COMMANDS,
     )
-    .clock(2.0, 3.0),
+    .clock(2.0, 3.0)
+    .processor(1.5, 3.0),
     Case::new(("command-16", Group::Commands), ("the same, 16 clients", PEER), COMMANDS)
         .clock(6.0, 10.0)
+        .processor(10.0, 20.0)
         .small_clock(5.0),
     Case::new(("command-64", Group::Commands), ("the same, 64 clients", PEER), COMMANDS)
         .clock(12.0, 25.0)
-        .processor(4.0, 8.0)
+        .processor(27.0, 55.0)
         .small_clock(10.0)
         .small_processor(3.0),
     Case::new(

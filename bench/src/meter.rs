@@ -71,7 +71,7 @@ impl<'a> Meter<'a> {
     /// Runs the work, and measures it with all that program and server do meanwhile.
     pub(crate) async fn timed<T>(self, work: impl Future<Output = Result<T>>) -> Result<(T, Spent)> {
         let recording = match self.profile {
-            Some((profiler, ..)) => Some(profiler.begin(&self.processes())?),
+            Some((profiler, ..)) => Some(profiler.begin(|| self.processes())?),
             None => None,
         };
         // To read the server's times takes time of the program, so that is done outside of the program's.
@@ -123,11 +123,9 @@ fn program_time() -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::tests::ALONE;
     use phaseline_embedded::testing::TestCluster;
     use sqlx::{Connection, PgConnection};
-
-    /// All tests share the processor time of this program and of the server.
-    static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
     /// Far more than what the meter itself takes, and than the unit of the times of ended processes.
     const BUSY: Duration = Duration::from_millis(300);

@@ -10,6 +10,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 /// Samples per second of processor time; not a divisor of the kernel's own ticks.
 const FREQUENCY: &str = "997";
+/// The limit of attempts to attach to processes of which some end.
+const ATTEMPTS: u32 = 20;
 /// Functions with a smaller share are left out.
 const SMALLEST_SHARE: f64 = 0.001;
 /// Settings of the server that count statements, also those inside functions.
@@ -56,12 +58,26 @@ impl Profiler {
     }
 
     /// Begins to record these processes, and all that they start.
-    pub(crate) fn begin(&self, processes: &[u32]) -> Result<Recording> {
+    pub(crate) fn begin(&self, processes: impl Fn() -> Vec<u32>) -> Result<Recording> {
+        let mut attempts = 0;
+        // perf fails if one of the processes or a thread ends before it is attached to all of them.
+        let recording = loop {
+            attempts += 1;
+            match self.attach(&processes()) {
+                Err(_) if attempts < ATTEMPTS => {}
+                done => break done?,
+            }
+        };
+        self.sql("SELECT pg_stat_statements_reset()")?;
+        Ok(recording)
+    }
+
+    fn attach(&self, processes: &[u32]) -> Result<Recording> {
         let data = self.folder.join(format!("{}.perf.data", std::process::id()));
         let processes: Vec<String> = processes.iter().map(ToString::to_string).collect();
         // perf starts `cat` once it records, and ends when that ends.
         let mut perf = Command::new("perf")
-            .args(["record", "--quiet", "--event", "cpu-clock", "--freq", FREQUENCY])
+            .args(["record", "--event", "cpu-clock", "--freq", FREQUENCY])
             .args(["--pid", &processes.join(","), "--output"])
             .arg(&data)
             .args(["--", "cat"])
@@ -77,12 +93,9 @@ impl Profiler {
         let begun = writeln!(input, "recording").and_then(|()| BufReader::new(output).read_line(&mut echo));
         if begun.is_err() || echo.trim() != "recording" {
             drop(input);
-            return Err(failed(
-                "perf record",
-                &perf.wait_with_output().map_err(BenchError::io("perf"))?.stderr,
-            ));
+            let output = perf.wait_with_output().map_err(BenchError::io("perf record"))?;
+            return Err(failed("perf record", &output.stderr));
         }
-        self.sql("SELECT pg_stat_statements_reset()")?;
         Ok(Recording { perf, input, data })
     }
 
@@ -181,9 +194,12 @@ impl Functions {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use phaseline_embedded::testing::TestOptions;
+
+    /// Tests that measure or use much processor time run one after the other: they share that of this program.
+    pub(crate) static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
     const REPORT: &str = "\
       30\tpostgres\tpostgres\t[.] ExecScan\t-\t-
@@ -218,6 +234,7 @@ no line of the table";
 
     #[test]
     fn profiles_name_functions_and_statements_inside_functions() {
+        let _alone = ALONE.blocking_lock();
         if Command::new("perf").arg("--version").output().is_err() {
             let _ = writeln!(std::io::stderr(), "SKIPPED: perf is missing");
             return;
@@ -233,7 +250,7 @@ no line of the table";
             "CREATE FUNCTION busy() RETURNS bigint LANGUAGE plpgsql AS
              $$ BEGIN RETURN (SELECT sum(n) FROM generate_series(1, 1000000) AS n); END $$",
         );
-        let recording = profiler.begin(&[std::process::id(), cluster.process_id()]).unwrap();
+        let recording = profiler.begin(|| vec![std::process::id(), cluster.process_id()]).unwrap();
         a_busy_function(std::time::Duration::from_millis(300));
         database.psql("SELECT busy()");
         profiler.end(recording, "case", Side::Ours).unwrap();

@@ -164,7 +164,7 @@ pub(super) async fn booked(bench: &Bench) -> Result<Vec<CaseResult>> {
 }
 
 async fn beside_in_process(
-    case: &str,
+    case: &'static str,
     bench: &Bench,
     database: &TestDatabase,
     service: &Service,
