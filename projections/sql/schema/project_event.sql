@@ -1,7 +1,6 @@
 -- The inline projection of one event that changes a phase's name, budget or description: the same as phaseline.project_inline does for
--- it, without the cost of arrays. 'appended' if the row is written; 'other' if there is no such row, so that phaseline.project_inline
--- reports why. p is the event's payload.
-CREATE OR REPLACE FUNCTION phaseline.project_event(event_type text, project uuid, p jsonb, recorded_at timestamptz) RETURNS text
+-- it, without the cost of arrays. False if there is no such row: phaseline.project_inline reports why. p is the event's payload.
+CREATE OR REPLACE FUNCTION phaseline.project_event(event_type text, project uuid, p jsonb, recorded_at timestamptz) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- As in phaseline.project_inline: no code of others runs with the rights of a powerful owner.
@@ -20,8 +19,8 @@ BEGIN
            description = CASE event_type WHEN 'PhaseDescribed' THEN p ->> 'description' ELSE ph.description END
      WHERE ph.id = (p ->> 'phase_id')::uuid AND ph.project_id IS NOT DISTINCT FROM project;
     IF NOT FOUND THEN
-        RETURN 'other';
+        RETURN false;
     END IF;
     SET CONSTRAINTS ALL IMMEDIATE;
-    RETURN 'appended';
+    RETURN true;
 END $$;

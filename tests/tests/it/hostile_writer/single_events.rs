@@ -44,8 +44,21 @@ fn contents(database: &TestDatabase) -> String {
     database.psql(
         "SELECT e::text FROM phaseline.events e ORDER BY position;
          SELECT ph::text FROM public.project_phases ph ORDER BY id;
+         SELECT s::text FROM public.seen s ORDER BY position, phase;
          SELECT k::text FROM phaseline.idempotency_keys k ORDER BY scope, key",
     )
+}
+
+/// A trigger of the table's owner, which sees the log as it is when a row changes.
+fn look_at_log(database: &TestDatabase) {
+    database.psql(
+        "CREATE TABLE public.seen (phase uuid, position bigint);
+         CREATE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO public.seen SELECT NEW.id, max(position) FROM phaseline.events;
+             RETURN NULL;
+         END $$;
+         CREATE TRIGGER see AFTER UPDATE ON public.project_phases FOR EACH ROW EXECUTE FUNCTION public.see()",
+    );
 }
 
 fn stop_clock(database: &TestDatabase) {
@@ -70,6 +83,7 @@ async fn one_event_leaves_the_same_log_by_either_function() {
             skip_all(&slow, project).await;
         }
         stop_clock(&slow);
+        look_at_log(&slow);
         let fast = TestCluster::shared().database_from(slow.name());
         let (mut by_one, mut by_all) = (writer(&fast).await, writer(&slow).await);
         let mut owner = handle(slow.url()).connect("test").await.unwrap();
