@@ -28,21 +28,24 @@ pub(crate) const CASES: &[Case] = &[
         RATE,
     )
     .clock(2.5, 4.0)
-    .small_clock(0.7),
+    .small_clock(0.7)
+    .small_processor(0.31),
     Case::new(
         ("rebuild-sql-lost", Group::RebuildSql),
         ("rebuild; the table is empty", "set-based SQL, INSERT in one transaction"),
         RATE,
     )
     .clock(2.0, 3.0)
-    .small_clock(0.35),
+    .small_clock(0.35)
+    .small_processor(0.26),
     Case::new(
         ("rebuild-copy-intact", Group::RebuildCopy),
         ("rebuild; the table is right", "COPY of the log to nowhere, one reader"),
         RATE,
     )
     .clock(0.6, 0.9)
-    .small_clock(0.35),
+    .small_clock(0.35)
+    .small_processor(0.07),
     Case::new(
         ("rebuild-copy-lost", Group::RebuildCopy),
         ("rebuild; the table is empty", "COPY of the log to nowhere, one reader"),
@@ -50,7 +53,8 @@ pub(crate) const CASES: &[Case] = &[
     )
     .clock(0.35, 0.6)
     // Unoptimised, comparing the events with their hashes takes as long as writing the rows.
-    .small_clock(0.12),
+    .small_clock(0.12)
+    .small_processor(0.06),
     Case::new(
         ("rebuild-replay", Group::RebuildReplay),
         ("rebuild; the table is empty", "QueryReplay of cqrs-es into a postgres-es view"),
@@ -64,7 +68,8 @@ pub(crate) const CASES: &[Case] = &[
     .clock(0.85, 0.95),
     Case::new(("verify", Group::Verify), ("verify", "COPY of the log to nowhere, one reader"), RATE)
         .clock(0.4, 0.8)
-        .small_clock(0.09),
+        .small_clock(0.09)
+        .small_processor(0.06),
     Case::new(
         ("portfolio-page", Group::Portfolio),
         ("the first 100 projects by name, wanted in 50 ms", TABLE),
@@ -145,10 +150,12 @@ pub(crate) const CASES: &[Case] = &[
     .small_clock(0.5),
     Case::new(("migrate", Group::Migrate), ("migrate", "set-based SQL that keeps the links"), TIME)
         .clock(0.5, 0.9)
-        .small_clock(0.09),
+        .small_clock(0.09)
+        .small_processor(0.05),
     Case::new(("rollback", Group::Migrate), ("rollback", "set-based rewrite from the kept links"), TIME)
         .clock(1.2, 1.6)
-        .small_clock(0.35),
+        .small_clock(0.35)
+        .small_processor(0.17),
     Case::new(("unreadable-up", Group::Migrate), ("longest wait of a reader", "the whole migration"), TIME)
         .clock(20.0, 50.0)
         .small_clock(6.0),
@@ -161,30 +168,34 @@ pub(crate) const CASES: &[Case] = &[
         TIME,
     )
     .clock(1.0, 3.0)
-    .small_clock(0.1),
+    .small_clock(0.1)
+    .small_processor(0.055),
     Case::new(
         ("rollback-original", Group::Original),
         ("rollback", "the original's algorithm, row by row"),
         TIME,
     )
     .clock(30.0, 60.0)
-    .small_clock(5.0),
+    .small_clock(5.0)
+    .small_processor(1.7),
     Case::new(
         ("command-1", Group::Commands),
         ("durable commands with their projection, 1 client", PEER),
         COMMANDS,
     )
     .clock(2.0, 3.0)
-    .processor(1.5, 3.0),
+    .processor(1.5, 3.0)
+    .small_processor(1.0),
     Case::new(("command-16", Group::Commands), ("the same, 16 clients", PEER), COMMANDS)
         .clock(6.0, 10.0)
         .processor(10.0, 20.0)
-        .small_clock(5.0),
+        .small_clock(5.0)
+        .small_processor(1.6),
     Case::new(("command-64", Group::Commands), ("the same, 64 clients", PEER), COMMANDS)
         .clock(12.0, 25.0)
         .processor(27.0, 55.0)
         .small_clock(10.0)
-        .small_processor(3.0),
+        .small_processor(10.0),
     Case::new(
         ("command-1-insert", Group::Commands),
         ("durable commands with their projection, 1 client", INSERT),
@@ -225,26 +236,30 @@ pub(crate) const CASES: &[Case] = &[
         COMMANDS,
     )
     .clock(0.75, 0.9)
-    .small_clock(0.5),
+    .small_clock(0.5)
+    .small_processor(0.28),
     Case::new(
         ("http-64-booked", Group::HttpBooked),
         ("the same to projects with a year of assignments", "the same commands in process"),
         COMMANDS,
     )
     .clock(0.75, 0.9)
-    .small_clock(0.5),
+    .small_clock(0.5)
+    .small_processor(0.19),
     Case::new(
         ("http-validate", Group::Http),
         ("validate 50 phases, median", "the original service, as published"),
         LATENCY,
     )
-    .clock(3.0, 10.0),
+    .clock(3.0, 10.0)
+    .small_clock(1.0),
     Case::new(
         ("http-list", Group::Http),
         ("list 50 phases, median", "the original service, as published"),
         LATENCY,
     )
-    .clock(3.0, 10.0),
+    .clock(3.0, 10.0)
+    .small_clock(1.0),
     Case::new(
         ("http-batch", Group::Http),
         ("save 50 phases, all changed, median", "the original service, as published"),
