@@ -21,28 +21,32 @@ pub(crate) const CASES: &[Case] = &[
         ("bulk import, hash chain included", "binary COPY of the finished rows, same indexes"),
         RATE,
     )
-    .clock(0.7, 0.9),
+    .clock(0.7, 0.9)
+    .small_processor(0.44),
     Case::new(
         ("rebuild-sql-intact", Group::RebuildSql),
         ("rebuild; the table is right", "set-based SQL into a temporary table, compared both ways"),
         RATE,
     )
     .clock(2.5, 4.0)
-    .small_clock(0.7),
+    .small_clock(0.7)
+    .small_processor(0.35),
     Case::new(
         ("rebuild-sql-lost", Group::RebuildSql),
         ("rebuild; the table is empty", "set-based SQL, INSERT in one transaction"),
         RATE,
     )
     .clock(2.0, 3.0)
-    .small_clock(0.35),
+    .small_clock(0.35)
+    .small_processor(0.33),
     Case::new(
         ("rebuild-copy-intact", Group::RebuildCopy),
         ("rebuild; the table is right", "COPY of the log to nowhere, one reader"),
         RATE,
     )
     .clock(0.6, 0.9)
-    .small_clock(0.35),
+    .small_clock(0.35)
+    .small_processor(0.08),
     Case::new(
         ("rebuild-copy-lost", Group::RebuildCopy),
         ("rebuild; the table is empty", "COPY of the log to nowhere, one reader"),
@@ -50,12 +54,14 @@ pub(crate) const CASES: &[Case] = &[
     )
     .clock(0.35, 0.6)
     // Unoptimised, comparing the events with their hashes takes as long as writing the rows.
-    .small_clock(0.12),
+    .small_clock(0.12)
+    .small_processor(0.07),
     Case::new(
         ("rebuild-replay", Group::RebuildReplay),
         ("rebuild; the table is empty", "QueryReplay of cqrs-es into a postgres-es view"),
         RATE,
-    ),
+    )
+    .small_processor(24.0),
     Case::new(
         ("rebuild-scaling", Group::RebuildScaling),
         ("rebuild of five times the log; the table is right", "rebuild of the log itself"),
@@ -64,7 +70,8 @@ pub(crate) const CASES: &[Case] = &[
     .clock(0.85, 0.95),
     Case::new(("verify", Group::Verify), ("verify", "COPY of the log to nowhere, one reader"), RATE)
         .clock(0.4, 0.8)
-        .small_clock(0.09),
+        .small_clock(0.09)
+        .small_processor(0.065),
     Case::new(
         ("portfolio-page", Group::Portfolio),
         ("the first 100 projects by name, wanted in 50 ms", TABLE),
@@ -73,12 +80,14 @@ pub(crate) const CASES: &[Case] = &[
     .clock(0.1, 0.3),
     Case::new(("portfolio-page-fold", Group::Portfolio), ("the first 100 projects by name", FOLD), LATENCY)
         .clock(20.0, 50.0)
-        .small_clock(3.0),
+        .small_clock(3.0)
+        .small_processor(8.0),
     Case::new(("portfolio-all", Group::Portfolio), ("all projects by name, wanted in 1 s", TABLE), LATENCY)
         .clock(0.05, 0.2),
     Case::new(("portfolio-fold", Group::Portfolio), ("all projects by name", FOLD), LATENCY)
         .clock(2.0, 4.0)
-        .small_clock(0.5),
+        .small_clock(0.5)
+        .small_processor(5.5),
     Case::new(
         ("portfolio-one", Group::Portfolio),
         ("a timeline of 500 events, wanted in 5 ms", TABLE),
@@ -99,7 +108,8 @@ pub(crate) const CASES: &[Case] = &[
         LATENCY,
     )
     .clock(5.0, 10.0)
-    .small_clock(0.5),
+    .small_clock(0.5)
+    .small_processor(0.9),
     Case::new(
         ("diff-half", Group::Portfolio),
         ("changes of half of the log: page and totals, wanted in 500 ms", TABLE),
@@ -112,7 +122,8 @@ pub(crate) const CASES: &[Case] = &[
         LATENCY,
     )
     .clock(1.5, 4.0)
-    .small_clock(0.3),
+    .small_clock(0.3)
+    .small_processor(1.05),
     Case::new(
         ("diff-whole", Group::Portfolio),
         ("changes of the whole log: page and totals, wanted in 500 ms", TABLE),
@@ -125,7 +136,8 @@ pub(crate) const CASES: &[Case] = &[
         LATENCY,
     )
     .clock(1.5, 4.0)
-    .small_clock(0.3),
+    .small_clock(0.3)
+    .small_processor(1.15),
     Case::new(
         ("command-64-states", Group::Portfolio),
         ("durable commands, 64 clients, while states are stored", "the same without"),
@@ -145,10 +157,12 @@ pub(crate) const CASES: &[Case] = &[
     .small_clock(0.5),
     Case::new(("migrate", Group::Migrate), ("migrate", "set-based SQL that keeps the links"), TIME)
         .clock(0.5, 0.9)
-        .small_clock(0.09),
+        .small_clock(0.09)
+        .small_processor(0.075),
     Case::new(("rollback", Group::Migrate), ("rollback", "set-based rewrite from the kept links"), TIME)
         .clock(1.2, 1.6)
-        .small_clock(0.35),
+        .small_clock(0.35)
+        .small_processor(0.34),
     Case::new(("unreadable-up", Group::Migrate), ("longest wait of a reader", "the whole migration"), TIME)
         .clock(20.0, 50.0)
         .small_clock(6.0),
@@ -161,43 +175,50 @@ pub(crate) const CASES: &[Case] = &[
         TIME,
     )
     .clock(1.0, 3.0)
-    .small_clock(0.1),
+    .small_clock(0.1)
+    .small_processor(0.05),
     Case::new(
         ("rollback-original", Group::Original),
         ("rollback", "the original's algorithm, row by row"),
         TIME,
     )
     .clock(30.0, 60.0)
-    .small_clock(5.0),
+    .small_clock(5.0)
+    .small_processor(1.75),
     Case::new(
         ("command-1", Group::Commands),
         ("durable commands with their projection, 1 client", PEER),
         COMMANDS,
     )
     .clock(2.0, 3.0)
-    .processor(1.5, 3.0),
+    .processor(1.5, 3.0)
+    .small_processor(1.2),
     Case::new(("command-16", Group::Commands), ("the same, 16 clients", PEER), COMMANDS)
         .clock(6.0, 10.0)
         .processor(10.0, 20.0)
-        .small_clock(5.0),
+        .small_clock(5.0)
+        .small_processor(3.4),
     Case::new(("command-64", Group::Commands), ("the same, 64 clients", PEER), COMMANDS)
         .clock(12.0, 25.0)
         .processor(27.0, 55.0)
         .small_clock(10.0)
-        .small_processor(3.0),
+        .small_processor(12.0),
     Case::new(
         ("command-1-insert", Group::Commands),
         ("durable commands with their projection, 1 client", INSERT),
         COMMANDS,
     )
-    .clock(0.35, 0.6),
+    .clock(0.35, 0.6)
+    .small_clock(0.06)
+    .small_processor(0.08),
     Case::new(
         ("command-64-insert", Group::Commands),
         ("durable commands with their projection, 64 clients", INSERT),
         COMMANDS,
     )
     .clock(1.2, 2.5)
-    .small_clock(1.0),
+    .small_clock(1.0)
+    .small_processor(4.8),
     Case::new(
         ("command-64-disintegrate", Group::Commands),
         (
@@ -212,7 +233,8 @@ pub(crate) const CASES: &[Case] = &[
     Case::new(("command-hot", Group::Hot), ("commands to a timeline of a long history", PEER), COMMANDS)
         .clock(10.0, 15.0)
         // A fifth of the history, since the peer reads the whole stream for every command.
-        .small_clock(8.0),
+        .small_clock(8.0)
+        .small_processor(6.0),
     Case::new(
         ("command-hot-flat", Group::Hot),
         ("commands to a timeline of a long history", "the same around its 100th command"),
@@ -225,14 +247,16 @@ pub(crate) const CASES: &[Case] = &[
         COMMANDS,
     )
     .clock(0.75, 0.9)
-    .small_clock(0.5),
+    .small_clock(0.5)
+    .small_processor(0.31),
     Case::new(
         ("http-64-booked", Group::HttpBooked),
         ("the same to projects with a year of assignments", "the same commands in process"),
         COMMANDS,
     )
     .clock(0.75, 0.9)
-    .small_clock(0.5),
+    .small_clock(0.5)
+    .small_processor(0.3),
     Case::new(
         ("http-validate", Group::Http),
         ("validate 50 phases, median", "the original service, as published"),
