@@ -61,6 +61,7 @@ pub(crate) const CASES: &[Case] = &[
         ("rebuild; the table is empty", "QueryReplay of cqrs-es into a postgres-es view"),
         RATE,
     )
+    .processor(60.0, 120.0)
     .small_processor(24.0),
     Case::new(
         ("rebuild-scaling", Group::RebuildScaling),
