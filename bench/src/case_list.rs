@@ -21,7 +21,8 @@ pub(crate) const CASES: &[Case] = &[
         ("bulk import, hash chain included", "binary COPY of the finished rows, same indexes"),
         RATE,
     )
-    .clock(0.7, 0.9),
+    .clock(0.7, 0.9)
+    .small_processor(0.44),
     Case::new(
         ("rebuild-sql-intact", Group::RebuildSql),
         ("rebuild; the table is right", "set-based SQL into a temporary table, compared both ways"),
@@ -59,7 +60,9 @@ pub(crate) const CASES: &[Case] = &[
         ("rebuild-replay", Group::RebuildReplay),
         ("rebuild; the table is empty", "QueryReplay of cqrs-es into a postgres-es view"),
         RATE,
-    ),
+    )
+    .processor(60.0, 120.0)
+    .small_processor(24.0),
     Case::new(
         ("rebuild-scaling", Group::RebuildScaling),
         ("rebuild of five times the log; the table is right", "rebuild of the log itself"),
@@ -78,12 +81,14 @@ pub(crate) const CASES: &[Case] = &[
     .clock(0.1, 0.3),
     Case::new(("portfolio-page-fold", Group::Portfolio), ("the first 100 projects by name", FOLD), LATENCY)
         .clock(20.0, 50.0)
-        .small_clock(3.0),
+        .small_clock(3.0)
+        .small_processor(8.0),
     Case::new(("portfolio-all", Group::Portfolio), ("all projects by name, wanted in 1 s", TABLE), LATENCY)
         .clock(0.05, 0.2),
     Case::new(("portfolio-fold", Group::Portfolio), ("all projects by name", FOLD), LATENCY)
         .clock(2.0, 4.0)
-        .small_clock(0.5),
+        .small_clock(0.5)
+        .small_processor(5.5),
     Case::new(
         ("portfolio-one", Group::Portfolio),
         ("a timeline of 500 events, wanted in 5 ms", TABLE),
@@ -104,7 +109,8 @@ pub(crate) const CASES: &[Case] = &[
         LATENCY,
     )
     .clock(5.0, 10.0)
-    .small_clock(0.5),
+    .small_clock(0.5)
+    .small_processor(0.9),
     Case::new(
         ("diff-half", Group::Portfolio),
         ("changes of half of the log: page and totals, wanted in 500 ms", TABLE),
@@ -117,7 +123,8 @@ pub(crate) const CASES: &[Case] = &[
         LATENCY,
     )
     .clock(1.5, 4.0)
-    .small_clock(0.3),
+    .small_clock(0.3)
+    .small_processor(1.05),
     Case::new(
         ("diff-whole", Group::Portfolio),
         ("changes of the whole log: page and totals, wanted in 500 ms", TABLE),
@@ -130,7 +137,8 @@ pub(crate) const CASES: &[Case] = &[
         LATENCY,
     )
     .clock(1.5, 4.0)
-    .small_clock(0.3),
+    .small_clock(0.3)
+    .small_processor(1.15),
     Case::new(
         ("command-64-states", Group::Portfolio),
         ("durable commands, 64 clients, while states are stored", "the same without"),
@@ -201,14 +209,17 @@ pub(crate) const CASES: &[Case] = &[
         ("durable commands with their projection, 1 client", INSERT),
         COMMANDS,
     )
-    .clock(0.35, 0.6),
+    .clock(0.35, 0.6)
+    .small_clock(0.06)
+    .small_processor(0.08),
     Case::new(
         ("command-64-insert", Group::Commands),
         ("durable commands with their projection, 64 clients", INSERT),
         COMMANDS,
     )
     .clock(1.2, 2.5)
-    .small_clock(1.0),
+    .small_clock(1.0)
+    .small_processor(4.8),
     Case::new(
         ("command-64-disintegrate", Group::Commands),
         (
@@ -223,7 +234,8 @@ pub(crate) const CASES: &[Case] = &[
     Case::new(("command-hot", Group::Hot), ("commands to a timeline of a long history", PEER), COMMANDS)
         .clock(10.0, 15.0)
         // A fifth of the history, since the peer reads the whole stream for every command.
-        .small_clock(8.0),
+        .small_clock(8.0)
+        .small_processor(6.0),
     Case::new(
         ("command-hot-flat", Group::Hot),
         ("commands to a timeline of a long history", "the same around its 100th command"),

@@ -59,17 +59,16 @@ impl Profiler {
 
     /// Begins to record these processes, and all that they start.
     pub(crate) fn begin(&self, processes: impl Fn() -> Vec<u32>) -> Result<Recording> {
+        self.sql("SELECT pg_stat_statements_reset()")?;
         let mut attempts = 0;
         // perf fails if one of the processes or a thread ends before it is attached to all of them.
-        let recording = loop {
+        loop {
             attempts += 1;
             match self.attach(&processes()) {
                 Err(_) if attempts < ATTEMPTS => {}
-                done => break done?,
+                done => return done,
             }
-        };
-        self.sql("SELECT pg_stat_statements_reset()")?;
-        Ok(recording)
+        }
     }
 
     fn attach(&self, processes: &[u32]) -> Result<Recording> {
@@ -102,9 +101,9 @@ impl Profiler {
     /// Ends a recording, and writes its profiles.
     pub(crate) fn end(&self, recording: Recording, case: &str, side: Side) -> Result<()> {
         let Recording { perf, input, data } = recording;
-        let statements = self.sql(STATEMENTS)?;
         drop(input);
         let output = perf.wait_with_output().map_err(BenchError::io("perf record"))?;
+        let statements = self.sql(STATEMENTS)?;
         let report = Command::new("perf")
             .args(["report", "--stdio", "--quiet", "--field-separator", "\t"])
             .args(["--fields", "sample,comm,dso,symbol", "--input"])

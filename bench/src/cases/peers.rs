@@ -13,8 +13,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 const DISINTEGRATE_NEEDS: i64 = 16;
 /// The number of clients, and commands of all at once in relation to those of one.
 const LOADS: [(usize, u64); 3] = [(1, 1), (16, 4), (64, 8)];
+/// How a program is started.
+type PeerCommand = fn() -> Result<Command>;
 /// The programs in other languages, which `bench/peers/run.sh` installs.
-const OTHERS: [(&str, fn() -> Result<Command>); 2] = [("emmett", emmett), ("eventsourcing", eventsourcing)];
+const OTHERS: [(&str, PeerCommand); 2] = [("emmett", emmett), ("eventsourcing", eventsourcing)];
 /// How many times fewer commands are enough for programs that do some hundred a second.
 const FEWER: u64 = 4;
 
