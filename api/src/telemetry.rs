@@ -30,11 +30,14 @@ pub struct Telemetry {
     recorder: PrometheusRecorder,
     in_flight: Gauge,
     connections: Gauge,
-    /// By method and status, then by route.
-    answered: RwLock<HashMap<(&'static str, u16), HashMap<String, Answered>>>,
+    /// By method and status.
+    answered: RwLock<HashMap<(&'static str, u16), AnsweredRoutes>>,
     /// By command and outcome.
     commanded: RwLock<HashMap<(&'static str, &'static str), Counter>>,
 }
+
+/// What counts the responses, by route.
+type AnsweredRoutes = HashMap<String, Answered>;
 
 /// What counts the responses of a route.
 struct Answered {

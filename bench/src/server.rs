@@ -41,6 +41,8 @@ pub(crate) struct Sizes {
     pub(crate) legacy: (u32, u64),
     /// The same for the original's algorithm.
     pub(crate) original: (u32, u64),
+    /// Assignments of a project in `http-64-booked`.
+    pub(crate) booked: u64,
     pub(crate) growth: Growth,
 }
 
@@ -66,6 +68,8 @@ impl Sizes {
             hot: 2_000,
             legacy: (10_000, 1_000_000),
             original: (200, 20_000),
+            // The working days of a year.
+            booked: 250,
             growth: Growth { waits: 3, memory: 3 },
         }
     }
@@ -87,6 +91,7 @@ impl Sizes {
             hot: 400,
             legacy: (500, 50_000),
             original: (50, 5_000),
+            booked: 25,
             growth: Growth { waits: 3, memory: 3 },
         }
     }

@@ -31,9 +31,6 @@ const ORIGINAL: [(&str, f64); 3] = [("http-validate", 6.6), ("http-list", 6.3), 
 /// Connections of clients.
 const CLIENTS: usize = 64;
 
-/// The working days of a year: assignments of a project in `http-64-booked`.
-const BOOKED: u64 = 250;
-
 /// Phases of the project in requests to the planner's routes.
 const PHASES: i64 = 50;
 
@@ -154,9 +151,9 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<CaseResult>> {
     Ok(outcomes)
 }
 
-/// The commands to projects with a year of assignments, which their responses count.
+/// The commands to projects with many assignments, which their responses count.
 pub(super) async fn booked(bench: &Bench) -> Result<Vec<CaseResult>> {
-    let (database, targets) = booked_fixture(bench, BOOKED).await?;
+    let (database, targets) = booked_fixture(bench, bench.sizes.booked).await?;
     let service = Service::start(database.url()).await?;
     let outcome = beside_in_process("http-64-booked", bench, &database, &service, &targets).await?;
     service.stop().await?;

@@ -58,7 +58,7 @@ pub(crate) struct OwnAssignment {
 /// The place of an assignment that is not an [`OwnAssignment`].
 const ODD: u32 = u32::MAX;
 
-/// LegacyAssignments in heap order.
+/// The assignments in heap order.
 #[derive(Debug, Default)]
 pub(crate) struct LegacyAssignments {
     /// All of them. One with the phase [`ODD`] is among `odd`, and the rest of it has no meaning.

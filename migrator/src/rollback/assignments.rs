@@ -329,7 +329,7 @@ async fn stream(
         if link == columns.len() {
             into.uuid(phase.uuid());
         }
-        if built.rows % REPORT_EVERY == 0 {
+        if built.rows.is_multiple_of(REPORT_EVERY) {
             progress.advance(built.rows.min(prepared.log_read.links.phase_of.len() as u64));
         }
         Ok::<_, BuildError>(())
