@@ -16,7 +16,7 @@ pub struct LogEntry<'a> {
     pub recorded_at: DateTime<Utc>,
     /// The event, if it is a timeline's.
     pub timeline: Option<TimelineEntry<'a>>,
-    /// Whether the event does not fit its hash; never, unless hashes are compared ([`Readers::comparing_hashes`]).
+    /// Whether the event does not fit its hash; never, unless hashes are compared ([`Readers::comparing_hashes`](super::Readers::comparing_hashes)).
     pub is_altered: bool,
 }
 
