@@ -177,7 +177,7 @@ pub(crate) const CASES: &[Case] = &[
     )
     .clock(1.0, 3.0)
     .small_clock(0.1)
-    .small_processor(0.055),
+    .small_processor(0.035),
     Case::new(
         ("rollback-original", Group::Original),
         ("rollback", "the original's algorithm, row by row"),
@@ -193,7 +193,8 @@ pub(crate) const CASES: &[Case] = &[
     )
     .clock(2.0, 3.0)
     .processor(1.5, 3.0)
-    .small_processor(1.0),
+    .small_clock(1.0)
+    .small_processor(0.8),
     Case::new(("command-16", Group::Commands), ("the same, 16 clients", PEER), COMMANDS)
         .clock(6.0, 10.0)
         .processor(10.0, 20.0)

@@ -313,9 +313,10 @@ impl Committer {
         prepared: &[PreparedCommand],
         deadline: Deadline,
     ) -> Result<BatchResult, StoreError> {
-        let limit = deadline.limit(self.patience);
+        let patience = self.patience;
+        let left = || deadline.limit(patience);
         if let Some(single) = SingleEvent::of(prepared)? {
-            let (session, rows) = self.executed(route, &single.statement().within(limit)).await;
+            let (session, rows) = self.executed(route, &single.statement().within(left())).await;
             let verdict = rows.and_then(|rows| single.result(&rows));
             self.keep_unless_lost(session, verdict.as_ref().err());
             if let Some(verdict) = verdict? {
@@ -325,7 +326,7 @@ impl Committer {
             route = self.route().await?;
         }
         let batch = AppendBatch::new(prepared)?;
-        let (session, rows) = self.executed(route, &batch.statement().within(limit)).await;
+        let (session, rows) = self.executed(route, &batch.statement().within(left())).await;
         let appending = rows.and_then(|rows| batch.result(&rows));
         self.keep_unless_lost(session, appending.as_ref().err());
         appending
