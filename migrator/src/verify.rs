@@ -35,7 +35,7 @@ pub async fn verify(
     verify_expecting(connection, Vec::new(), &[], progress).await
 }
 
-/// The same, and checks that the log has these heads, which somebody noted down. `readers` read the log at the same time, on the
+/// The same, and checks that the log has these heads, which were noted down. `readers` read the log at the same time, on the
 /// snapshot of `connection`; without them `connection` does. The result is the same.
 ///
 /// # Errors

@@ -57,7 +57,7 @@ async fn is_most(connection: &mut PgConnection, rows: usize) -> Result<bool, Sto
 pub(crate) struct Inserted {
     /// The number of rows.
     pub(crate) rows: u64,
-    /// Whether no code of others could change them: there was none, and nobody else could write to the table.
+    /// Whether nothing else could change them: no other program's code ran, and no other session could write to the table.
     pub(crate) as_given: bool,
 }
 
@@ -80,7 +80,7 @@ pub(crate) async fn insert(
                 Err(error) if is_out_of_time(&error) => {
                     // Readers continue from here.
                     savepoint.rollback().await?;
-                    progress.note("that took too long and was undone: the rows are written one by one, which nobody waits for");
+                    progress.note("that took too long and was undone: the rows are written one by one, while readers continue");
                 }
                 Err(error) => return Err(error),
             }

@@ -103,23 +103,36 @@ pub(crate) async fn repair_where(
     let deleted = row_writer::delete(connection, &writes.deleted).await?;
     let updated = row_writer::update(connection, &writes.updated).await?;
     let inserted = bulk_insert::insert(connection, &writes.inserted, progress).await?;
-    if inserted.as_given && writes.deleted.is_empty() && writes.updated.is_empty() {
-        // The rows are in place, and readers wait for the commit: to compare the whole table again would take longer than to write it.
-        transaction.commit().await?;
-        return Ok(Repaired {
-            repair_id: Some(repair_id),
-            position: log.position,
-            inserted: inserted.rows,
-            updated,
-            deleted,
-            closed: writes.closed.len() as u64,
-            findings,
-            left,
-            caught_up,
-            compared,
-        });
-    }
-    let inserted = inserted.rows;
+    // If only missing rows were written, and nothing else could change them, comparing the whole table again would take longer than writing
+    // it, while readers wait for the commit.
+    let left = if inserted.as_given && writes.deleted.is_empty() && writes.updated.is_empty() {
+        left
+    } else {
+        compare_again(connection, log, projects, &findings, wanted).await?
+    };
+    transaction.commit().await?;
+    Ok(Repaired {
+        repair_id: Some(repair_id),
+        position: log.position,
+        inserted: inserted.rows,
+        updated,
+        deleted,
+        closed: writes.closed.len() as u64,
+        findings,
+        left,
+        caught_up,
+        compared,
+    })
+}
+
+/// Fails if a finding was not mended; returns those that are not wanted, or new.
+async fn compare_again(
+    connection: &mut PgConnection,
+    log: &FoldedLog,
+    projects: &[ProjectId],
+    findings: &[Finding],
+    wanted: impl Fn(&Finding) -> bool,
+) -> Result<Vec<Finding>, StoreError> {
     // Rows that others added since the comparison are kept.
     let key = |finding: &Finding| match finding {
         Finding::Row(drift) => (drift.project_id, Some(drift.phase_id)),
@@ -137,19 +150,7 @@ pub(crate) async fn repair_where(
             still.len()
         )));
     }
-    transaction.commit().await?;
-    Ok(Repaired {
-        repair_id: Some(repair_id),
-        position: log.position,
-        inserted,
-        updated,
-        deleted,
-        closed: writes.closed.len() as u64,
-        findings,
-        left,
-        caught_up,
-        compared,
-    })
+    Ok(left)
 }
 
 fn phases_of(log: &FoldedLog, projects: &[ProjectId]) -> Vec<PhaseId> {

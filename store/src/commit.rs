@@ -322,7 +322,7 @@ impl Committer {
             if let Some(verdict) = verdict? {
                 return Ok(BatchResult { verdicts: vec![verdict], row_locations: None });
             }
-            // Something about the command is rare.
+            // `phaseline.append` decides.
             route = self.route().await?;
         }
         let batch = AppendBatch::new(prepared)?;

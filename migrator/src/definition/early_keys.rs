@@ -11,7 +11,7 @@ use super::{ForeignKey, QualifiedName, TableDefinition};
 /// The statements that make foreign keys before the swap, and those that complete them after it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EarlyKeys {
-    /// To be run before the swap, when nobody writes the tables any more.
+    /// To be run before the swap, while writers are locked out.
     pub before: Vec<String>,
     /// To be run after the swap, before or after [`super::finish`].
     pub after: Vec<String>,

@@ -61,7 +61,7 @@ const ODD: u32 = u32::MAX;
 /// The assignments in heap order.
 #[derive(Debug, Default)]
 pub(crate) struct LegacyAssignments {
-    /// All of them. One with the phase [`ODD`] is among `odd`, and the rest of it has no meaning.
+    /// All of them. Of one with the phase [`ODD`] the other fields are undefined: its values are in `odd`.
     rows: Vec<OwnAssignment>,
     /// The others by their place, in order.
     odd: Vec<(u32, RawAssignment)>,

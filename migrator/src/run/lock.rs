@@ -160,7 +160,7 @@ pub(crate) enum HeadLock {
     NotNeeded,
 }
 
-/// What [`lock_tables`] locks.
+/// What [`SwapLocks`](super::swap_locks::SwapLocks) lock.
 pub(crate) struct LockTargets<'a> {
     /// Statements that lock views. They come first: who reads a view locks it before its tables.
     pub(crate) views: &'a [String],
@@ -168,59 +168,6 @@ pub(crate) struct LockTargets<'a> {
     /// Statements that lock the sequences of their columns, after the tables as an INSERT does.
     pub(crate) sequences: &'a [String],
     pub(crate) head: HeadLock,
-}
-
-/// Locks tables against all sessions, including readers, within `limit`: short attempts with pauses, so that the users' work
-/// continues in between. `watcher` is a second connection that queries what blocks an attempt while that waits.
-/// Must run inside a transaction. Tables that the role may not lock are left out: the DDL locks them itself.
-pub(crate) async fn lock_tables(
-    connection: &mut PgConnection,
-    watcher: &mut PgConnection,
-    targets: &LockTargets<'_>,
-    limit: Duration,
-    progress: &dyn Progress,
-) -> Result<Instant, MigratorError> {
-    let names = lockable(connection, targets.tables).await?;
-    let head =
-        if targets.head == HeadLock::WithTables { format!("{}; ", schema::LOCK_HEAD) } else { String::new() };
-    let views: String = targets.views.iter().map(|view| format!("{view}; ")).collect();
-    let sequences: String = targets.sequences.iter().map(|sequence| format!("; {sequence}")).collect();
-    let statement =
-        format!("{head}{views}LOCK TABLE {} IN ACCESS EXCLUSIVE MODE{sequences}", names.join(", "));
-    let me: i32 =
-        sqlx::query_scalar("SELECT pg_catalog.pg_backend_pid()").fetch_one(&mut *connection).await?;
-    let begun = Instant::now();
-    let mut last_seen = String::new();
-    loop {
-        if progress.interrupted() {
-            return Err(MigratorError::Interrupted);
-        }
-        sqlx::raw_sql(&format!("SAVEPOINT attempt; SET LOCAL lock_timeout = {}", ATTEMPT.as_millis()))
-            .execute(&mut *connection)
-            .await?;
-        let blockers = match attempt(connection, watcher, me, &statement).await? {
-            LockAttempt::Locked => {
-                // The locks of the DDL itself may take the remaining time.
-                let rest = limit.saturating_sub(begun.elapsed()).max(Duration::from_secs(1));
-                sqlx::raw_sql(&format!(
-                    "RELEASE SAVEPOINT attempt; SET LOCAL lock_timeout = {}",
-                    rest.as_millis()
-                ))
-                .execute(&mut *connection)
-                .await?;
-                return Ok(Instant::now());
-            }
-            LockAttempt::Blocked(blockers) => blockers,
-        };
-        if !blockers.is_empty() && blockers != last_seen {
-            progress.note(&format!("waiting for the tables: {blockers}"));
-            last_seen = blockers;
-        }
-        if begun.elapsed() + PAUSE >= limit {
-            return Err(timed_out(limit, last_seen));
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
 }
 
 /// The error for locks that were not free in time.

@@ -158,7 +158,7 @@ impl<'a> RunContext<'a> {
     ) -> Result<HeldLocks, MigratorError> {
         let (next, how) = match self.held {
             HeldLocks::None if self.attempts < unlocked => (HeldLocks::None, ""),
-            HeldLocks::None if last == HeldLocks::Writers => (last, " while nobody writes"),
+            HeldLocks::None if last == HeldLocks::Writers => (last, " with writers locked out"),
             HeldLocks::None | HeldLocks::Writers => (HeldLocks::All, " with the tables locked"),
             HeldLocks::All => {
                 let what = what.unwrap_or("a lock");
@@ -212,12 +212,10 @@ impl<'a> RunContext<'a> {
         tables: &[QualifiedName],
         head: HeadLock,
     ) -> Result<(), MigratorError> {
-        let RunParameters { lock_timeout, progress, .. } = self.parameters;
-        let ReaderLocks { views, sequences } = ReaderLocks::find(connection).await?;
-        let targets = LockTargets { views: &views, tables, sequences: &sequences, head };
-        let locked =
-            lock::lock_tables(connection, &mut self.watcher, &targets, lock_timeout, progress).await?;
-        self.locked = Some(locked);
+        let readers = ReaderLocks::find(connection).await?;
+        let mut locks = self.swap_locks(connection, tables, &readers, head).await?;
+        self.locked =
+            Some(locks.lock_everyone(connection, &mut self.watcher, self.parameters.progress).await?);
         Ok(())
     }
 

@@ -113,6 +113,20 @@ impl SwapLocks {
         Ok(None)
     }
 
+    /// Locks out everyone in one step. Returns since when.
+    pub(crate) async fn lock_everyone(
+        &mut self,
+        connection: &mut PgConnection,
+        watcher: &mut PgConnection,
+        progress: &dyn Progress,
+    ) -> Result<Instant, MigratorError> {
+        self.repeat(connection, watcher, progress).await?;
+        let locked = Instant::now();
+        sqlx::raw_sql(RELEASE).execute(&mut *connection).await?;
+        self.allow_rest(connection).await?;
+        Ok(locked)
+    }
+
     /// Locks out readers behind the writers. If that fails, everything since the savepoint is rolled back, and nothing is locked.
     pub(crate) async fn lock_readers(
         &mut self,

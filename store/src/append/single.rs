@@ -17,7 +17,7 @@ const APPEND_EVENT: &str = "SELECT verdict, stream_version, last_position, at
 /// The events that `phaseline.append_event` takes: they change one row and no dates.
 const TYPES: [&str; 3] = ["PhaseRenamed", "PhaseBudgeted", "PhaseDescribed"];
 
-/// A command that comes alone and has one event that changes one row: `phaseline.append_event` appends it with a fraction of the work of
+/// The only command of a batch, with one event that changes one row: `phaseline.append_event` appends it with less work than
 /// `phaseline.append`.
 pub(crate) struct SingleEvent<'a> {
     command: &'a Append,

@@ -76,7 +76,7 @@ async fn one_event_leaves_the_same_log_by_either_function() {
         let slow = sample(4, 10, 900 + seed);
         migrated(slow.url()).await;
         if seed == 2 {
-            // With a left out event every command takes the way of all.
+            // With an event that is left out, `append_event` refuses every command.
             let project = projects(&slow)[0];
             insert_event(slow.url(), project.uuid(), &NewEvent::new("Exploded", 1, "{}".to_owned()), "{}")
                 .await;

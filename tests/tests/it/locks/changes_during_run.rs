@@ -139,7 +139,7 @@ async fn readers_continue_in_the_last_attempt_of_a_migration() {
         busy.notes.into_inner().unwrap(),
         [
             "project_phases changed meanwhile; starting again",
-            "project_phases changed meanwhile; starting again while nobody writes"
+            "project_phases changed meanwhile; starting again with writers locked out"
         ]
     );
     assert_eq!(busy.attempts.into_inner(), 3);
