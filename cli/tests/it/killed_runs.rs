@@ -1,5 +1,5 @@
 //! `kill -9` at statements of a run, before and after those that end a transaction; and at random times of a run over a larger
-//! database. Each major version of PostgreSQL takes another third of the statements, so that three versions take nearly all;
+//! database. Each major version of PostgreSQL takes another quarter of the statements, so that the four versions take nearly all;
 //! `PHASELINE_EVERY_BOUNDARY=1` takes all at once.
 
 use crate::boundaries::{
@@ -41,12 +41,12 @@ fn kill_at_statements(fixture: &RecoveryFixture, direction: Direction, one_of: u
 
 #[test]
 fn a_migration_killed_at_any_statement_can_be_run_again() {
-    kill_at_statements(&small_fixture(), Direction::Migrate, 3);
+    kill_at_statements(&small_fixture(), Direction::Migrate, 4);
 }
 
 #[test]
 fn a_rollback_killed_at_any_statement_can_be_run_again() {
-    kill_at_statements(&small_fixture(), Direction::Rollback, 3);
+    kill_at_statements(&small_fixture(), Direction::Rollback, 4);
 }
 
 #[test]
