@@ -192,17 +192,17 @@ pub(crate) const CASES: &[Case] = &[
         COMMANDS,
     )
     .clock(2.0, 3.0)
-    .processor(1.5, 3.0)
+    .processor(1.14, 2.3)
     .small_clock(1.0)
     .small_processor(0.8),
     Case::new(("command-16", Group::Commands), ("the same, 16 clients", PEER), COMMANDS)
         .clock(6.0, 10.0)
-        .processor(10.0, 20.0)
+        .processor(10.4, 20.9)
         .small_clock(5.0)
         .small_processor(1.6),
     Case::new(("command-64", Group::Commands), ("the same, 64 clients", PEER), COMMANDS)
         .clock(12.0, 25.0)
-        .processor(27.0, 55.0)
+        .processor(20.4, 40.8)
         .small_clock(10.0)
         .small_processor(10.0),
     Case::new(

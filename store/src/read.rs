@@ -58,6 +58,13 @@ pub async fn has_all_columns(connection: &mut PgConnection) -> Result<bool, Stor
     Ok(usize::try_from(found).is_ok_and(|found| found == columns.len()))
 }
 
+/// The size of the table of events in bytes, without its indexes; none without a log.
+pub async fn size(connection: &mut PgConnection) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar("SELECT pg_catalog.pg_relation_size(pg_catalog.to_regclass('phaseline.events'))")
+        .fetch_one(connection)
+        .await
+}
+
 /// The query over events, such that `login` is NULL where the table has no such column yet: a log can be read before it is
 /// upgraded. A name that the inner query does not have is resolved in the outer one.
 fn with_login(query: &str) -> String {
@@ -256,12 +263,35 @@ pub async fn stream_from(
     stream: StreamId,
     first: i64,
     up_to: Option<i64>,
-    mut each: impl FnMut(RecordedEvent) -> Result<(), StoreError>,
+    each: impl FnMut(RecordedEvent) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
+    stream_rows(connection, stream, (first, up_to), |_| true, each).await.map(|_| ())
+}
+
+/// Like [`stream_each`] for a stream without marks. False, and `each` was not called, if it has marks: they are rare, so that one
+/// statement is nearly always enough.
+pub(crate) async fn unmarked_stream_each(
+    connection: &mut PgConnection,
+    stream: StreamId,
+    up_to: Option<i64>,
+    each: impl FnMut(RecordedEvent) -> Result<(), StoreError>,
+) -> Result<bool, StoreError> {
+    stream_rows(connection, stream, (1, up_to), |row| !row.has_marks, each).await
+}
+
+/// False as soon as `accepts` refuses a row.
+async fn stream_rows(
+    connection: &mut PgConnection,
+    stream: StreamId,
+    (first, up_to): (i64, Option<i64>),
+    accepts: impl Fn(&StreamRow) -> bool,
+    mut each: impl FnMut(RecordedEvent) -> Result<(), StoreError>,
+) -> Result<bool, StoreError> {
     let query = with_login(
         "SELECT s.position, s.version, s.event_id, s.event_type, s.schema_version, s.payload::text AS payload,
                 s.metadata::text AS metadata, s.salt, s.recorded_at, s.hash,
-                (SELECT p.hash FROM phaseline.events p WHERE p.position = s.position - 1) AS previous, login
+                (SELECT p.hash FROM phaseline.events p WHERE p.position = s.position - 1) AS previous, login,
+                EXISTS (SELECT FROM phaseline.events m WHERE m.stream_type = 'SkippedEvents' AND m.stream_id = $2) AS has_marks
            FROM phaseline.events s
           WHERE s.stream_type = $1 AND s.stream_id = $2 AND s.version >= $3 AND s.position <= $4
           ORDER BY s.version",
@@ -276,6 +306,9 @@ pub async fn stream_from(
     let mut pace = Pace::begin();
     while let Some(row) = rows.try_next().await? {
         let row: StreamRow = row;
+        if !accepts(&row) {
+            return Ok(false);
+        }
         expected += 1;
         if row.version != expected {
             return Err(StoreError::VersionGap { stream, expected, found: row.version });
@@ -283,7 +316,7 @@ pub async fn stream_from(
         each(row.into_event(stream))?;
         pace.pause().await;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Events of one stream: those behind version `after`, and before version `before`.
@@ -364,6 +397,9 @@ struct StreamRow {
     /// The hash of the event before it in the log; none at position 1, and where that event is missing.
     previous: Option<Vec<u8>>,
     login: Option<String>,
+    /// Whether the stream has marks; not asked for in parts of several streams.
+    #[sqlx(default)]
+    has_marks: bool,
 }
 
 impl StreamRow {

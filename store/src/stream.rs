@@ -143,12 +143,20 @@ pub async fn history_each(
     up_to: Option<i64>,
     mut each: impl FnMut(RecordedTimeline),
 ) -> Result<(), StoreError> {
-    let skipped = skipped_of(connection, project).await?;
     let mut reader = StreamReader::new(project, false);
-    read::stream_each(connection, stream_of(project), up_to, |recorded| {
-        let content = reader.read(&recorded, skipped.contains(&recorded.position));
+    let mut see = |recorded: RecordedEvent, is_skipped: bool| {
+        let content = reader.read(&recorded, is_skipped);
         each(RecordedTimeline { recorded, content });
         Ok(())
+    };
+    let stream = stream_of(project);
+    if read::unmarked_stream_each(connection, stream, up_to, |recorded| see(recorded, false)).await? {
+        return Ok(());
+    }
+    let skipped = skipped_of(connection, project).await?;
+    read::stream_each(connection, stream, up_to, |recorded| {
+        let is_skipped = skipped.contains(&recorded.position);
+        see(recorded, is_skipped)
     })
     .await
 }

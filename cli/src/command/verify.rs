@@ -36,7 +36,7 @@ pub(crate) struct VerifyArgs {
 pub(crate) async fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure> {
     let target = Target::resolve(context).await?;
     let mut connection = target.connect("verify").await?;
-    let readers = up_to_one_per_core(&target, "verify reader").await;
+    let readers = up_to_one_per_core(&mut connection, &target, "verify reader").await;
     let watcher = context.watcher();
     let verification = verify_expecting(&mut connection, readers, &args.expect, &watcher).await?;
     watcher.finish();

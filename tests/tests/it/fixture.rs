@@ -7,7 +7,7 @@ use phaseline_migrator::progress::Silent;
 use phaseline_migrator::rollback::{RollbackOptions, RolledBack, rollback};
 use phaseline_migrator::run::Operator;
 use phaseline_migrator::sample::{self, SampleOptions};
-use phaseline_migrator::verify::{Verification, verify};
+use phaseline_migrator::verify::{Verification, verify, verify_expecting};
 use phaseline_migrator::{Database, MigratorError};
 use phaseline_projections::ProjectPhases;
 use phaseline_store::TimelineStore;
@@ -76,6 +76,19 @@ pub(crate) async fn rolled_back(url: &str) -> RolledBack {
 pub(crate) async fn verified(url: &str) -> Verification {
     let mut connection = handle(url).connect("test").await.expect("connect");
     verify(&mut connection, &Silent).await.expect("verify")
+}
+
+/// The same with two further connections that read the log; fails unless the result is that of one connection alone.
+pub(crate) async fn verified_by_several(url: &str) -> Verification {
+    let database = handle(url);
+    let mut connection = database.connect("test").await.expect("connect");
+    let readers = vec![
+        database.connect("test reader").await.expect("connect"),
+        database.connect("test reader").await.expect("connect"),
+    ];
+    let found = verify_expecting(&mut connection, readers, &[], &Silent).await.expect("verify");
+    assert_eq!(format!("{found:#?}"), format!("{:#?}", verified(url).await));
+    found
 }
 
 /// Verifies; fails with the failed checks.

@@ -1,6 +1,6 @@
 //! The owner of schema `phaseline` can change the objects that protect the log; they are compared with the program's scripts.
 
-use crate::fixture::{assert_verified, handle, migrated, sample, verified};
+use crate::fixture::{assert_verified, handle, migrated, sample, verified_by_several};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::schema;
 
@@ -84,7 +84,7 @@ async fn schema_changes_are_named_by_verify_and_repaired_where_possible() {
         let [one] = &found[..] else { panic!("{statement}: {found:?}") };
         assert!(one.text.contains(named), "{statement}: {one}");
         assert_eq!(one.repairable, repairable, "{statement}");
-        let verification = verified(template.url()).await;
+        let verification = verified_by_several(template.url()).await;
         assert!(!verification.passed, "{statement}");
         let details: Vec<&String> = verification.checks.iter().flat_map(|check| &check.details).collect();
         assert!(details.iter().any(|detail| detail.contains(named)), "{statement}: {details:?}");
@@ -117,7 +117,7 @@ async fn a_log_without_its_hashes_is_named_by_verify() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     database.psql("ALTER TABLE phaseline.events DROP COLUMN hash");
-    let found = verified(database.url()).await;
+    let found = verified_by_several(database.url()).await;
     assert!(!found.passed);
     assert!(found.checks[0].details[0].contains("column phaseline.events.hash is missing"), "{found:?}");
 }
@@ -142,13 +142,13 @@ async fn a_clock_that_jumped_ahead_is_noted() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     let notes = |found: &phaseline_migrator::verify::Verification| found.notes.join(" ");
-    assert!(!notes(&verified(database.url()).await).contains("ahead"));
+    assert!(!notes(&verified_by_several(database.url()).await).contains("ahead"));
     database.psql(
         "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
          UPDATE phaseline.events SET recorded_at = now() + interval '2 days'
           WHERE position = (SELECT max(position) FROM phaseline.events)",
     );
-    let found = verified(database.url()).await;
+    let found = verified_by_several(database.url()).await;
     assert!(notes(&found).contains("ahead of the database's clock"), "{}", notes(&found));
 }
 

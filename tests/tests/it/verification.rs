@@ -1,6 +1,6 @@
 //! Each check of a verification fails when its invariant is violated, and names the place.
 
-use crate::fixture::{assert_verified, migrated, rolled_back, sample, verified};
+use crate::fixture::{assert_verified, migrated, rolled_back, sample, verified_by_several};
 
 /// Damages a separate database, and returns the titles of the failed checks with their details.
 async fn failures(back: bool, statement: &str) -> String {
@@ -11,7 +11,7 @@ async fn failures(back: bool, statement: &str) -> String {
     }
     assert_verified(database.url()).await;
     database.psql(statement);
-    let found = verified(database.url()).await;
+    let found = verified_by_several(database.url()).await;
     assert!(!found.passed, "nothing noticed: {statement}");
     found
         .checks

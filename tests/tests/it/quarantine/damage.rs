@@ -1,7 +1,7 @@
 //! Damage of the log, and unreadable events of other streams than timelines.
 
 use super::{connect, metadata_of, projects, skip_all};
-use crate::fixture::{assert_verified, migrated, rolled_back, sample, try_rollback, verified};
+use crate::fixture::{assert_verified, migrated, rolled_back, sample, try_rollback, verified_by_several};
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::progress::Silent;
 use phaseline_migrator::quarantine::{EventSelection, list, skip};
@@ -23,7 +23,7 @@ async fn a_damaged_chain_is_named_as_damage_beside_unreadable_events() {
          DELETE FROM phaseline.events WHERE position = 6;
          ALTER TABLE phaseline.events ENABLE ALWAYS TRIGGER events_append_only",
     );
-    let found = verified(database.url()).await;
+    let found = verified_by_several(database.url()).await;
     let text = |title: &str| {
         let check = found.checks.iter().find(|check| check.title.contains(title)).unwrap();
         assert!(!check.passed, "{title}");
@@ -60,7 +60,7 @@ async fn a_version_out_of_turn_is_damage_and_no_mark_helps() {
          ALTER TABLE phaseline.events ENABLE ALWAYS TRIGGER events_append_only"
     ));
     // Verification continues; nothing is folded into rows.
-    let found = verified(database.url()).await;
+    let found = verified_by_several(database.url()).await;
     let failed: Vec<_> =
         found.checks.iter().filter(|check| !check.passed).map(|check| &check.title).collect();
     assert_eq!(failed.len(), 3, "{failed:?}");
@@ -104,7 +104,7 @@ async fn unreadable_events_of_other_streams_are_named_and_skippable() {
     let found = list(&mut connection, &Silent).await.unwrap();
     let named: Vec<_> = found.unreadable.iter().map(|event| event.stream_type.as_str()).collect();
     assert_eq!(named, ["MigrationRun", "LegacyLinks"]);
-    assert!(!verified(database.url()).await.passed);
+    assert!(!verified_by_several(database.url()).await.passed);
     assert!(try_rollback(database.url()).await.is_err());
     assert_eq!(phaseline_migrator::status::status(&mut connection).await.unwrap().runs.len(), 1);
     for id in [run, links] {
