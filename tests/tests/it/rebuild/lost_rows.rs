@@ -91,6 +91,21 @@ async fn a_lost_table_is_filled_and_its_definition_stays() {
     );
 }
 
+/// Nothing refers to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_primary_key_of_a_lost_table_is_made_again_too() {
+    let database = timeline_shape(PROJECTS);
+    let (schema, good, before) = (database.dump(&["--schema-only"]), rows(&database), objects(&database));
+    database.psql("TRUNCATE project_phases");
+    let (rebuilt, notes) = noted(&database, &RebuildOptions::default()).await;
+    assert!(rebuilt.is_right() && notes == [READERS_WAIT] && rows(&database) == good, "{notes:?}");
+    assert_eq!(database.dump(&["--schema-only"]), schema);
+    let again = made_again(&before, &objects(&database));
+    for object in ["constraint project_phases_pkey", "index project_phases_pkey"] {
+        assert!(again.contains(&object.to_owned()), "{object}: {again:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_table_that_somebody_reads_is_filled_row_by_row() {
     let database = timeline_shape(PROJECTS);
