@@ -110,7 +110,7 @@ pub(crate) const CASES: &[Case] = &[
     )
     .clock(5.0, 10.0)
     .small_clock(0.5)
-    .small_processor(0.9),
+    .small_processor(0.8),
     Case::new(
         ("diff-half", Group::Portfolio),
         ("changes of half of the log: page and totals, wanted in 500 ms", TABLE),
@@ -124,7 +124,7 @@ pub(crate) const CASES: &[Case] = &[
     )
     .clock(1.5, 4.0)
     .small_clock(0.3)
-    .small_processor(1.05),
+    .small_processor(0.75),
     Case::new(
         ("diff-whole", Group::Portfolio),
         ("changes of the whole log: page and totals, wanted in 500 ms", TABLE),
@@ -138,7 +138,7 @@ pub(crate) const CASES: &[Case] = &[
     )
     .clock(1.5, 4.0)
     .small_clock(0.3)
-    .small_processor(1.15),
+    .small_processor(0.85),
     Case::new(
         ("command-64-states", Group::Portfolio),
         ("durable commands, 64 clients, while states are stored", "the same without"),
