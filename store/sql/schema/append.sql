@@ -77,7 +77,7 @@ DECLARE
     time_part     bytea;
     accepting     boolean;
     patience      constant text := current_setting('lock_timeout');
-    -- Not used: an assignment costs less than PERFORM.
+    -- What set_config returns, which nothing needs: an assignment costs less than PERFORM.
     timeout       text;
     tip_hash      bytea;
     tip           bigint;
