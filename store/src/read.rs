@@ -265,7 +265,7 @@ pub async fn stream_from(
     up_to: Option<i64>,
     each: impl FnMut(RecordedEvent) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    stream_rows(connection, stream, (first, up_to), |_| true, each).await.map(|_| ())
+    stream_rows(connection, stream, (first, up_to), false, each).await.map(|_| ())
 }
 
 /// Like [`stream_each`] for a stream without marks. False, and `each` was not called, if it has marks: they are rare, so that one
@@ -276,15 +276,15 @@ pub(crate) async fn unmarked_stream_each(
     up_to: Option<i64>,
     each: impl FnMut(RecordedEvent) -> Result<(), StoreError>,
 ) -> Result<bool, StoreError> {
-    stream_rows(connection, stream, (1, up_to), |row| !row.has_marks, each).await
+    stream_rows(connection, stream, (1, up_to), true, each).await
 }
 
-/// False as soon as `accepts` refuses a row.
+/// False if the stream has marks and `refuses_marks` is set.
 async fn stream_rows(
     connection: &mut PgConnection,
     stream: StreamId,
     (first, up_to): (i64, Option<i64>),
-    accepts: impl Fn(&StreamRow) -> bool,
+    refuses_marks: bool,
     mut each: impl FnMut(RecordedEvent) -> Result<(), StoreError>,
 ) -> Result<bool, StoreError> {
     let query = with_login(
@@ -306,7 +306,7 @@ async fn stream_rows(
     let mut pace = Pace::begin();
     while let Some(row) = rows.try_next().await? {
         let row: StreamRow = row;
-        if !accepts(&row) {
+        if refuses_marks && row.has_marks {
             return Ok(false);
         }
         expected += 1;
