@@ -29,6 +29,16 @@ pub(crate) struct Cluster {
     pub(crate) data_dir: DataDir,
 }
 
+/// What a cluster is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Data that must survive a power cut, behind a password that is checked by SCRAM.
+    Data,
+    /// Tests. It is not synced, and its password is checked by MD5: they connect thousands of times, and SCRAM makes both sides hash
+    /// each time on purpose (a tenth of the processor time of all tests).
+    Tests,
+}
+
 /// How a server is stopped.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum StopMode {
@@ -40,7 +50,7 @@ pub(crate) enum StopMode {
 
 impl Cluster {
     /// Creates the cluster if it is missing. It appears completely or not at all: it is created under another name.
-    pub(crate) fn init(&self, sync: bool) -> Result<(), EmbeddedError> {
+    pub(crate) fn init(&self, purpose: Purpose) -> Result<(), EmbeddedError> {
         let cluster = self.data_dir.cluster();
         if cluster.exists() {
             return Ok(());
@@ -49,10 +59,10 @@ impl Cluster {
         self.remove_unfinished();
         let unfinished = self.data_dir.path().join(format!("init-{}", std::process::id()));
         // `C` orders by bytes, which is the same everywhere; `C.UTF-8` has upper and lower case of all letters.
-        let result = self.initdb(&unfinished, &["--lc-collate=C", "--lc-ctype=C.UTF-8"], sync);
+        let result = self.initdb(&unfinished, &["--lc-collate=C", "--lc-ctype=C.UTF-8"], purpose);
         match result {
             Err(EmbeddedError::Program { stderr, .. }) if stderr.contains("locale") => {
-                self.initdb(&unfinished, &[], sync)?;
+                self.initdb(&unfinished, &[], purpose)?;
             }
             result => result?,
         }
@@ -63,16 +73,22 @@ impl Cluster {
             .map_err(EmbeddedError::io("sync", data_dir))
     }
 
-    pub(crate) fn initdb(&self, folder: &Path, locale: &[&str], sync: bool) -> Result<(), EmbeddedError> {
+    pub(crate) fn initdb(
+        &self,
+        folder: &Path,
+        locale: &[&str],
+        purpose: Purpose,
+    ) -> Result<(), EmbeddedError> {
         let mut command = process::private(&self.binaries.program("initdb"));
         command
-            .args(["--username=postgres", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256"])
-            .args(["--no-instructions", "-D"])
+            .args(["--username=postgres", "--encoding=UTF8", "--locale=C", "--no-instructions"])
+            .arg(if purpose == Purpose::Data { "--auth=scram-sha-256" } else { "--auth=md5" })
+            .arg("-D")
             .arg(folder)
             .arg("--pwfile")
             .arg(self.data_dir.password_file())
             .args(locale);
-        if !sync {
+        if purpose == Purpose::Tests {
             command.arg("--no-sync");
         }
         process::run(self.account.run_by(&mut command), "making the cluster").map(|_| ())

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::account::{self, Account};
-use crate::cluster::{self, Cluster, StopMode};
+use crate::cluster::{self, Cluster, Purpose, StopMode};
 use crate::data_dir::DataDir;
 use crate::guard::LeaveGuard;
 use crate::locks::{ClientLock, Locks};
@@ -145,7 +145,7 @@ impl ServerHandle {
     fn start_if_stopped(&self) -> Result<u16, EmbeddedError> {
         let patience = Instant::now() + START_TIMEOUT;
         let cluster = &self.cluster;
-        cluster.init(true)?;
+        cluster.init(Purpose::Data)?;
         loop {
             match postmaster::read(&cluster.data_dir.cluster())? {
                 Postmaster::Ready(port) => return Ok(port),

@@ -24,7 +24,7 @@ pub use options::TestOptions;
 pub use pgbouncer::{PgBouncer, PoolMode};
 
 use crate::account::Account;
-use crate::cluster::{Cluster, StopMode};
+use crate::cluster::{Cluster, Purpose, StopMode};
 use crate::data_dir::DataDir;
 use crate::guard::EndGuard;
 use crate::{Binaries, EmbeddedError, Version, postmaster, psql, url};
@@ -257,7 +257,7 @@ impl Inner {
         // From here on the guard removes it.
         let _ = folder.keep();
         let password = cluster.data_dir.password(&cluster.account)?;
-        cluster.init(false)?;
+        cluster.init(Purpose::Tests)?;
         let port = cluster.start(None, &options.pairs())?;
         announce(&cluster.binaries);
         let (databases, templates) = Default::default();

@@ -72,7 +72,7 @@ impl PgBouncer {
         let settings = format!(
             "[databases]\n* = host=127.0.0.1 port={server} auth_user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
              listen_port = {port}\nunix_socket_dir =\npool_mode = {mode}\ndefault_pool_size = 8\nmax_client_conn = 1000\n\
-             auth_type = scram-sha-256\nauth_file = {}\n\
+             auth_type = md5\nauth_file = {}\n\
              auth_query = SELECT usename, passwd FROM pg_catalog.pg_shadow WHERE usename = $1\n\
              server_login_retry = 1\n",
             users.display()

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Purpose};
 use crate::{Binaries, EmbeddedError, process};
 
 /// The major version since which a new cluster has checksums, and must have none to take over one without.
@@ -20,7 +20,7 @@ pub(super) fn to_major(old: &Cluster, binaries: &Binaries, password: &str) -> Re
     if binaries.major_version() >= CHECKSUMS_SINCE {
         options.push("--no-data-checksums");
     }
-    new.initdb(&upgraded, &options, false)?;
+    new.initdb(&upgraded, &options, Purpose::Tests)?;
     let mut command = process::private(&binaries.program("pg_upgrade"));
     // It makes its sockets and logs where it runs.
     command.current_dir(&folder).env("PGPASSWORD", password).args(["--username=postgres", "--old-bindir"]);
