@@ -41,55 +41,56 @@ types AS (
          CROSS JOIN LATERAL (VALUES (y.typbasetype), (y.typelem)) o (oid) WHERE o.oid <> 0)
     SELECT u.oid FROM used u
 ),
--- Expressions as PostgreSQL stores them: they name each function by its number.
-expressions (object, tree) AS (
-    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_constraint'::regclass, c.oid, 0), c.conbin::text
+-- Expressions as PostgreSQL stores them: they name each function by its number. Objects are described at the end, since nearly none is
+-- named.
+expressions (class, object, sub, tree) AS (
+    SELECT 'pg_catalog.pg_constraint'::regclass, c.oid, 0, c.conbin::text
       FROM pg_catalog.pg_constraint c
      WHERE c.contype = 'c'
        AND (c.conrelid IN (SELECT t.oid FROM tables t WHERE t.checked)
             OR $2 IN ('build', 'write') AND c.contypid IN (SELECT y.oid FROM types y))
     UNION ALL
-    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, d.adrelid, d.adnum), d.adbin::text
+    SELECT 'pg_catalog.pg_class'::regclass, d.adrelid, d.adnum, d.adbin::text
       FROM attributes a JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
      WHERE CASE WHEN a.attgenerated <> '' THEN a.checked ELSE a.written END
     UNION ALL
-    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, i.indexrelid, 0),
+    SELECT 'pg_catalog.pg_class'::regclass, i.indexrelid, 0,
            coalesce(i.indexprs::text, '') || coalesce(i.indpred::text, '')
       FROM pg_catalog.pg_index i JOIN tables t ON t.oid = i.indrelid
      WHERE t.written
     UNION ALL
-    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_trigger'::regclass, g.oid, 0), g.tgqual::text
+    SELECT 'pg_catalog.pg_trigger'::regclass, g.oid, 0, g.tgqual::text
       FROM pg_catalog.pg_trigger g JOIN tables t ON t.oid = g.tgrelid
      WHERE t.written AND g.tgqual IS NOT NULL AND g.tgenabled <> 'D'
     UNION ALL
-    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_rewrite'::regclass, r.oid, 0), r.ev_action::text
+    SELECT 'pg_catalog.pg_rewrite'::regclass, r.oid, 0, r.ev_action::text
       FROM pg_catalog.pg_rewrite r JOIN tables t ON t.oid = r.ev_class
      WHERE t.checked
 ),
-calls (object, function) AS (
-    SELECT e.object, called.number[1]::oid
+calls (class, object, sub, function) AS (
+    SELECT e.class, e.object, e.sub, called.number[1]::oid
       FROM expressions e, pg_catalog.regexp_matches(e.tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) ([0-9]+)', 'g') called (number)
     UNION ALL
-    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_trigger'::regclass, g.oid, 0), g.tgfoid
+    SELECT 'pg_catalog.pg_trigger'::regclass, g.oid, 0, g.tgfoid
       FROM pg_catalog.pg_trigger g JOIN tables t ON t.oid = g.tgrelid
      WHERE t.written AND NOT g.tgisinternal AND g.tgenabled <> 'D'
        -- The program's own trigger is compared with its script elsewhere, and does not fire for the statements of runs.
        AND NOT (t.ours AND t.relname = 'events' AND g.tgname = 'events_append_only' AND g.tgtype & 4 = 0)
     UNION ALL
     -- Reading a column as text uses a cast, if there is one.
-    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_cast'::regclass, c.oid, 0), c.castfunc
+    SELECT 'pg_catalog.pg_cast'::regclass, c.oid, 0, c.castfunc
       FROM pg_catalog.pg_cast c
      WHERE c.castfunc <> 0 AND c.castsource IN (SELECT y.oid FROM types y)
     UNION ALL
     -- Foreign keys from and to these tables are checked by the operators of their definition.
-    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_constraint'::regclass, c.oid, 0), o.oprcode
+    SELECT 'pg_catalog.pg_constraint'::regclass, c.oid, 0, o.oprcode
       FROM pg_catalog.pg_constraint c
       JOIN pg_catalog.pg_operator o ON o.oid = ANY (c.conpfeqop || c.conppeqop || c.conffeqop)
      WHERE c.contype = 'f' AND $2 IN ('build', 'write')
        AND (c.conrelid IN (SELECT t.oid FROM tables t) OR c.confrelid IN (SELECT t.oid FROM tables t))
     UNION ALL
     -- Where the types of a foreign key's columns differ it uses a cast.
-    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_constraint'::regclass, c.oid, 0), k.castfunc
+    SELECT 'pg_catalog.pg_constraint'::regclass, c.oid, 0, k.castfunc
       FROM pg_catalog.pg_constraint c
      CROSS JOIN LATERAL unnest(c.conkey, c.confkey) AS pair (own, other)
       JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = pair.own
@@ -100,7 +101,7 @@ calls (object, function) AS (
        AND (c.conrelid IN (SELECT t.oid FROM tables t) OR c.confrelid IN (SELECT t.oid FROM tables t))
     UNION ALL
     -- Exclusion constraints, and indexes with operator classes of others.
-    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, i.indexrelid, 0), s.amproc
+    SELECT 'pg_catalog.pg_class'::regclass, i.indexrelid, 0, s.amproc
       FROM pg_catalog.pg_index i JOIN tables t ON t.oid = i.indrelid
       JOIN pg_catalog.pg_opclass k ON k.oid = ANY (i.indclass::oid[])
       JOIN pg_catalog.pg_amproc s ON s.amprocfamily = k.opcfamily
@@ -108,7 +109,7 @@ calls (object, function) AS (
 )
 SELECT DISTINCT format('%s runs %s, which belongs to %I and would have the rights of %I: ' || CASE WHEN $3
                THEN 'give the function to %4$I, who should read it first, or drop what calls it'
-               ELSE 'work as %3$I, or give the function to a superuser who has read it' END, c.object,
+               ELSE 'work as %3$I, or give the function to a superuser who has read it' END, pg_catalog.pg_describe_object(c.class, c.object, c.sub),
            pg_catalog.pg_describe_object('pg_catalog.pg_proc'::regclass, p.oid, 0), pg_catalog.pg_get_userbyid(p.proowner), runner.rolname)
   FROM runner, calls c
   JOIN pg_catalog.pg_proc p ON p.oid = c.function
@@ -117,7 +118,7 @@ SELECT DISTINCT format('%s runs %s, which belongs to %I and would have the right
 UNION ALL
 -- PostgreSQL's own functions that execute a text.
 SELECT DISTINCT format('%s runs %s, which carries out a text with the rights of %I: drop it, and create it again afterwards',
-           c.object, pg_catalog.pg_describe_object('pg_catalog.pg_proc'::regclass, p.oid, 0), runner.rolname)
+           pg_catalog.pg_describe_object(c.class, c.object, c.sub), pg_catalog.pg_describe_object('pg_catalog.pg_proc'::regclass, p.oid, 0), runner.rolname)
   FROM runner, calls c
   JOIN pg_catalog.pg_proc p ON p.oid = c.function
  WHERE p.oid < 16384

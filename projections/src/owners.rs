@@ -5,6 +5,7 @@ use crate::foreign_code::foreign_code_of_owner;
 use crate::powerful::is_powerful;
 use phaseline_store::StoreError;
 use sqlx::{FromRow, PgConnection};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// An object in schema `phaseline` with another owner than it should have.
@@ -115,20 +116,20 @@ const LOG: &str = "schema phaseline";
 pub(crate) async fn set(connection: &mut PgConnection) -> Result<(), StoreError> {
     sqlx::raw_sql(include_str!("../sql/callers.sql")).execute(&mut *connection).await?;
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-    let mut changed = false;
+    // A new owner of an object needs CREATE on the schema. All in one message: a new log has two dozen objects.
+    let (mut grants, mut changes) = (BTreeSet::new(), Vec::new());
     for WrongOwner { kind, object, wanted, .. } in
         wrong_owners(connection).await?.into_iter().filter(|thing| thing.may_give)
     {
-        changed = true;
         let wanted = quoted(&wanted);
-        // A new owner of an object needs CREATE on the schema.
         if kind != "SCHEMA" {
-            let grant = format!("GRANT CREATE ON SCHEMA phaseline TO {wanted}");
-            sqlx::raw_sql(&grant).execute(&mut *connection).await?;
+            grants.insert(format!("GRANT CREATE ON SCHEMA phaseline TO {wanted}"));
         }
-        sqlx::raw_sql(&format!("ALTER {kind} {object} OWNER TO {wanted}")).execute(&mut *connection).await?;
+        changes.push(format!("ALTER {kind} {object} OWNER TO {wanted}"));
     }
-    if changed {
+    if !changes.is_empty() {
+        let statements: Vec<String> = grants.into_iter().chain(changes).collect();
+        sqlx::raw_sql(&statements.join("; ")).execute(&mut *connection).await?;
         // A former owner needs its implicit rights as privileges now.
         sqlx::raw_sql(include_str!("../sql/callers.sql")).execute(&mut *connection).await?;
     }
@@ -139,8 +140,9 @@ pub(crate) async fn set(connection: &mut PgConnection) -> Result<(), StoreError>
     )
     .fetch_all(&mut *connection)
     .await?;
-    for role in creators {
-        let revoke = format!("REVOKE CREATE ON SCHEMA phaseline FROM {}", quoted(&role));
+    if !creators.is_empty() {
+        let roles: Vec<String> = creators.iter().map(|role| quoted(role)).collect();
+        let revoke = format!("REVOKE CREATE ON SCHEMA phaseline FROM {}", roles.join(", "));
         sqlx::raw_sql(&revoke).execute(&mut *connection).await?;
     }
     Ok(())
