@@ -116,6 +116,7 @@ async fn a_body_full_of_errors_costs_about_as_much_as_a_list_over_the_limit() {
     };
     send(&check, list("{}", 5001)).await;
     let small = send(&check, list("{}", 5001)).await;
+    let most = small * 20 + Duration::from_millis(500);
     let phases = |list: String| format!("{{\"phases\":{list}}}");
     for (path, body) in [
         (&check, list("{}", 100_000)),
@@ -129,10 +130,13 @@ async fn a_body_full_of_errors_costs_about_as_much_as_a_list_over_the_limit() {
             format!("{{{}\"phases\":[]}}", (0..100_000).map(|n| format!("\"{n}\":0,")).collect::<String>()),
         ),
     ] {
-        let took = send(path, body).await;
-        // Without the limit it would be far longer.
+        // Without the limit it would be far longer, each time; with it, other work on the machine may delay a request.
+        let mut took = Vec::new();
+        while took.len() < 5 && took.last().is_none_or(|took| *took > most) {
+            took.push(send(path, body.clone()).await);
+        }
         assert!(
-            took < small * 20 + Duration::from_millis(500),
+            took.last().is_some_and(|took| *took <= most),
             "{took:?}, where {small:?} were enough for 5 001"
         );
     }

@@ -6,6 +6,7 @@ use phaseline_api::server;
 use phaseline_embedded::testing::{TestCluster, TestOptions};
 use phaseline_tests::http::HttpResponse;
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// A service over a primary, and one over its standby.
@@ -112,6 +113,9 @@ async fn a_standby_returns_what_the_primary_returns_or_asks_to_come_back() {
     assert_eq!(pair.same(&format!("{path}?as_of={missed}")).await, theirs.text());
 }
 
+/// The least answers of the standby before the writing ends.
+const ANSWERS: usize = 20;
+
 /// Readers of the standby ask for a millisecond ago while commands are written, and again at the end.
 #[tokio::test]
 async fn what_a_standby_has_returned_stays_so_while_commands_are_written() {
@@ -120,9 +124,11 @@ async fn what_a_standby_has_returned_stays_so_while_commands_are_written() {
     let phase = pair.fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
     let path = format!("/projects/{project}/timeline");
     let mut seen: Vec<(String, String)> = Vec::new();
-    let mut refused = 0;
+    let answers = Cell::new(0);
     let writing = async {
-        for n in 0..80 {
+        let mut n = 0;
+        while answers.get() < ANSWERS {
+            n += 1;
             let body = json!({ "name": format!("Name {n}") });
             pair.fixture.patch(&format!("/phases/{phase}"), &body).send().await.is(200);
         }
@@ -136,8 +142,8 @@ async fn what_a_standby_has_returned_stays_so_while_commands_are_written() {
                 seen.push((time, found.text()));
             } else {
                 assert_eq!((found.status, found.header("retry-after")), (503, "1"));
-                refused += 1;
             }
+            answers.set(answers.get() + 1);
         }
     };
     tokio::select! {
@@ -148,7 +154,6 @@ async fn what_a_standby_has_returned_stays_so_while_commands_are_written() {
     pair.fixture.patch(&format!("/phases/{phase}"), &json!({ "name": "End" })).send().await.is(200);
     pair.replicated().await;
     // How often a time was final depends on the machine.
-    assert!(!seen.is_empty() || refused > 0);
     for (time, body) in &seen {
         assert_eq!(&pair.same(&format!("{path}?as_of={time}")).await, body, "{time}");
     }

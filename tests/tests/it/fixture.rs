@@ -87,7 +87,11 @@ pub(crate) async fn verified_by_several(url: &str) -> Verification {
         database.connect("test reader").await.expect("connect"),
     ];
     let found = verify_expecting(&mut connection, readers, &[], &Silent).await.expect("verify");
-    assert_eq!(format!("{found:#?}"), format!("{:#?}", verified(url).await));
+    let alone = verified(url).await;
+    assert_eq!((found.shape, found.passed, found.head), (alone.shape, alone.passed, alone.head));
+    assert_eq!(found.checks, alone.checks);
+    // Some notes have times that go on.
+    assert_eq!(found.notes.len(), alone.notes.len(), "{:?}, {:?}", found.notes, alone.notes);
     found
 }
 
@@ -130,7 +134,11 @@ pub(crate) async fn store(url: &str) -> TimelineStore<ProjectPhases> {
 
 /// A sample legacy database, cloned from a template that is created once per process.
 pub(crate) fn sample(projects: u32, assignments: u64, seed: u64) -> TestDatabase {
-    let cluster = TestCluster::shared();
+    sample_on(TestCluster::shared(), projects, assignments, seed)
+}
+
+/// The same on this cluster.
+pub(crate) fn sample_on(cluster: &TestCluster, projects: u32, assignments: u64, seed: u64) -> TestDatabase {
     let template = format!("sample_{projects}_{assignments}_{seed}");
     cluster.template(&template, |url| {
         let url = url.to_owned();
