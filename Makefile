@@ -7,6 +7,8 @@ step := bash scripts/step.sh
 
 # PG=18 is another PostgreSQL than the system's. The folder may be a link to where the server's user may enter.
 other_postgres := $(target)/postgres/$(PG)
+# Tests wait for locks and signals as well as for the processor.
+tests_at_once := $(shell echo $$(($$(nproc) + $$(nproc) / 2)))
 on_other_postgres = $(if $(PG),env PHASELINE_PG_BINDIR="$$(realpath "$(other_postgres)")/bin")
 
 .NOTPARALLEL:
@@ -31,12 +33,12 @@ page: setup ## Build phaseline and serve a sample portfolio to open in a browser
 test: ## Run every test; ARGS='-p phaseline-store append' runs some; PG=18 runs them on that major version
 	@$(setup) test
 	@$(if $(PG),bash scripts/postgres.sh "$(PG)" "$(other_postgres)")
-	@$(step) test$(PG:%=-on-%) $(on_other_postgres) cargo test --workspace --locked --no-fail-fast $(ARGS)
+	@$(step) test$(PG:%=-on-%) $(on_other_postgres) env RUST_TEST_THREADS=$(tests_at_once) cargo test --workspace --locked --no-fail-fast $(ARGS)
 
 .PHONY: test-pooler
 test-pooler: ## Run the tests of the service behind PgBouncer in transaction mode
 	@$(setup) test
-	@$(step) test-pooler env PHASELINE_TEST_POOLER=1 cargo test -p phaseline-api --test it --locked $(ARGS)
+	@$(step) test-pooler env PHASELINE_TEST_POOLER=1 RUST_TEST_THREADS=$(tests_at_once) cargo test -p phaseline-api --test it --locked $(ARGS)
 
 # The program as the tests build it, so that nothing is built twice.
 .PHONY: fuzz

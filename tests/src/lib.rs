@@ -7,6 +7,7 @@
 //! - [`protocol_proxy`] stops a client at any of its statements, [`crash_recovery`] checks the database afterwards.
 //! - [`unreadable_events`] inserts unreadable events into a log.
 //! - [`owners`] makes a role the owner of the planner's tables.
+//! - [`share`] divides the inputs of long tests among the versions of PostgreSQL.
 //! - [`http`] is a client of the HTTP service.
 //! - [`script`] runs statements, [`dump`] compares databases, [`roles`] are the roles of all tests, [`random`] is
 //!   a seeded generator.
@@ -28,6 +29,7 @@ pub mod random;
 pub mod refusals;
 pub mod roles;
 pub mod script;
+pub mod share;
 pub mod switching_proxy;
 pub mod table_objects;
 pub mod unreadable_events;

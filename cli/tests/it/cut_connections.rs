@@ -6,16 +6,18 @@ use crate::program::ProgramOutput;
 use phaseline_migrator::log::events::Direction;
 use phaseline_tests::crash_recovery::is_thorough;
 use phaseline_tests::protocol_proxy::{ProtocolProxy, ServerBoundary, Stop};
+use phaseline_tests::share;
 
-/// One boundary of this many, unless all are requested; always those that end a transaction.
+/// One boundary of this many, unless all are requested; always those that end a transaction. Each version of PostgreSQL takes half.
 const ONE_OF: usize = 16;
 
 fn stops(boundaries: &[ServerBoundary]) -> Vec<Stop> {
-    boundaries
+    let half = share::of_this_version(2);
+    let stops = boundaries
         .iter()
         .filter(|at| is_thorough() || at.ends_transaction() || at.number % ONE_OF == 0)
-        .flat_map(|at| [Stop::Before(at.number), Stop::After(at.number)])
-        .collect()
+        .flat_map(|at| [Stop::Before(at.number), Stop::After(at.number)]);
+    stops.zip(0..).filter(|(_, n)| is_thorough() || n / 2 % 2 == half).map(|(stop, _)| stop).collect()
 }
 
 fn cut_at_boundaries(direction: Direction) {

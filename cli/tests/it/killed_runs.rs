@@ -10,6 +10,7 @@ use phaseline_embedded::testing::TestCluster;
 use phaseline_migrator::log::events::Direction;
 use phaseline_tests::crash_recovery::{RecoveryFixture, is_thorough};
 use phaseline_tests::protocol_proxy::{ProtocolProxy, ServerBoundary, Stop};
+use phaseline_tests::share;
 use std::time::Instant;
 
 /// Before every statement, and after those that end a transaction: committed, but not acknowledged.
@@ -23,7 +24,7 @@ fn stops(boundaries: &[ServerBoundary]) -> Vec<Stop> {
 fn kill_at_statements(fixture: &RecoveryFixture, direction: Direction, one_of: usize) {
     let boundaries = boundaries(fixture, direction);
     let mut stops = stops(&boundaries);
-    let share = usize::try_from(TestCluster::shared().binaries().major_version()).unwrap() % one_of;
+    let share = usize::try_from(share::of_this_version(one_of as u64)).unwrap();
     if !is_thorough() {
         stops.retain(|stop| matches!(stop, Stop::After(_)) || stop.number() % one_of == share);
     }

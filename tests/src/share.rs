@@ -1,0 +1,9 @@
+//! Long tests over many inputs take a part of them on each major version of PostgreSQL, so that the versions on which all tests run take
+//! most of the inputs between them.
+
+use phaseline_embedded::testing::TestCluster;
+
+/// The number of this version's part of `parts`: 15 and 16, 17, 18 have different ones of four, and 15 and 18 different ones of two.
+pub fn of_this_version(parts: u64) -> u64 {
+    u64::from(TestCluster::shared().binaries().major_version()) % parts
+}
