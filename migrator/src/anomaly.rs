@@ -1,8 +1,11 @@
 //! Anomalies of a legacy database: their meaning, their rows, and the remedy.
 
+use crate::spill::SpilledTexts;
 use phaseline_store::Quarantine;
 use phaseline_store::chain::Inspector;
 use serde::Serialize;
+use std::fmt;
+use std::sync::Arc;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident, $code:literal, $refused:literal, $meaning:literal, $remedy:literal;)*) => {
@@ -212,6 +215,74 @@ pub struct AnomalyRow {
     pub detail: String,
 }
 
+/// The rows of one kind of anomaly, in memory while they are few.
+#[derive(Clone, Default)]
+pub struct AnomalyRows {
+    texts: Arc<SpilledTexts<3>>,
+}
+
+impl AnomalyRows {
+    /// Their number.
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All of them. If the temporary file of many cannot be read, the last row says so.
+    pub fn iter(&self) -> impl Iterator<Item = AnomalyRow> {
+        self.texts.iter().map(|texts| match texts {
+            Ok([table, id, detail]) => AnomalyRow { table, id, detail },
+            Err(error) => AnomalyRow {
+                table: String::new(),
+                id: String::new(),
+                detail: format!("the others are missing: {error}"),
+            },
+        })
+    }
+
+    fn push(&mut self, table: &str, id: &str, detail: &str) {
+        match Arc::get_mut(&mut self.texts) {
+            Some(texts) => texts.push([table, id, detail]),
+            // Others read them, too.
+            None => {
+                let mut texts = SpilledTexts::default();
+                self.iter().for_each(|row| texts.push([&row.table, &row.id, &row.detail]));
+                texts.push([table, id, detail]);
+                self.texts = Arc::new(texts);
+            }
+        }
+    }
+
+    /// Adds the rows of others.
+    pub(crate) fn extend(&mut self, others: &Self) {
+        others.iter().for_each(|row| self.push(&row.table, &row.id, &row.detail));
+    }
+}
+
+impl fmt::Debug for AnomalyRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl PartialEq for AnomalyRows {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for AnomalyRows {}
+
+impl Serialize for AnomalyRows {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
 /// One kind of anomaly with all its rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Anomaly {
@@ -224,23 +295,19 @@ pub struct Anomaly {
     /// The remedy.
     pub remedy: &'static str,
     /// All its rows.
-    pub rows: Vec<AnomalyRow>,
+    pub rows: AnomalyRows,
 }
 
 /// Collects anomalies by kind, in the order of [`Code::ALL`].
 #[derive(Debug, Default)]
 pub struct Findings {
-    by_code: std::collections::BTreeMap<Code, Vec<AnomalyRow>>,
+    by_code: std::collections::BTreeMap<Code, AnomalyRows>,
 }
 
 impl Findings {
     /// Notes one row.
-    pub fn note(&mut self, code: Code, table: &str, id: impl ToString, detail: impl Into<String>) {
-        self.by_code.entry(code).or_default().push(AnomalyRow {
-            table: table.to_owned(),
-            id: id.to_string(),
-            detail: detail.into(),
-        });
+    pub fn note(&mut self, code: Code, table: &str, id: impl ToString, detail: impl AsRef<str>) {
+        self.by_code.entry(code).or_default().push(table, &id.to_string(), detail.as_ref());
     }
 
     /// Notes the log's damage, and its events that cannot be read.
@@ -265,13 +332,13 @@ impl Findings {
 
     /// Whether an anomaly of the row or object with this id is noted.
     pub fn names(&self, id: &str) -> bool {
-        self.by_code.values().flatten().any(|row| row.id == id)
+        self.by_code.values().any(|rows| rows.iter().any(|row| row.id == id))
     }
 
     /// Adds the findings of others.
     pub fn extend(&mut self, other: Self) {
         for (code, rows) in other.by_code {
-            self.by_code.entry(code).or_default().extend(rows);
+            self.by_code.entry(code).or_default().extend(&rows);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Why a run failed or was refused. If one of these is returned, nothing was written.
 
 use crate::report::{Plan, RollbackPlan};
+pub use crate::spill::SpillError;
 use phaseline_store::{StoreError, copy::CopyError};
 
 /// `the event trigger a`, or `one of the event triggers a, b`.
@@ -23,6 +24,9 @@ pub enum MigratorError {
     /// A COPY response that does not follow the format.
     #[error("the result of COPY cannot be read: {0}")]
     Copy(#[from] CopyError),
+    /// A file for what does not fit into memory.
+    #[error("{0}; nothing was written to the database")]
+    TemporaryFile(#[from] SpillError),
     /// A table's definition could not be carried over.
     #[error(transparent)]
     Definition(#[from] crate::definition::DefinitionError),

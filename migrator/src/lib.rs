@@ -18,6 +18,7 @@ pub mod rollback;
 pub mod run;
 pub mod sample;
 pub mod shape;
+mod spill;
 pub mod status;
 mod translate;
 pub mod verify;

@@ -154,7 +154,7 @@ pub(crate) async fn prepare(
         note_bad_timestamps(connection, &mut findings).await?;
     }
     let (log, links, earlier) = earlier_log(connection, &mut findings, progress).await?;
-    let mut translation = translate(&tables, &log, &links, &earlier, options);
+    let mut translation = translate(&tables, &log, &links, &earlier, options)?;
 
     let definitions = [&phases, &assignments].map(|definition| definition.independent_of_server(server));
     plan.digest = Some(digest(&tables, &definitions, &found, options, &translation)?);
@@ -232,6 +232,7 @@ async fn earlier_log(
         Ok::<_, StoreError>(())
     })
     .await?;
+    links.phase_of.settle()?;
     progress.advance(tip);
     let (runs, unreadable_runs) = history::readable_runs(connection).await?;
     unreadable.extend(&log.unreadable());

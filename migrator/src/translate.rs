@@ -14,6 +14,7 @@ use crate::legacy::tables::{LegacyTables, RawProject};
 use crate::legacy::values::{budgets, phase_type, project_range, timestamps};
 use crate::log::link_events::FoldedLinks;
 use crate::report::{BudgetSums, PlanOptions, Source};
+use crate::spill::SpillError;
 use events::{ProjectEvents, Translation};
 use phaseline_domain::event::TimelineClosed;
 use phaseline_domain::legacy::{LegacyPhase, LegacyPhaseType};
@@ -42,15 +43,18 @@ fn ordinals(tables: &LegacyTables, log: &FoldedLog) -> Vec<i64> {
 }
 
 /// Translates the tables; `log` and `links` are those of earlier migrations (empty at first).
+///
+/// # Errors
+/// [`SpillError`] if the assignments or links cannot be read.
 pub(crate) fn translate(
     tables: &LegacyTables,
     log: &FoldedLog,
     links: &FoldedLinks,
     earlier: &EarlierRuns,
     options: &PlanOptions,
-) -> Translation {
+) -> Result<Translation, SpillError> {
     let mut translation = Translation::default();
-    let assigned = AssignedDays::collect(tables);
+    let assigned = AssignedDays::collect(tables)?;
     let findings = &mut translation.findings;
     let mut phases_of: HashMap<ProjectId, Vec<LegacyPhase>> = HashMap::new();
     let mut rows_of: HashMap<ProjectId, u32> = HashMap::new();
@@ -130,8 +134,8 @@ pub(crate) fn translate(
         });
     }
     drop(assigned);
-    assignments::assignments(tables, &projects, links, options.boundary, &mut translation);
-    translation
+    assignments::assignments(tables, &projects, links, options.boundary, &mut translation)?;
+    Ok(translation)
 }
 
 fn note_doubles(project: ProjectId, phases: &[LegacyPhase], findings: &mut Findings) {

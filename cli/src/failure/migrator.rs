@@ -61,6 +61,11 @@ impl From<MigratorError> for Failure {
             MigratorError::Interrupted => {
                 Self::new(Exit::Interrupted, "interrupted", text).remedy("Run the same command again.")
             }
+            MigratorError::TemporaryFile(error) => {
+                let code = if error.is_full() { "out_of_space" } else { "unexpected" };
+                Self::new(Exit::Unexpected, code, text)
+                    .remedy("Set TMPDIR to a folder on a disk with space, then run the same command again.")
+            }
             MigratorError::Copy(_)
             | MigratorError::Definition(_)
             | MigratorError::HeapOrder

@@ -1,6 +1,6 @@
 //! The options of `migrate`.
 
-use crate::program::{legacy, migrated, on, password, project_and_phase, run};
+use crate::program::{ProgramOutput, legacy, migrated, on, password, phaseline, project_and_phase, run};
 use phaseline_embedded::testing::TestDatabase;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -18,6 +18,33 @@ fn a_backup_is_complete_private_and_made_before_any_change() {
     let sql = String::from_utf8(restored.stdout).unwrap();
     assert!(sql.contains("CREATE TYPE public.phasetype") && !sql.contains("SCHEMA phaseline"), "{sql}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// Unoptimised programs keep few assignments in memory; see `migrator/src/spill.rs`.
+#[test]
+fn without_space_for_temporary_files_nothing_is_written() {
+    let database = legacy();
+    let dump = || database.dump(&[]);
+    let before = dump();
+    for command in [&["plan"][..], &["migrate", "--yes"]] {
+        let missing = "/nonexistent/temporary";
+        let refused = phaseline(command).env("DATABASE_URL", database.url()).env("TMPDIR", missing).output();
+        let refused = ProgramOutput::of(refused.unwrap()).exits_with(1);
+        assert!(
+            refused.stderr.contains("a temporary file in /nonexistent/temporary cannot be used: ")
+                && refused.stderr.contains("Set TMPDIR"),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(dump(), before);
+    on(&database, &["migrate", "--yes"]).exits_with(0);
+    let refused = phaseline(&["rollback", "--yes"])
+        .env("DATABASE_URL", database.url())
+        .env("TMPDIR", "/nonexistent")
+        .output();
+    let refused = ProgramOutput::of(refused.unwrap()).exits_with(1);
+    assert!(refused.stderr.contains("a temporary file in /nonexistent cannot be used: "), "{refused:?}");
+    on(&database, &["rollback", "--yes"]).exits_with(0);
 }
 
 /// Runs shell lines with PostgreSQL's programs and the database's password.

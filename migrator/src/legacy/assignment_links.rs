@@ -2,6 +2,7 @@
 
 use crate::legacy::assignments::AssignmentRow;
 use crate::legacy::tables::{LegacyTables, RawAssignment};
+use crate::spill::SpillError;
 use chrono::NaiveDate;
 use phaseline_domain::PhaseId;
 
@@ -38,8 +39,11 @@ pub(crate) struct AssignedDays<'a> {
 }
 
 impl<'a> AssignedDays<'a> {
-    /// Collects them. Memory grows with the assignments.
-    pub(crate) fn collect(tables: &'a LegacyTables) -> Self {
+    /// Collects them: four bytes for each.
+    ///
+    /// # Errors
+    /// [`SpillError`] if the assignments cannot be read.
+    pub(crate) fn collect(tables: &'a LegacyTables) -> Result<Self, SpillError> {
         let own = |row: AssignmentRow<'_>| match row {
             AssignmentRow::Own(own) => Some((own.phase as usize, own.date)),
             AssignmentRow::Odd(raw) => {
@@ -49,20 +53,24 @@ impl<'a> AssignedDays<'a> {
             }
         };
         let mut begin = vec![0; tables.phases.len() + 1];
-        for (row, _) in tables.assignments.iter().filter_map(own) {
-            begin[row + 1] += 1;
+        for assignment in tables.assignments.iter() {
+            if let Some((row, _)) = own(assignment?) {
+                begin[row + 1] += 1;
+            }
         }
         for row in 0..tables.phases.len() {
             begin[row + 1] += begin[row];
         }
         let mut next = begin.clone();
         let mut days = vec![NaiveDate::MIN; begin.last().copied().unwrap_or_default() as usize];
-        for (row, day) in tables.assignments.iter().filter_map(own) {
-            let place: &mut u32 = &mut next[row];
-            days[*place as usize] = day;
-            *place += 1;
+        for assignment in tables.assignments.iter() {
+            if let Some((row, day)) = own(assignment?) {
+                let place: &mut u32 = &mut next[row];
+                days[*place as usize] = day;
+                *place += 1;
+            }
         }
-        Self { tables, days, begin }
+        Ok(Self { tables, days, begin })
     }
 
     /// The dates of the assignments that refer to this phase of their own project. Assignments of other projects are outside of every

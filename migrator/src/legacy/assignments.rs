@@ -1,9 +1,10 @@
 //! The assignments in heap order, in little memory: nearly all of them are whole and refer to a phase of their own project, so that a few
-//! numbers describe them.
+//! numbers describe them. If they are many, these are in a temporary file.
 
 use crate::fast_hash::FastHash;
 use crate::legacy::raw::{RawAssignment, RawDate, RawPercentage, RawPhase, RawProject};
-use chrono::NaiveDate;
+use crate::spill::{FixedSize, ListReader, SpillError, SpilledList};
+use chrono::{Datelike as _, NaiveDate};
 use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
@@ -62,7 +63,7 @@ const ODD: u32 = u32::MAX;
 #[derive(Debug, Default)]
 pub(crate) struct LegacyAssignments {
     /// All of them. Of one with the phase [`ODD`] the other fields are undefined: its values are in `odd`.
-    rows: Vec<OwnAssignment>,
+    rows: SpilledList<OwnAssignment>,
     /// The others by their place, in order.
     odd: Vec<(u32, RawAssignment)>,
     /// The distinct resources.
@@ -73,13 +74,13 @@ pub(crate) struct LegacyAssignments {
 /// One of [`LegacyAssignments`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum AssignmentRow<'a> {
-    Own(&'a OwnAssignment),
+    Own(OwnAssignment),
     Odd(&'a RawAssignment),
 }
 
 impl LegacyAssignments {
     pub(crate) fn with_capacity(rows: usize) -> Self {
-        Self { rows: Vec::with_capacity(rows), ..Self::default() }
+        Self { rows: SpilledList::with_capacity(rows), ..Self::default() }
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -92,7 +93,10 @@ impl LegacyAssignments {
     }
 
     /// Adds the next one in heap order.
-    pub(crate) fn push(&mut self, raw: RawAssignment, phases: &PhaseRows) {
+    ///
+    /// # Errors
+    /// [`SpillError`] if there is no space for it.
+    pub(crate) fn push(&mut self, raw: RawAssignment, phases: &PhaseRows) -> Result<(), SpillError> {
         let row = own(&raw, phases).map(|(phase, resource, date)| OwnAssignment {
             id: raw.id,
             phase,
@@ -108,18 +112,23 @@ impl LegacyAssignments {
             let (date, percentage) = (NaiveDate::MIN, raw.percentage);
             OwnAssignment { id: raw.id, phase: ODD, resource: 0, date, percentage }
         });
-        self.rows.push(row);
+        self.rows.push(row)
     }
 
     /// Adds those that come next in heap order.
-    pub(crate) fn append(&mut self, next: &Self) {
+    ///
+    /// # Errors
+    /// [`SpillError`] if there is no space for them.
+    pub(crate) fn append(&mut self, next: &Self) -> Result<(), SpillError> {
         let numbers: Vec<u32> = next.resources.iter().map(|resource| self.number_of(*resource)).collect();
         let before = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
         self.odd.extend(next.odd.iter().map(|(place, raw)| (before + place, *raw)));
-        self.rows.extend(next.rows.iter().map(|row| OwnAssignment {
-            resource: numbers.get(row.resource as usize).copied().unwrap_or_default(),
-            ..*row
-        }));
+        for row in next.rows.iter() {
+            let row = row?;
+            let resource = numbers.get(row.resource as usize).copied().unwrap_or_default();
+            self.rows.push(OwnAssignment { resource, ..row })?;
+        }
+        Ok(())
     }
 
     fn number_of(&mut self, resource: Uuid) -> u32 {
@@ -130,27 +139,68 @@ impl LegacyAssignments {
     }
 
     /// All of them in heap order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = AssignmentRow<'_>> {
-        let mut odd = self.odd.iter();
-        self.rows.iter().map(move |row| match row.phase {
-            ODD => odd.next().map_or(AssignmentRow::Own(row), |(_, raw)| AssignmentRow::Odd(raw)),
-            _ => AssignmentRow::Own(row),
-        })
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<AssignmentRow<'_>, SpillError>> {
+        let mut reader = self.reader();
+        (0..u32::try_from(self.len()).unwrap_or(u32::MAX))
+            .filter_map(move |place| reader.get(place).transpose())
     }
 
-    /// The one at this place.
-    pub(crate) fn get(&self, place: u32) -> Option<AssignmentRow<'_>> {
-        let row = self.rows.get(place as usize)?;
-        if row.phase != ODD {
-            return Some(AssignmentRow::Own(row));
-        }
-        let at = self.odd.binary_search_by_key(&place, |(place, _)| *place).ok()?;
-        self.odd.get(at).map(|(_, raw)| AssignmentRow::Odd(raw))
+    /// Reads them by their places, best in order.
+    pub(crate) const fn reader(&self) -> AssignmentReader<'_> {
+        AssignmentReader { rows: self.rows.reader(), odd: self.odd.as_slice() }
     }
 
     /// The resource of an [`OwnAssignment`].
-    pub(crate) fn resource(&self, row: &OwnAssignment) -> Option<Uuid> {
+    pub(crate) fn resource(&self, row: OwnAssignment) -> Option<Uuid> {
         self.resources.get(row.resource as usize).copied()
+    }
+}
+
+/// Reads [`LegacyAssignments`].
+#[derive(Debug)]
+pub(crate) struct AssignmentReader<'a> {
+    rows: ListReader<'a, OwnAssignment>,
+    odd: &'a [(u32, RawAssignment)],
+}
+
+impl<'a> AssignmentReader<'a> {
+    /// The one at this place.
+    ///
+    /// # Errors
+    /// [`SpillError`] if it cannot be read.
+    pub(crate) fn get(&mut self, place: u32) -> Result<Option<AssignmentRow<'a>>, SpillError> {
+        let Some(row) = self.rows.get(place as usize)? else { return Ok(None) };
+        if row.phase != ODD {
+            return Ok(Some(AssignmentRow::Own(row)));
+        }
+        let at = self.odd.binary_search_by_key(&place, |(place, _)| *place).ok();
+        Ok(at.and_then(|at| self.odd.get(at)).map(|(_, raw)| AssignmentRow::Odd(raw)))
+    }
+}
+
+impl FixedSize for OwnAssignment {
+    const BYTES: usize = 32;
+
+    fn write(&self, into: &mut Vec<u8>) {
+        let Self { id, phase, resource, date, percentage } = self;
+        into.extend(id.uuid().as_bytes());
+        into.extend(phase.to_le_bytes());
+        into.extend(resource.to_le_bytes());
+        into.extend(date.num_days_from_ce().to_le_bytes());
+        into.extend(percentage.to_le_bytes());
+    }
+
+    fn read(bytes: &[u8]) -> Self {
+        let (id, rest) = bytes.split_at(16);
+        let mut numbers = rest.as_chunks::<4>().0.iter().copied();
+        let mut next = || numbers.next().unwrap_or_default();
+        Self {
+            id: Uuid::from_slice(id).unwrap_or_default().into(),
+            phase: u32::from_le_bytes(next()),
+            resource: u32::from_le_bytes(next()),
+            date: NaiveDate::from_num_days_from_ce_opt(i32::from_le_bytes(next())).unwrap_or_default(),
+            percentage: RawPercentage::from_le_bytes(next()),
+        }
     }
 }
 

@@ -73,6 +73,14 @@ pub(crate) struct RawPercentage(i32);
 impl RawPercentage {
     const NONE: Self = Self(i32::MIN);
 
+    pub(super) const fn to_le_bytes(self) -> [u8; 4] {
+        self.0.to_le_bytes()
+    }
+
+    pub(super) const fn from_le_bytes(bytes: [u8; 4]) -> Self {
+        Self(i32::from_le_bytes(bytes))
+    }
+
     pub(super) fn new(ten_thousandths: Option<i32>) -> Self {
         ten_thousandths.map_or(Self::NONE, Self)
     }

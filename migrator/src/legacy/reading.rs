@@ -174,7 +174,7 @@ impl AssignmentQuery {
                 date: nullable_date(&row, 5)?,
                 percentage: RawPercentage::new(row.ten_thousandths(6)?),
             };
-            assignments.push(raw, &self.phases);
+            assignments.push(raw, &self.phases)?;
             if assignments.len() % REPORT_EVERY == 0 {
                 each(assignments.len());
             }
@@ -234,7 +234,7 @@ impl LegacyPhases {
                 last = range.last;
             }
             self.hasher.update(&range.text);
-            assignments.append(&range.assignments);
+            assignments.append(&range.assignments)?;
             facts.newer += range.facts.newer;
             facts.bad_times |= range.facts.bad_times;
             progress.advance(assignments.len());

@@ -1,7 +1,7 @@
 //! The legacy link of every assignment to its phase, as events in streams that commands never load: one stream per
 //! project, in chunks.
 
-use crate::fast_hash::FastHash;
+use crate::spill::SpilledLinks;
 use phaseline_domain::{AssignmentId, PhaseId, ProjectId, StoredEventError};
 use phaseline_store::unreadable::EventHeader;
 use phaseline_store::{NewEvent, RawEvent, RecordedEvent, StreamId, UnreadableEvent};
@@ -26,7 +26,11 @@ pub const fn stream_of(project: ProjectId) -> StreamId {
 ///
 /// # Errors
 /// Why it cannot be read.
-fn decode(event_type: &str, schema_version: i32, payload: &str) -> Result<Linked, StoredEventError> {
+pub(crate) fn decode(
+    event_type: &str,
+    schema_version: i32,
+    payload: &str,
+) -> Result<Linked, StoredEventError> {
     if event_type != LINKED {
         return Err(StoredEventError::UnknownType(event_type.to_owned()));
     }
@@ -45,12 +49,13 @@ pub(crate) fn check(event: &RecordedEvent) -> Result<(), StoredEventError> {
     decode(&event.event_type, event.schema_version, &event.payload).map(|_| ())
 }
 
-#[derive(Serialize, Deserialize)]
-struct Linked {
+/// The payload: assignments by their phase.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Linked {
     links: Vec<LinkedPhase>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct LinkedPhase {
     phase_id: PhaseId,
     assignment_ids: Vec<AssignmentId>,
@@ -83,7 +88,7 @@ pub const fn event_count(links: usize) -> u64 {
 #[derive(Debug, Default)]
 pub struct FoldedLinks {
     /// Each assignment's phase.
-    pub phase_of: HashMap<AssignmentId, PhaseId, FastHash>,
+    pub(crate) phase_of: SpilledLinks,
     /// Links in the log, replaced ones included.
     pub entries: u64,
     /// Each stream's last version.
@@ -96,17 +101,18 @@ impl FoldedLinks {
     /// # Errors
     /// An event of links that cannot be read or is out of order; it is left out.
     pub fn see(&mut self, event: &RawEvent<'_>, skipped: bool) -> Result<(), Box<UnreadableEvent>> {
-        self.see_payload(event.into(), event.payload, skipped)
+        let linked = || decode(event.event_type, event.schema_version, event.payload);
+        self.see_decoded(event.into(), linked, skipped)
     }
 
-    /// The same for an event's header and payload.
+    /// The same for an event's header and its payload.
     ///
     /// # Errors
     /// Those of [`Self::see`].
-    pub fn see_payload(
+    pub(crate) fn see_decoded(
         &mut self,
         event: EventHeader<'_>,
-        payload: &str,
+        linked: impl FnOnce() -> Result<Linked, StoredEventError>,
         skipped: bool,
     ) -> Result<(), Box<UnreadableEvent>> {
         if event.stream_type != LEGACY_LINKS {
@@ -121,8 +127,7 @@ impl FoldedLinks {
         if skipped {
             return Ok(());
         }
-        let linked = decode(event.event_type, event.schema_version, payload)
-            .map_err(|fault| Box::new(UnreadableEvent::at(event, fault)))?;
+        let linked = linked().map_err(|fault| Box::new(UnreadableEvent::at(event, fault)))?;
         for phase in linked.links {
             for assignment in phase.assignment_ids {
                 self.entries += 1;

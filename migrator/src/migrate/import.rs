@@ -57,7 +57,7 @@ pub(super) async fn import(
     }
     for project in &prepared.translation.links {
         let stream = link_events::stream_of(project.project);
-        let links = prepared.translation.links_of(project, &prepared.tables);
+        let links = prepared.translation.links_of(project, &prepared.tables)?;
         for (event, version) in link_events::events(links)?.iter().zip(project.version + 1..) {
             import.push(stream, version, event, &metadata).await?;
             done += 1;

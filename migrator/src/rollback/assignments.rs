@@ -12,6 +12,7 @@ use crate::fast_hash::FastHash;
 use crate::report::RollbackCompleted;
 use crate::run::cut_over::SHADOW;
 use crate::run::session::{HeldLocks, RunContext};
+use crate::spill::SpillError;
 use chrono::NaiveDate;
 use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId};
 use phaseline_projections::LegacyPhaseRow;
@@ -86,17 +87,17 @@ impl LinkResolver<'_> {
         assignment: AssignmentId,
         project: ProjectId,
         date: Option<NaiveDate>,
-    ) -> Option<(PhaseId, Option<LinkRule>)> {
-        let recorded = self.prepared.log_read.links.phase_of.get(&assignment).copied();
+    ) -> Result<Option<(PhaseId, Option<LinkRule>)>, SpillError> {
+        let recorded = self.prepared.log_read.links.phase_of.get(assignment)?;
         if let Some(phase) = recorded.filter(|phase| self.prepared.comes_back.contains(phase)) {
-            return Some((phase, None));
+            return Ok(Some((phase, None)));
         }
-        let ranges = self.ranges.get(&project)?;
+        let Some(ranges) = self.ranges.get(&project) else { return Ok(None) };
         let on_date = date.and_then(|date| ranges.iter().find(|(_, range)| range.contains(date)));
-        match on_date {
+        Ok(match on_date {
             Some((phase, _)) => Some((*phase, Some(LinkRule::Date))),
             None => ranges.first().map(|(phase, _)| (*phase, Some(LinkRule::FirstPhase))),
-        }
+        })
     }
 }
 
@@ -135,7 +136,7 @@ impl Built {
     /// Records one row; returns its phase, or none if there is none to refer to.
     fn note(&mut self, prepared: &PreparedRollback, row: &Row<'_>) -> Result<Option<PhaseId>, MigratorError> {
         let assignment = LinkedAssignment::of(row)?;
-        let phase = self.resolve(prepared, assignment);
+        let phase = self.resolve(prepared, assignment)?;
         self.rows += u64::from(phase.is_some());
         Ok(phase)
     }
@@ -145,11 +146,13 @@ impl Built {
         &mut self,
         prepared: &PreparedRollback,
         LinkedAssignment { assignment, project, date }: LinkedAssignment,
-    ) -> Option<PhaseId> {
+    ) -> Result<Option<PhaseId>, SpillError> {
         let resolver = LinkResolver { prepared, ranges: &self.ranges };
-        let (phase, by) = resolver.phase_for_assignment(assignment, project, date)?;
-        self.assigned.extend(by.map(|by| AssignedLink { project, phase, assignment, by }));
-        Some(phase)
+        let found = resolver.phase_for_assignment(assignment, project, date)?;
+        if let Some((phase, Some(by))) = found {
+            self.assigned.push(AssignedLink { project, phase, assignment, by });
+        }
+        Ok(found.map(|(phase, _)| phase))
     }
 
     /// The assignments that were inserted or updated since they were copied. Only valid while writers are locked out.

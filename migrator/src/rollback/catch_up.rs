@@ -9,6 +9,7 @@ use crate::error::MigratorError;
 use crate::report::RollbackPlan;
 use crate::run::cut_over::SHADOW;
 use crate::run::session::RunContext;
+use crate::spill::SpillError;
 use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
 use phaseline_projections::legacy_phases;
 use phaseline_store::{copy, read};
@@ -83,7 +84,7 @@ pub(super) async fn rebuild_changed(
           ORDER BY s.ctid",
         uuids(affected.projects.iter().map(|project| project.uuid())),
         uuids(affected.gone.iter().map(|phase| phase.uuid())),
-        uuids(affected.linked(prepared))
+        uuids(affected.linked(prepared)?)
     );
     // Assignments that were deleted meanwhile go with the other changes of assignments.
     let mut rows = Vec::new();
@@ -95,7 +96,7 @@ pub(super) async fn rebuild_changed(
     built.forget_links(&rows.iter().map(|(row, _)| row.assignment).collect());
     let (mut assignments, mut phases) = (Vec::new(), Vec::new());
     for (row, before) in rows {
-        let phase = built.resolve(prepared, row).ok_or(BuildError::AssignmentWithoutPhase)?.uuid();
+        let phase = built.resolve(prepared, row)?.ok_or(BuildError::AssignmentWithoutPhase)?.uuid();
         if phase != before {
             assignments.push(row.assignment.uuid());
             phases.push(phase);
@@ -144,12 +145,17 @@ impl Affected {
     }
 
     /// The assignments that the log links to a new phase: a link may lead to another project.
-    fn linked(&self, prepared: &PreparedRollback) -> Vec<Uuid> {
+    fn linked(&self, prepared: &PreparedRollback) -> Result<Vec<Uuid>, SpillError> {
+        let mut linked = Vec::new();
         if self.new.is_empty() {
-            return Vec::new();
+            return Ok(linked);
         }
-        let links = prepared.log_read.links.phase_of.iter();
-        links.filter(|(_, phase)| self.new.contains(phase)).map(|(assignment, _)| assignment.uuid()).collect()
+        prepared.log_read.links.phase_of.for_each(|assignment, phase| {
+            if self.new.contains(&phase) {
+                linked.push(assignment.uuid());
+            }
+        })?;
+        Ok(linked)
     }
 }
 

@@ -155,7 +155,7 @@ impl PreparedRollback {
         plan.anomalies = rows.into_anomalies();
         for anomaly in &self.judged {
             match plan.anomalies.iter_mut().find(|found| found.code == anomaly.code) {
-                Some(found) => found.rows.extend(anomaly.rows.iter().cloned()),
+                Some(found) => found.rows.extend(&anomaly.rows),
                 None => plan.anomalies.push(anomaly.clone()),
             }
         }
@@ -230,7 +230,7 @@ async fn predict_tables(
     plan.legacy_phases = compared.phases;
     (plan.budgets_before, plan.budgets_after) = (compared.budgets_before, compared.budgets_after);
     plan.phases = comes_back.len() as u64;
-    plan.links = links.phase_of.values().filter(|phase| comes_back.contains(phase)).count() as u64;
+    links.phase_of.for_each(|_, phase| plan.links += u64::from(comes_back.contains(&phase)))?;
     Ok(PredictedTables { after, comes_back })
 }
 
@@ -310,7 +310,7 @@ async fn count_dangling(
     links: &FoldedLinks,
     comes_back: &HashSet<PhaseId>,
 ) -> Result<BTreeMap<PhaseId, u64>, MigratorError> {
-    let lost = dangling_links(links, |phase| comes_back.contains(&phase));
+    let lost = dangling_links(links, |phase| comes_back.contains(&phase))?;
     let mut counts = BTreeMap::new();
     if lost.is_empty() {
         return Ok(counts);

@@ -72,6 +72,7 @@ impl LogRead {
             Ok::<_, StoreError>(())
         })
         .await?;
+        self.links.phase_of.settle()?;
         progress.advance(tip);
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use crate::log::link_events::FoldedLinks;
 use crate::report::{Loss, LossItem};
+use crate::spill::SpillError;
 use chrono::{DateTime, Utc};
 use phaseline_domain::legacy::LegacyPhaseType;
 use phaseline_domain::{DateRange, Phase, PhaseId, PhaseName, ProjectId, Timeline, TimelineEvent};
@@ -253,14 +254,18 @@ pub(super) fn loss(
 }
 
 /// The links in the log to phases that are not restored.
+///
+/// # Errors
+/// [`SpillError`] if the links cannot be read.
 pub(super) fn dangling_links(
     links: &FoldedLinks,
     comes_back: impl Fn(PhaseId) -> bool,
-) -> HashMap<uuid::Uuid, PhaseId> {
-    links
-        .phase_of
-        .iter()
-        .filter(|(_, phase)| !comes_back(**phase))
-        .map(|(assignment, phase)| (assignment.uuid(), *phase))
-        .collect()
+) -> Result<HashMap<uuid::Uuid, PhaseId>, SpillError> {
+    let mut dangling = HashMap::new();
+    links.phase_of.for_each(|assignment, phase| {
+        if !comes_back(phase) {
+            dangling.insert(assignment.uuid(), phase);
+        }
+    })?;
+    Ok(dangling)
 }

@@ -186,7 +186,7 @@ impl Predicted {
         parallel(connection, 0).await?;
         let mut needed = HashSet::new();
         for (id, project) in candidates {
-            if links.phase_of.get(&id.into()).is_some_and(|phase| own.contains(phase)) {
+            if links.phase_of.get(id.into())?.is_some_and(|phase| own.contains(&phase)) {
                 continue;
             }
             let project = ProjectId::from(project);

@@ -10,6 +10,7 @@ use crate::legacy::assignment_links::LinkTarget;
 use crate::legacy::assignments::{AssignmentRow, TABLE};
 use crate::legacy::tables::{BadTime, LegacyTables, RawAssignment, RawProject};
 use crate::log::link_events::FoldedLinks;
+use crate::spill::SpillError;
 use chrono::NaiveDate;
 use phaseline_domain::legacy::Boundary;
 use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId};
@@ -22,7 +23,7 @@ pub(super) fn assignments(
     known: &FoldedLinks,
     boundary: Boundary,
     translation: &mut Translation,
-) {
+) -> Result<(), SpillError> {
     let findings = &mut translation.findings;
     let translated = &translation.projects;
     let places: HashMap<ProjectId, usize, FastHash> =
@@ -33,6 +34,7 @@ pub(super) fn assignments(
     let mut tally = Tally::new(translated.len());
     let mut links = LinksByProject::new(tables);
     for (row, at) in tables.assignments.iter().zip(0..) {
+        let row = row?;
         let (found, place, percentage) = match row {
             AssignmentRow::Own(own) => {
                 let Some(phase) = tables.phases.get(own.phase as usize) else { continue };
@@ -63,8 +65,8 @@ pub(super) fn assignments(
                 findings.note(Code::AssignmentOutside, TABLE, id, format!("dated {date}, project {project}"));
             }
         }
-        let recorded = if known.phase_of.is_empty() { None } else { known.phase_of.get(&id) };
-        if let Some(other) = recorded.filter(|other| **other != phase) {
+        let recorded = if known.phase_of.is_empty() { None } else { known.phase_of.get(id)? };
+        if let Some(other) = recorded.filter(|other| *other != phase) {
             findings.note(
                 Code::LinkChanged,
                 TABLE,
@@ -72,13 +74,14 @@ pub(super) fn assignments(
                 format!("points at phase {phase}, the log says {other}"),
             );
         }
-        if recorded != Some(&phase) {
+        if recorded != Some(phase) {
             links.add(row, project, at);
         }
     }
-    same_resource_and_day(tables, findings);
+    same_resource_and_day(tables, findings)?;
     translation.boundaries = tally.boundaries(boundary, translated);
-    (translation.links, translation.linked) = links.by_project(known);
+    (translation.links, translation.linked) = links.by_project(known)?;
+    Ok(())
 }
 
 /// An assignment whose columns have values and refer to rows that exist.

@@ -3,6 +3,7 @@
 use crate::anomaly::Findings;
 use crate::legacy::tables::LegacyTables;
 use crate::report::{Boundaries, BudgetSums, ByDate, Source};
+use crate::spill::SpillError;
 use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId, TimelineEvent};
 use std::ops::Range;
 
@@ -53,18 +54,24 @@ pub(crate) struct Translation {
 
 impl Translation {
     /// A project's links, in the order of the rows.
+    ///
+    /// # Errors
+    /// [`SpillError`] if the assignments cannot be read.
     pub(crate) fn links_of(
         &self,
         project: &ProjectLinks,
         tables: &LegacyTables,
-    ) -> Vec<(PhaseId, AssignmentId)> {
+    ) -> Result<Vec<(PhaseId, AssignmentId)>, SpillError> {
         let places = self.linked.get(project.range.clone()).unwrap_or_default();
-        places
-            .iter()
-            .filter_map(|place| {
-                let (assignment, phase) = tables.link(tables.assignments.get(*place)?);
-                Some((phase?, assignment))
-            })
-            .collect()
+        let mut reader = tables.assignments.reader();
+        let mut links = Vec::with_capacity(places.len());
+        for place in places {
+            if let Some(row) = reader.get(*place)?
+                && let (assignment, Some(phase)) = tables.link(row)
+            {
+                links.push((phase, assignment));
+            }
+        }
+        Ok(links)
     }
 }

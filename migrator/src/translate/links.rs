@@ -5,6 +5,7 @@ use crate::fast_hash::FastHash;
 use crate::legacy::assignments::AssignmentRow;
 use crate::legacy::tables::LegacyTables;
 use crate::log::link_events::FoldedLinks;
+use crate::spill::SpillError;
 use phaseline_domain::ProjectId;
 use std::collections::HashMap;
 
@@ -47,15 +48,11 @@ impl<'a> LinksByProject<'a> {
         }
     }
 
-    fn number_of(&self, place: u32) -> Option<u32> {
-        match self.tables.assignments.get(place)? {
-            AssignmentRow::Own(own) => self.of_phase.get(own.phase as usize).copied().flatten(),
-            AssignmentRow::Odd(_) => self.odd.get(&place).copied(),
-        }
-    }
-
     /// Each project's links, and all places by project.
-    pub(super) fn by_project(self, known: &FoldedLinks) -> (Vec<ProjectLinks>, Vec<u32>) {
+    ///
+    /// # Errors
+    /// [`SpillError`] if the assignments cannot be read.
+    pub(super) fn by_project(self, known: &FoldedLinks) -> Result<(Vec<ProjectLinks>, Vec<u32>), SpillError> {
         let mut next = Vec::with_capacity(self.counts.len());
         let mut projects = Vec::new();
         let mut begin = 0;
@@ -68,13 +65,18 @@ impl<'a> LinksByProject<'a> {
             begin += count;
         }
         let mut linked = vec![0; begin];
+        let mut reader = self.tables.assignments.reader();
         for place in &self.places {
-            let slot = self.number_of(*place).and_then(|number| next.get_mut(number as usize));
-            if let Some(slot) = slot {
+            let number = match reader.get(*place)? {
+                Some(AssignmentRow::Own(own)) => self.of_phase.get(own.phase as usize).copied().flatten(),
+                Some(AssignmentRow::Odd(_)) => self.odd.get(place).copied(),
+                None => None,
+            };
+            if let Some(slot) = number.and_then(|number| next.get_mut(number as usize)) {
                 linked[*slot] = *place;
                 *slot += 1;
             }
         }
-        (projects, linked)
+        Ok((projects, linked))
     }
 }

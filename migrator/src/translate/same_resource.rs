@@ -4,6 +4,7 @@ use crate::anomaly::{Code, Findings};
 use crate::fast_hash::FastHash;
 use crate::legacy::assignments::{AssignmentRow, TABLE};
 use crate::legacy::tables::LegacyTables;
+use crate::spill::SpillError;
 use chrono::NaiveDate;
 use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
 use std::collections::{HashMap, HashSet};
@@ -38,20 +39,29 @@ impl ResourceDay {
 }
 
 /// Notes them.
-pub(super) fn same_resource_and_day(tables: &LegacyTables, findings: &mut Findings) {
+///
+/// # Errors
+/// [`SpillError`] if the assignments cannot be read.
+pub(super) fn same_resource_and_day(
+    tables: &LegacyTables,
+    findings: &mut Findings,
+) -> Result<(), SpillError> {
     // Only a hash of each is sorted, which needs less memory. Equal hashes are compared by the values themselves.
     let of = |row| ResourceDay::of(row, tables);
-    let mut hashes: Vec<u64> =
-        tables.assignments.iter().filter_map(of).map(|values| values.hashed()).collect();
+    let mut hashes: Vec<u64> = Vec::with_capacity(tables.assignments.len());
+    for row in tables.assignments.iter() {
+        hashes.extend(of(row?).map(|values| values.hashed()));
+    }
     hashes.sort_unstable();
     let twice: HashSet<u64, FastHash> =
         hashes.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
     drop(hashes);
     if twice.is_empty() {
-        return;
+        return Ok(());
     }
     let mut rows: HashMap<ResourceDay, Vec<(AssignmentId, Option<PhaseId>)>> = HashMap::new();
     for row in tables.assignments.iter() {
+        let row = row?;
         if let Some(values) = of(row).filter(|values| twice.contains(&values.hashed())) {
             rows.entry(values).or_default().push(tables.link(row));
         }
@@ -69,4 +79,5 @@ pub(super) fn same_resource_and_day(tables: &LegacyTables, findings: &mut Findin
             findings.note(Code::SameResourceAndDay, TABLE, id, detail);
         }
     }
+    Ok(())
 }

@@ -9,6 +9,7 @@ use crate::legacy::tables::{LegacyTables, RawPhase, RawTimestamp};
 use crate::log::history::Run;
 use crate::progress::Progress;
 use crate::shape::{FoundShape, Shape};
+use crate::spill::SpillError;
 use phaseline_domain::PhaseId;
 use phaseline_projections::{LegacyPhaseRow, legacy_phases};
 use sqlx::PgConnection;
@@ -41,7 +42,7 @@ pub(super) async fn verify(
     progress.step("comparing with the log", None);
     let tables = LegacyTables::read(connection, progress, total).await?;
     phases(&tables, &reading, checks);
-    links(&tables, &reading, &runs, checks);
+    links(&tables, &reading, &runs, checks)?;
     check_old_definition(connection, &runs, checks).await?;
     check_fit(connection, Shape::Legacy, found, &runs, &reading, checks).await?;
     check_log(&reading, checks);
@@ -151,13 +152,18 @@ fn differing_fields(raw: &RawPhase, row: &LegacyPhaseRow) -> Vec<String> {
 }
 
 /// Compares every assignment's link with the log.
-fn links(tables: &LegacyTables, reading: &LogReading, runs: &[Run], checks: &mut Checks) {
+fn links(
+    tables: &LegacyTables,
+    reading: &LogReading,
+    runs: &[Run],
+    checks: &mut Checks,
+) -> Result<(), SpillError> {
     let mut wrong = Vec::new();
     let (mut kept, mut unknown) = (0_u64, 0_u64);
     for row in tables.assignments.iter() {
-        let (id, found) = tables.link(row);
-        match reading.links.phase_of.get(&id) {
-            Some(phase) if found == Some(*phase) => kept += 1,
+        let (id, found) = tables.link(row?);
+        match reading.links.phase_of.get(id)? {
+            Some(phase) if found == Some(phase) => kept += 1,
             Some(phase) => wrong.push(format!(
                 "assignment {id}: points at phase {}, the log says {phase}",
                 found.map_or_else(|| "NULL".to_owned(), |found| found.to_string())
@@ -174,4 +180,5 @@ fn links(tables: &LegacyTables, reading: &LogReading, runs: &[Run], checks: &mut
         format!("Every link equals the log ({kept} assignments, {unknown} made since the migration)"),
         wrong,
     );
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Folds, checks and sums the log in one pass.
 
 use crate::error::MigratorError;
-use crate::log::link_events::FoldedLinks;
+use crate::log::link_events::{FoldedLinks, Linked};
 use crate::log::report_event;
 use crate::progress::Progress;
 use phaseline_domain::{Budget, Money, PhaseId, ProjectId, TimelineEvent};
@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::checks::Checks;
 use super::readers::SnapshotReaders;
-use super::seen::{SeenContent, SeenEvent};
+use super::seen::{OtherEvent, SeenContent, SeenEvent};
 
 /// Sums of budgets, event by event: imported ones plus later changes. They do not use the fold, so that each can check the other.
 #[derive(Debug, Default)]
@@ -151,6 +151,7 @@ pub(super) async fn read_log(
             .await?;
         }
     }
+    reading.links.phase_of.settle()?;
     progress.advance(total);
     reading.unreadable.extend(&reading.folded.unreadable());
     reading.unreadable.events.sort_by_key(|event| event.position);
@@ -183,20 +184,22 @@ impl LogReading {
                 self.states.see(position, self.folded.timelines.get(&stream_id.into()))?;
             }
             SeenContent::Other(other) => {
+                let OtherEvent { stream_type, event_type, schema_version, links, unreadable } = *other;
                 self.folded.apply_at(position, None);
                 let skipped = self.folded.skips(position);
                 let header = EventHeader {
                     position,
-                    stream_type: &other.stream_type,
+                    stream_type: &stream_type,
                     stream_id,
                     version,
-                    event_type: &other.event_type,
-                    schema_version: other.schema_version,
+                    event_type: &event_type,
+                    schema_version,
                 };
-                if let Err(found) = self.links.see_payload(header, &other.payload, skipped) {
+                let links = || links.unwrap_or_else(|| Ok(Linked::default()));
+                if let Err(found) = self.links.see_decoded(header, links, skipped) {
                     self.unreadable.add(*found);
                 }
-                if let Some(found) = other.unreadable.filter(|_| !skipped) {
+                if let Some(found) = unreadable.filter(|_| !skipped) {
                     self.unreadable.add(*found);
                 }
             }

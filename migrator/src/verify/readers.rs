@@ -4,6 +4,9 @@ use phaseline_store::StoreError;
 use phaseline_store::parallel::{self, Readers};
 use sqlx::{Database, PgConnection, Postgres, TransactionManager};
 
+/// Positions that each connection reads at a time: an event of links takes 16 kB of memory.
+const CHUNK: i64 = 1_000;
+
 /// Connections, and the snapshot that all of them read.
 #[derive(Debug)]
 pub(super) struct SnapshotReaders {
@@ -23,6 +26,6 @@ impl SnapshotReaders {
             return Ok(None);
         }
         let snapshot = parallel::export_snapshot(transaction).await?;
-        Ok(Some(Self { readers: readers.into(), snapshot }))
+        Ok(Some(Self { readers: Readers::from(readers).with_chunk(CHUNK), snapshot }))
     }
 }

@@ -1,8 +1,9 @@
 //! One event of the log as a verification needs it: what can be decoded without the events before it, on any core.
 
 use crate::log::events::{RUN, RunEvent};
-use crate::log::link_events::LEGACY_LINKS;
+use crate::log::link_events::{self, LEGACY_LINKS, Linked};
 use chrono::{DateTime, Utc};
+use phaseline_domain::StoredEventError;
 use phaseline_projections::fold::DecodedEvent;
 use phaseline_store::{RawEvent, UnreadableEvent, skip};
 use uuid::Uuid;
@@ -35,8 +36,8 @@ pub(super) struct OtherEvent {
     pub stream_type: String,
     pub event_type: String,
     pub schema_version: i32,
-    /// Of links only, which are read in order; else empty.
-    pub payload: String,
+    /// The links of a stream of links.
+    pub links: Option<Result<Linked, StoredEventError>>,
     /// Why it cannot be read, unless it is of links.
     pub unreadable: Option<Box<UnreadableEvent>>,
 }
@@ -50,11 +51,8 @@ impl SeenEvent {
                 stream_type: event.stream_type.to_owned(),
                 event_type: event.event_type.to_owned(),
                 schema_version: event.schema_version,
-                payload: if event.stream_type == LEGACY_LINKS {
-                    event.payload.to_owned()
-                } else {
-                    String::new()
-                },
+                links: (event.stream_type == LEGACY_LINKS)
+                    .then(|| link_events::decode(event.event_type, event.schema_version, event.payload)),
                 unreadable: unreadable_elsewhere(event).map(Box::new),
             })),
         };

@@ -261,7 +261,7 @@ async fn links(
     let (mut kept, mut new) = (0_u64, 0_u64);
     let before = reading.phases();
     copy::read(connection, "SELECT id FROM public.resource_assignments", |row| {
-        if reading.links.phase_of.contains_key(&row.uuid(0)?.into()) {
+        if reading.links.phase_of.get(row.uuid(0)?.into())?.is_some() {
             kept += 1;
         } else {
             new += 1;

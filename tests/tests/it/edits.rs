@@ -220,7 +220,7 @@ async fn a_deleted_project_is_named_and_closed_by_the_next_migration() {
     let plan = crate::fixture::plan_of(database.url()).await;
     let anomaly =
         plan.anomalies.iter().find(|anomaly| anomaly.code.name() == "project_gone").expect("it is named");
-    assert_eq!(anomaly.rows[0].id, gone);
+    assert_eq!(anomaly.rows.iter().next().unwrap().id, gone);
     assert!(plan.ready);
     let before = phaseline_tests::dump::dump(database.url());
     migrated(database.url()).await;

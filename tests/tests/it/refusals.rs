@@ -134,7 +134,7 @@ async fn a_server_that_is_too_new_is_refused_unless_it_is_allowed() {
     };
     let [anomaly] = &plan.anomalies[..] else { panic!("{:?}", plan.anomalies) };
     assert_eq!(anomaly.code, Code::NewerServer);
-    assert!(anomaly.rows[0].id.starts_with("PostgreSQL 1"), "{:?}", anomaly.rows);
+    assert!(anomaly.rows.iter().next().unwrap().id.starts_with("PostgreSQL 1"), "{:?}", anomaly.rows);
     assert_eq!(before, database.dump(&[]));
     options.plan.newest_server = u32::MAX;
     options.expected_digest = plan_of(database.url()).await.digest;

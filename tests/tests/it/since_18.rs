@@ -65,11 +65,8 @@ async fn a_period_without_target_is_an_orphan() {
     assert!(!plan.ready);
     let [orphans] = &plan.anomalies[..] else { panic!("{:?}", plan.anomalies) };
     assert_eq!((orphans.code, orphans.rows.len()), (Code::ForeignKeyOrphan, 1));
-    assert!(
-        orphans.rows[0].detail.contains("points at rooms [1,2), [2025-12-01,2026-02-01)"),
-        "{:?}",
-        orphans.rows
-    );
+    let detail = orphans.rows.iter().next().unwrap().detail;
+    assert!(detail.contains("points at rooms [1,2), [2025-12-01,2026-02-01)"), "{detail}");
 }
 
 /// `NOT NULL` that old rows break, and virtual columns, by the program's own way of loading rows.

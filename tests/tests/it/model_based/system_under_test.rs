@@ -148,7 +148,7 @@ impl SystemUnderTest {
             RunEnd::Completed(Err(MigratorError::Refused(plan))) => {
                 let refused = plan.anomalies.iter().filter(|anomaly| anomaly.refused);
                 let found: BTreeSet<(String, String)> = refused
-                    .flat_map(|one| one.rows.iter().map(|row| (one.code.name().to_owned(), row.id.clone())))
+                    .flat_map(|one| one.rows.iter().map(|row| (one.code.name().to_owned(), row.id)))
                     .collect();
                 let expected = expected.err().into_iter().flatten();
                 let expected: BTreeSet<(String, String)> =

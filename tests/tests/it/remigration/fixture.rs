@@ -247,7 +247,5 @@ pub(super) async fn refused(database: &TestDatabase) -> Vec<(String, Vec<String>
     let MigratorError::Refused(plan) = error else { panic!("{error:#?}") };
     assert_eq!(before, old_rows(database));
     let refused = plan.anomalies.iter().filter(|anomaly| anomaly.refused);
-    refused
-        .map(|one| (one.code.name().to_owned(), one.rows.iter().map(|row| row.id.clone()).collect()))
-        .collect()
+    refused.map(|one| (one.code.name().to_owned(), one.rows.iter().map(|row| row.id).collect())).collect()
 }
