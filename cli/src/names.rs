@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
 use std::collections::{BTreeSet, HashMap};
+use std::io::{self, Write};
 use uuid::Uuid;
 
 /// The length of an id as text.
@@ -15,6 +16,9 @@ const ID_LENGTH: usize = 36;
 
 /// How many ids are looked up for one report.
 const MOST_IDS: usize = 10_000;
+
+/// The bytes of JSON that are searched at once.
+const COLLECT_AT: usize = 1 << 16;
 
 /// The words in front of an id that is named.
 const WORDS: [(&str, NamedKind); 3] =
@@ -34,8 +38,11 @@ impl KnownNames {
     /// Those of a report, in one query. Without a right to the planner's tables, and while another session locks them, there are none:
     /// the report is complete without them.
     pub(crate) async fn within(connection: &mut PgConnection, report: &impl Serialize) -> Self {
-        let text = serde_json::to_string(report).unwrap_or_default();
-        let ids: BTreeSet<Uuid> = ids(&text).map(|(_, id)| id).take(MOST_IDS).collect();
+        let mut found = IdCollector { text: Vec::new(), ids: BTreeSet::new(), left: MOST_IDS };
+        // It ends early once there are enough.
+        let _ = serde_json::to_writer(&mut found, report);
+        found.collect(found.text.len());
+        let ids = found.ids;
         if ids.is_empty() {
             return Self::default();
         }
@@ -142,6 +149,44 @@ pub(crate) fn shown(name: &str) -> String {
     clean(name).into_owned()
 }
 
+/// Collects the ids of JSON that is written to it, in little memory.
+struct IdCollector {
+    /// What is not searched yet.
+    text: Vec<u8>,
+    ids: BTreeSet<Uuid>,
+    /// How many more are wanted.
+    left: usize,
+}
+
+impl IdCollector {
+    /// Searches the text up to here.
+    fn collect(&mut self, end: usize) {
+        let text = String::from_utf8_lossy(&self.text[..end]);
+        for (_, id) in ids(&text).take(self.left) {
+            self.ids.insert(id);
+            self.left -= 1;
+        }
+        self.text.drain(..end);
+    }
+}
+
+impl Write for IdCollector {
+    fn write(&mut self, json: &[u8]) -> io::Result<usize> {
+        self.text.extend(json);
+        // No id has a quotation mark.
+        if self.text.len() >= COLLECT_AT
+            && let Some(last) = self.text.iter().rposition(|byte| *byte == b'"')
+        {
+            self.collect(last + 1);
+        }
+        if self.left == 0 { Err(io::Error::other("there are enough ids")) } else { Ok(json.len()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The ids in a text, and where they begin.
 fn ids(text: &str) -> impl Iterator<Item = (usize, Uuid)> + '_ {
     // The first dash of an id is behind its eighth character.
@@ -169,6 +214,22 @@ mod tests {
         names.projects.insert(A.parse().unwrap(), "Alpha \u{1b}[31m".to_owned());
         names.phases.insert(B.parse().unwrap(), "Design".to_owned());
         KnownNames(names)
+    }
+
+    #[test]
+    fn ids_of_a_long_report_are_collected_up_to_a_limit() {
+        let report: Vec<_> = (0..MOST_IDS).map(|n| json!({ "é": Uuid::from_u128(n as u128) })).collect();
+        let collected = |report: &[Value], left| {
+            let mut found = IdCollector { text: Vec::new(), ids: BTreeSet::new(), left };
+            let written = serde_json::to_writer(&mut found, report);
+            assert!(found.text.len() < 2 * COLLECT_AT);
+            found.collect(found.text.len());
+            (written.is_ok(), found.ids)
+        };
+        let (written, ids) = collected(&report, MOST_IDS + 1);
+        assert!(written && ids == (0..MOST_IDS).map(|n| Uuid::from_u128(n as u128)).collect());
+        let (written, ids) = collected(&report, 7);
+        assert!(!written && ids.len() == 7);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use crate::spill::SpilledTexts;
 use phaseline_store::Quarantine;
 use phaseline_store::chain::Inspector;
 use serde::Serialize;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 
@@ -301,7 +303,7 @@ pub struct Anomaly {
 /// Collects anomalies by kind, in the order of [`Code::ALL`].
 #[derive(Debug, Default)]
 pub struct Findings {
-    by_code: std::collections::BTreeMap<Code, AnomalyRows>,
+    by_code: BTreeMap<Code, AnomalyRows>,
 }
 
 impl Findings {
@@ -338,7 +340,12 @@ impl Findings {
     /// Adds the findings of others.
     pub fn extend(&mut self, other: Self) {
         for (code, rows) in other.by_code {
-            self.by_code.entry(code).or_default().extend(&rows);
+            match self.by_code.entry(code) {
+                Entry::Vacant(none) => {
+                    none.insert(rows);
+                }
+                Entry::Occupied(mut some) => some.get_mut().extend(&rows),
+            }
         }
     }
 

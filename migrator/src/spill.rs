@@ -1,12 +1,14 @@
-//! Values that are kept in memory while they are few, and in a temporary file when they are many: a run's memory does not grow with the
-//! tables. The file is in the system's folder of temporary files (`TMPDIR`), has no name there, and is gone with the process.
+//! Values that are kept in memory while they are few, and in temporary files when they are many. The files are in the system's folder of
+//! temporary files (`TMPDIR`), have no name there, and are gone with the process.
 
 mod links;
 mod list;
+mod sorter;
 mod texts;
 
 pub(crate) use links::SpilledLinks;
 pub(crate) use list::{FixedSize, ListReader, SpilledList};
+pub(crate) use sorter::SpilledSorter;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::os::unix::fs::FileExt as _;
@@ -24,9 +26,14 @@ pub struct SpillError {
 }
 
 impl SpillError {
-    /// Whether the folder has no space left.
+    /// What can be told of it again.
+    fn text(&self) -> (std::io::ErrorKind, String) {
+        (self.source.kind(), self.source.to_string())
+    }
+
+    /// Whether the folder, or the user in it, has no space left.
     pub fn is_full(&self) -> bool {
-        self.source.kind() == std::io::ErrorKind::StorageFull
+        matches!(self.source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
     }
 }
 

@@ -107,7 +107,7 @@ pub(crate) fn translate(
             written: earlier.written.get(&raw.id).map(String::as_str),
             assigned: &assigned,
         };
-        let found = phases_of_project(project, options, findings);
+        let found = phases_of_project(project, options, findings)?;
         if let Some(project) = found {
             translation.after.add([project.budgets.capital, project.budgets.expense, project.budgets.total]);
             translation.projects.push(project);

@@ -8,7 +8,7 @@ use phaseline_tests::crash_recovery::is_thorough;
 use phaseline_tests::protocol_proxy::{ProtocolProxy, ServerBoundary, Stop};
 use phaseline_tests::share;
 
-/// One boundary of this many, unless all are requested; always those that end a transaction. Each version of PostgreSQL takes half.
+/// One boundary of this many, unless all are requested; and those that end a transaction. Each version of PostgreSQL takes half of these.
 const ONE_OF: usize = 16;
 
 fn stops(boundaries: &[ServerBoundary]) -> Vec<Stop> {

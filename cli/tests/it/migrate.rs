@@ -22,7 +22,7 @@ fn a_backup_is_complete_private_and_made_before_any_change() {
 
 /// Unoptimised programs keep few assignments in memory; see `migrator/src/spill.rs`.
 #[test]
-fn without_space_for_temporary_files_nothing_is_written() {
+fn without_a_folder_for_temporary_files_nothing_is_written() {
     let database = legacy();
     let dump = || database.dump(&[]);
     let before = dump();

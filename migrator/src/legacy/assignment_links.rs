@@ -2,7 +2,7 @@
 
 use crate::legacy::assignments::AssignmentRow;
 use crate::legacy::tables::{LegacyTables, RawAssignment};
-use crate::spill::SpillError;
+use crate::spill::{SpillError, SpilledList, SpilledSorter};
 use chrono::NaiveDate;
 use phaseline_domain::PhaseId;
 
@@ -33,50 +33,54 @@ impl LinkTarget {
 pub(crate) struct AssignedDays<'a> {
     tables: &'a LegacyTables,
     /// The dates of the first phase's own assignments, then of the second's, ...
-    days: Vec<NaiveDate>,
+    days: SpilledList<NaiveDate>,
     /// The index of each phase's first date, and the end of the last phase's.
-    begin: Vec<u32>,
+    begin: Vec<usize>,
 }
 
 impl<'a> AssignedDays<'a> {
-    /// Collects them: four bytes for each.
+    /// Collects them.
     ///
     /// # Errors
-    /// [`SpillError`] if the assignments cannot be read.
+    /// [`SpillError`] if the assignments cannot be read or the dates not be written.
     pub(crate) fn collect(tables: &'a LegacyTables) -> Result<Self, SpillError> {
         let own = |row: AssignmentRow<'_>| match row {
-            AssignmentRow::Own(own) => Some((own.phase as usize, own.date)),
+            AssignmentRow::Own(own) => Some((own.phase, own.date)),
             AssignmentRow::Odd(raw) => {
                 let found = tables.phase_rows.get(raw.phase?)?;
                 let is_own = LinkTarget::of(raw, tables) == LinkTarget::Own;
-                is_own.then_some((found.row as usize, raw.date.get().ok()?))
+                is_own.then_some((found.row, raw.date.get().ok()?))
             }
         };
-        let mut begin = vec![0; tables.phases.len() + 1];
+        let mut by_phase = SpilledSorter::default();
         for assignment in tables.assignments.iter() {
-            if let Some((row, _)) = own(assignment?) {
-                begin[row + 1] += 1;
+            if let Some(of_phase) = own(assignment?) {
+                by_phase.push(of_phase)?;
             }
+        }
+        let mut begin = vec![0; tables.phases.len() + 1];
+        let mut days = SpilledList::default();
+        for of_phase in by_phase.sorted()? {
+            let (row, day) = of_phase?;
+            begin[row as usize + 1] += 1;
+            days.push(day)?;
         }
         for row in 0..tables.phases.len() {
             begin[row + 1] += begin[row];
-        }
-        let mut next = begin.clone();
-        let mut days = vec![NaiveDate::MIN; begin.last().copied().unwrap_or_default() as usize];
-        for assignment in tables.assignments.iter() {
-            if let Some((row, day)) = own(assignment?) {
-                let place: &mut u32 = &mut next[row];
-                days[*place as usize] = day;
-                *place += 1;
-            }
         }
         Ok(Self { tables, days, begin })
     }
 
     /// The dates of the assignments that refer to this phase of their own project. Assignments of other projects are outside of every
     /// split.
-    pub(crate) fn of(&self, phase: PhaseId) -> &[NaiveDate] {
-        let Some(row) = self.tables.phase_rows.get(phase).map(|found| found.row as usize) else { return &[] };
-        self.days.get(self.begin[row] as usize..self.begin[row + 1] as usize).unwrap_or_default()
+    ///
+    /// # Errors
+    /// [`SpillError`] if they cannot be read.
+    pub(crate) fn of(&self, phase: PhaseId) -> Result<Vec<NaiveDate>, SpillError> {
+        let Some(row) = self.tables.phase_rows.get(phase).map(|found| found.row as usize) else {
+            return Ok(Vec::new());
+        };
+        let mut reader = self.days.reader();
+        (self.begin[row]..self.begin[row + 1]).filter_map(|at| reader.get(at).transpose()).collect()
     }
 }

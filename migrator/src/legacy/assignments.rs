@@ -4,7 +4,7 @@
 use crate::fast_hash::FastHash;
 use crate::legacy::raw::{RawAssignment, RawDate, RawPercentage, RawPhase, RawProject};
 use crate::spill::{FixedSize, ListReader, SpillError, SpilledList};
-use chrono::{Datelike as _, NaiveDate};
+use chrono::NaiveDate;
 use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
@@ -97,6 +97,9 @@ impl LegacyAssignments {
     /// # Errors
     /// [`SpillError`] if there is no space for it.
     pub(crate) fn push(&mut self, raw: RawAssignment, phases: &PhaseRows) -> Result<(), SpillError> {
+        if self.len() >= u32::MAX as usize {
+            return Err(std::io::Error::other("there are too many assignments").into());
+        }
         let row = own(&raw, phases).map(|(phase, resource, date)| OwnAssignment {
             id: raw.id,
             phase,
@@ -184,23 +187,13 @@ impl FixedSize for OwnAssignment {
     fn write(&self, into: &mut Vec<u8>) {
         let Self { id, phase, resource, date, percentage } = self;
         into.extend(id.uuid().as_bytes());
-        into.extend(phase.to_le_bytes());
-        into.extend(resource.to_le_bytes());
-        into.extend(date.num_days_from_ce().to_le_bytes());
-        into.extend(percentage.to_le_bytes());
+        ((*phase, *resource), (*date, *percentage)).write(into);
     }
 
     fn read(bytes: &[u8]) -> Self {
         let (id, rest) = bytes.split_at(16);
-        let mut numbers = rest.as_chunks::<4>().0.iter().copied();
-        let mut next = || numbers.next().unwrap_or_default();
-        Self {
-            id: Uuid::from_slice(id).unwrap_or_default().into(),
-            phase: u32::from_le_bytes(next()),
-            resource: u32::from_le_bytes(next()),
-            date: NaiveDate::from_num_days_from_ce_opt(i32::from_le_bytes(next())).unwrap_or_default(),
-            percentage: RawPercentage::from_le_bytes(next()),
-        }
+        let ((phase, resource), (date, percentage)) = FixedSize::read(rest);
+        Self { id: Uuid::from_slice(id).unwrap_or_default().into(), phase, resource, date, percentage }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Values of the legacy tables as PostgreSQL stores them, not checked.
 
+use crate::spill::FixedSize;
 use chrono::{NaiveDate, NaiveDateTime};
 use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
 use uuid::Uuid;
@@ -70,16 +71,20 @@ impl RawTimestamp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RawPercentage(i32);
 
+impl FixedSize for RawPercentage {
+    const BYTES: usize = 4;
+
+    fn write(&self, into: &mut Vec<u8>) {
+        self.0.cast_unsigned().write(into);
+    }
+
+    fn read(bytes: &[u8]) -> Self {
+        Self(u32::read(bytes).cast_signed())
+    }
+}
+
 impl RawPercentage {
     const NONE: Self = Self(i32::MIN);
-
-    pub(super) const fn to_le_bytes(self) -> [u8; 4] {
-        self.0.to_le_bytes()
-    }
-
-    pub(super) const fn from_le_bytes(bytes: [u8; 4]) -> Self {
-        Self(i32::from_le_bytes(bytes))
-    }
 
     pub(super) fn new(ten_thousandths: Option<i32>) -> Self {
         ten_thousandths.map_or(Self::NONE, Self)

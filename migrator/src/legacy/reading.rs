@@ -134,12 +134,13 @@ impl AssignmentQuery {
         Self { percentages, phases: Arc::clone(&phases.phase_rows), newer }
     }
 
-    /// Reads a range of pages, or the whole table.
+    /// Reads a range of pages, or the whole table. `each` gets the number of rows now and then, with the digest's text so far, which it
+    /// may take.
     async fn read(
         &self,
         connection: &mut PgConnection,
         pages: Option<(u32, Option<u32>)>,
-        mut each: impl FnMut(usize),
+        mut each: impl FnMut(usize, &mut Vec<u8>),
     ) -> Result<PageRange, MigratorError> {
         let percentage = match self.percentages {
             Percentages::Read => "allocation_percentage",
@@ -176,7 +177,7 @@ impl AssignmentQuery {
             };
             assignments.push(raw, &self.phases)?;
             if assignments.len() % REPORT_EVERY == 0 {
-                each(assignments.len());
+                each(assignments.len(), text);
             }
             Ok::<_, MigratorError>(())
         })
@@ -211,7 +212,14 @@ impl LegacyPhases {
         query: &AssignmentQuery,
         progress: ReadProgress<'_>,
     ) -> Result<(LegacyTables, AssignmentFacts), MigratorError> {
-        let range = query.read(connection, None, |rows| progress.advance(rows)).await?;
+        let hasher = &mut self.hasher;
+        let range = query
+            .read(connection, None, |rows, text| {
+                hasher.update(&*text);
+                text.clear();
+                progress.advance(rows);
+            })
+            .await?;
         self.hasher.update(&range.text);
         progress.progress.advance(progress.total);
         Ok(self.finish(range.assignments, range.facts))
@@ -330,7 +338,7 @@ impl RangeReader {
             }
             // The last range is open: rows that the snapshot sees may be on later pages if the table was smaller when it was measured.
             let end = (number + 1 < self.ranges).then_some((number + 1) * PAGES);
-            let range = self.query.read(&mut transaction, Some((number * PAGES, end)), |_| ()).await?;
+            let range = self.query.read(&mut transaction, Some((number * PAGES, end)), |_, _| ()).await?;
             if sender.send((number, range)).is_err() {
                 break;
             }

@@ -12,7 +12,7 @@ use crate::fast_hash::FastHash;
 use crate::report::RollbackCompleted;
 use crate::run::cut_over::SHADOW;
 use crate::run::session::{HeldLocks, RunContext};
-use crate::spill::SpillError;
+use crate::spill::{SpillError, SpilledList};
 use chrono::NaiveDate;
 use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId};
 use phaseline_projections::LegacyPhaseRow;
@@ -349,14 +349,14 @@ pub(super) async fn copy_rows(
     built: &mut Built,
     condition: &str,
 ) -> Result<(), BuildError> {
-    let mut phases: Vec<(Uuid, Uuid)> = Vec::new();
+    let mut phases: SpilledList<(Uuid, Uuid)> = SpilledList::default();
     let mut all = true;
     let query = format!(
         "SELECT t.id, t.project_id, t.assignment_date FROM public.resource_assignments t WHERE {condition} ORDER BY t.ctid"
     );
     copy::read(connection, &query, |row| {
         match built.note(prepared, &row)? {
-            Some(phase) => phases.push((row.uuid(0)?, phase.uuid())),
+            Some(phase) => phases.push((row.uuid(0)?, phase.uuid()))?,
             None => all = false,
         }
         Ok::<_, MigratorError>(())
@@ -373,7 +373,8 @@ pub(super) async fn copy_rows(
     let rows = phases.len() as u64;
     let mut sink =
         Sink::open_new(connection, &format!("{SHADOW}.phase_of (assignment_id, phase_id)")).await?;
-    for (assignment, phase) in phases {
+    for link in phases.iter() {
+        let (assignment, phase) = link?;
         sink.row(2, |fields| {
             fields.uuid(assignment);
             fields.uuid(phase);

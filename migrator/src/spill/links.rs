@@ -3,9 +3,10 @@
 use super::{FileReader, IN_MEMORY, SpillError};
 use crate::fast_hash::FastHash;
 use phaseline_domain::{AssignmentId, PhaseId};
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read as _, Write as _};
+use std::io::{BufReader, BufWriter, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
 use uuid::Uuid;
 
@@ -22,11 +23,12 @@ pub(crate) struct SpilledLinks {
     /// The phases by number, and their numbers: far fewer than assignments.
     phases: Vec<PhaseId>,
     numbers: HashMap<PhaseId, u32, FastHash>,
-    /// The last ones: all of them while there is no file. They replace those in the file.
+    /// The last ones: all of them while there is no file. They replace those in files.
     recent: HashMap<AssignmentId, u32, FastHash>,
-    sorted: Option<SortedFile>,
+    /// One file once they are settled. What is in a later one replaces what is in earlier ones.
+    runs: Vec<SortedFile>,
     /// Why links could not be written.
-    failed: Option<SpillError>,
+    failed: Option<(ErrorKind, String)>,
     in_memory: usize,
 }
 
@@ -36,7 +38,7 @@ impl Default for SpilledLinks {
             phases: Vec::new(),
             numbers: HashMap::default(),
             recent: HashMap::default(),
-            sorted: None,
+            runs: Vec::new(),
             failed: None,
             in_memory: IN_MEMORY,
         }
@@ -46,6 +48,9 @@ impl Default for SpilledLinks {
 impl SpilledLinks {
     /// Sets an assignment's phase. A failure to write is reported by [`Self::settle`].
     pub(crate) fn insert(&mut self, assignment: AssignmentId, phase: PhaseId) {
+        if self.failed.is_some() {
+            return;
+        }
         let number = *self.numbers.entry(phase).or_insert_with(|| {
             self.phases.push(phase);
             u32::try_from(self.phases.len() - 1).unwrap_or(u32::MAX)
@@ -54,7 +59,7 @@ impl SpilledLinks {
         if self.recent.len() >= self.in_memory
             && let Err(error) = self.spill()
         {
-            self.failed.get_or_insert(error);
+            self.failed = Some(error.text());
         }
     }
 
@@ -63,15 +68,22 @@ impl SpilledLinks {
     /// # Errors
     /// [`SpillError`] if links could not be written.
     pub(crate) fn settle(&mut self) -> Result<(), SpillError> {
-        if self.sorted.is_some() && !self.recent.is_empty() {
-            self.spill()?;
+        if let Some((kind, text)) = &self.failed {
+            return Err(std::io::Error::new(*kind, text.clone()).into());
         }
-        self.failed.take().map_or(Ok(()), Err)
+        if self.runs.is_empty() || self.runs.len() == 1 && self.recent.is_empty() {
+            return Ok(());
+        }
+        let settled = self.spill().and_then(|()| self.merge());
+        if let Err(error) = &settled {
+            self.failed = Some(error.text());
+        }
+        settled
     }
 
     /// The number of assignments.
     pub(crate) fn len(&self) -> usize {
-        self.sorted.as_ref().map_or(0, |sorted| sorted.entries) + self.recent.len()
+        self.runs.iter().map(|run| run.entries).sum::<usize>() + self.recent.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -83,11 +95,13 @@ impl SpilledLinks {
     /// # Errors
     /// [`SpillError`] if the file cannot be read.
     pub(crate) fn get(&self, assignment: AssignmentId) -> Result<Option<PhaseId>, SpillError> {
-        let number = match (self.recent.get(&assignment), &self.sorted) {
-            (Some(number), _) => Some(*number),
-            (None, Some(sorted)) => sorted.get(assignment)?,
-            (None, None) => None,
-        };
+        let mut number = self.recent.get(&assignment).copied();
+        for run in self.runs.iter().rev() {
+            if number.is_some() {
+                break;
+            }
+            number = run.get(assignment)?;
+        }
         Ok(number.and_then(|number| self.phase(number)))
     }
 
@@ -101,12 +115,10 @@ impl SpilledLinks {
                 each(assignment, phase);
             }
         };
-        if let Some(sorted) = &self.sorted {
-            let mut entries = sorted.entries();
+        for run in &self.runs {
+            let mut entries = run.entries();
             while let Some(entry) = entries.next()? {
-                if !self.recent.contains_key(&entry.0) {
-                    pass(entry);
-                }
+                pass(entry);
             }
         }
         self.recent.iter().for_each(|(assignment, number)| pass((*assignment, *number)));
@@ -117,27 +129,36 @@ impl SpilledLinks {
         self.phases.get(number as usize).copied()
     }
 
-    /// Merges the recent ones with those of the file into another one.
+    /// Writes the recent ones into a file of their own.
     fn spill(&mut self) -> Result<(), SpillError> {
         let mut recent: Vec<NumberedLink> = self.recent.drain().collect();
         recent.sort_unstable_by_key(|(assignment, _)| *assignment);
+        let mut file = SortedFile::writer()?;
+        recent.into_iter().try_for_each(|link| file.push(link))?;
+        self.runs.push(file.finish()?);
+        Ok(())
+    }
+
+    /// Merges all files into one.
+    fn merge(&mut self) -> Result<(), SpillError> {
+        let runs = std::mem::take(&mut self.runs);
+        let mut readers: Vec<Entries<'_>> = runs.iter().map(SortedFile::entries).collect();
+        // The least assignment is the next one, of its links that of the last file.
+        let mut next = BinaryHeap::with_capacity(readers.len());
+        for (run, reader) in readers.iter_mut().enumerate() {
+            next.extend(reader.next()?.map(|(assignment, number)| (Reverse(assignment), run, number)));
+        }
         let mut merged = SortedFile::writer()?;
-        let mut earlier = self.sorted.as_ref().map(SortedFile::entries);
-        let mut next = earlier.as_mut().map_or(Ok(None), Entries::next)?;
-        for (assignment, number) in recent {
-            while let Some(entry) = next.filter(|(other, _)| *other <= assignment) {
-                if entry.0 != assignment {
-                    merged.push(entry)?;
-                }
-                next = earlier.as_mut().map_or(Ok(None), Entries::next)?;
+        let mut last = None;
+        while let Some((Reverse(assignment), run, number)) = next.pop() {
+            if last != Some(assignment) {
+                merged.push((assignment, number))?;
+                last = Some(assignment);
             }
-            merged.push((assignment, number))?;
+            let following = readers.get_mut(run).map_or(Ok(None), Entries::next)?;
+            next.extend(following.map(|(assignment, number)| (Reverse(assignment), run, number)));
         }
-        while let Some(entry) = next {
-            merged.push(entry)?;
-            next = earlier.as_mut().map_or(Ok(None), Entries::next)?;
-        }
-        self.sorted = Some(merged.finish()?);
+        self.runs.push(merged.finish()?);
         Ok(())
     }
 }
@@ -255,8 +276,8 @@ mod tests {
                 spilled.settle().unwrap();
                 prop_assert_eq!(spilled.len(), expected.len());
                 prop_assert_eq!(spilled.is_empty(), expected.is_empty());
-                prop_assert_eq!(spilled.sorted.is_some(), expected.len() >= in_memory);
-                prop_assert!(spilled.sorted.is_none() || spilled.recent.is_empty());
+                prop_assert_eq!(spilled.runs.len(), usize::from(expected.len() >= in_memory));
+                prop_assert!(spilled.runs.is_empty() || spilled.recent.is_empty());
                 for number in 0..650 {
                     let id = assignment(number);
                     prop_assert_eq!(spilled.get(id).unwrap(), expected.get(&id).copied());

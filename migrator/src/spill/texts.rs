@@ -2,7 +2,8 @@
 
 use super::{FileReader, SpillError};
 use std::fs::File;
-use std::io::{Read, Seek as _, SeekFrom, Write as _};
+use std::io::Read;
+use std::os::unix::fs::FileExt as _;
 
 /// The bytes that are kept in memory.
 const IN_MEMORY: usize = if cfg!(debug_assertions) { 1 << 10 } else { 1 << 20 };
@@ -14,6 +15,10 @@ pub(crate) struct SpilledTexts<const N: usize> {
     /// The last ones, each text behind its length.
     recent: Vec<u8>,
     file: Option<File>,
+    /// The bytes in the file.
+    written: u64,
+    /// Whether the file could not be written: then all others stay in memory.
+    is_full: bool,
 }
 
 impl<const N: usize> SpilledTexts<N> {
@@ -21,7 +26,7 @@ impl<const N: usize> SpilledTexts<N> {
         self.groups
     }
 
-    /// Adds a group. What cannot be written stays in memory: the disk may have space later.
+    /// Adds a group. What cannot be written stays in memory.
     pub(crate) fn push(&mut self, texts: [&str; N]) {
         for text in texts {
             // Longer texts than four gigabytes cannot be made from a row.
@@ -30,8 +35,8 @@ impl<const N: usize> SpilledTexts<N> {
             self.recent.extend(text.as_bytes());
         }
         self.groups += 1;
-        if self.recent.len() >= IN_MEMORY && self.spill().is_ok() {
-            self.recent.clear();
+        if self.recent.len() >= IN_MEMORY && !self.is_full {
+            self.is_full = self.spill().is_err();
         }
     }
 
@@ -40,13 +45,10 @@ impl<const N: usize> SpilledTexts<N> {
             Some(file) => file,
             none => none.insert(tempfile::tempfile()?),
         };
-        let before = file.stream_position()?;
-        if let Err(error) = file.write_all(&self.recent) {
-            // Half a text would make the next ones unreadable.
-            file.set_len(before)?;
-            file.seek(SeekFrom::Start(before))?;
-            return Err(error.into());
-        }
+        // Of what was written in part before a failure nothing is read.
+        file.write_all_at(&self.recent, self.written)?;
+        self.written += self.recent.len() as u64;
+        self.recent.clear();
         Ok(())
     }
 
@@ -54,7 +56,7 @@ impl<const N: usize> SpilledTexts<N> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = Result<[String; N], SpillError>> {
         let file = self.file.as_ref().map(FileReader::new);
         let mut bytes: Box<dyn Read + '_> = match file {
-            Some(file) => Box::new(file.chain(self.recent.as_slice())),
+            Some(file) => Box::new(file.take(self.written).chain(self.recent.as_slice())),
             None => Box::new(self.recent.as_slice()),
         };
         let mut left = self.groups;

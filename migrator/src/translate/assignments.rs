@@ -75,7 +75,7 @@ pub(super) fn assignments(
             );
         }
         if recorded != Some(phase) {
-            links.add(row, project, at);
+            links.add(row, project, at)?;
         }
     }
     same_resource_and_day(tables, findings)?;

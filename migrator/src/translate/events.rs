@@ -3,7 +3,7 @@
 use crate::anomaly::Findings;
 use crate::legacy::tables::LegacyTables;
 use crate::report::{Boundaries, BudgetSums, ByDate, Source};
-use crate::spill::SpillError;
+use crate::spill::{SpillError, SpilledList};
 use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId, TimelineEvent};
 use std::ops::Range;
 
@@ -45,7 +45,7 @@ pub(crate) struct Translation {
     pub projects: Vec<ProjectEvents>,
     pub links: Vec<ProjectLinks>,
     /// The places of the assignments whose links are recorded, by project; within each in the order of the rows.
-    pub linked: Vec<u32>,
+    pub linked: SpilledList<u32>,
     pub by_date: ByDate,
     pub boundaries: Boundaries,
     pub before: BudgetSums,
@@ -62,11 +62,12 @@ impl Translation {
         project: &ProjectLinks,
         tables: &LegacyTables,
     ) -> Result<Vec<(PhaseId, AssignmentId)>, SpillError> {
-        let places = self.linked.get(project.range.clone()).unwrap_or_default();
         let mut reader = tables.assignments.reader();
-        let mut links = Vec::with_capacity(places.len());
-        for place in places {
-            if let Some(row) = reader.get(*place)?
+        let mut places = self.linked.reader();
+        let mut links = Vec::with_capacity(project.range.len());
+        for index in project.range.clone() {
+            let Some(place) = places.get(index)? else { continue };
+            if let Some(row) = reader.get(place)?
                 && let (assignment, Some(phase)) = tables.link(row)
             {
                 links.push((phase, assignment));

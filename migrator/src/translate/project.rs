@@ -5,6 +5,7 @@ use crate::anomaly::{Code, Findings};
 use crate::legacy::assignment_links::AssignedDays;
 use crate::log::rows_digest;
 use crate::report::{BudgetSums, PlanOptions, Source};
+use crate::spill::SpillError;
 use chrono::NaiveDate;
 use phaseline_domain::event::{LegacyPhaseAdopted, TimelineOpened};
 use phaseline_domain::legacy::{self, Boundary, DoesNotFit, LegacyPhase, Untranslatable};
@@ -37,26 +38,32 @@ pub(crate) struct ToTranslate<'a> {
 }
 
 /// The events that the project's history gains; none if it cannot be translated, which is noted.
+///
+/// # Errors
+/// [`SpillError`] if the dates of its assignments cannot be read.
 pub(crate) fn phases_of_project(
     project: ToTranslate<'_>,
     options: &PlanOptions,
     findings: &mut Findings,
-) -> Option<ProjectEvents> {
+) -> Result<Option<ProjectEvents>, SpillError> {
     let ToTranslate { id: project, range, rows, known, written, assigned } = project;
     let mut otherwise = Vec::new();
     let open = known.filter(|folded| folded.timeline.project().is_some());
     let events = match open {
         None if rows.is_empty() => Err(Untranslatable::NoPhases.into()),
-        None => legacy::adopt(range, rows.to_vec()).map_err(DoesNotFit::from).map(|mut adopted| {
-            otherwise = share(&mut adopted, range, assigned, options.boundary);
-            if options.boundary == Boundary::Fit {
-                note_single_days(project, &adopted, &otherwise, findings);
+        None => match legacy::adopt(range, rows.to_vec()) {
+            Ok(mut adopted) => {
+                otherwise = share(&mut adopted, range, assigned, options.boundary)?;
+                if options.boundary == Boundary::Fit {
+                    note_single_days(project, &adopted, &otherwise, findings);
+                }
+                let opened = TimelineEvent::from(TimelineOpened { project_id: project, range });
+                let events =
+                    std::iter::once(opened).chain(adopted.into_iter().map(TimelineEvent::from)).collect();
+                Ok((Source::Tables, events))
             }
-            let opened = TimelineEvent::from(TimelineOpened { project_id: project, range });
-            let events =
-                std::iter::once(opened).chain(adopted.into_iter().map(TimelineEvent::from)).collect();
-            (Source::Tables, events)
-        }),
+            Err(why) => Err(DoesNotFit::from(why)),
+        },
         Some(folded) => retranslate(folded, range, rows, written),
     };
     let (source, events): (Source, Vec<TimelineEvent>) = match events {
@@ -81,7 +88,7 @@ pub(crate) fn phases_of_project(
                 DoesNotFit::Refused(_) => Code::RulesBroken,
             };
             findings.note(code, "projects", project, why.to_string().replace('\n', "; "));
-            return None;
+            return Ok(None);
         }
     };
     let before = open.map(|folded| folded.timeline.clone()).unwrap_or_default();
@@ -95,7 +102,7 @@ pub(crate) fn phases_of_project(
         let budget = phase.budget;
         budgets.add([budget.capital(), budget.expense(), budget.total()].map(Money::amount));
     }
-    Some(ProjectEvents {
+    Ok(Some(ProjectEvents {
         outcome: outcome(&timeline),
         project,
         version: known.map_or(0, |folded| folded.version),
@@ -105,7 +112,7 @@ pub(crate) fn phases_of_project(
         phases: timeline.phases().iter().map(|phase| (phase.id, phase.range)).collect(),
         otherwise,
         budgets,
-    })
+    }))
 }
 
 /// Gives the phases of a new project the dates of the requested boundary. `adopted` have the midpoint's. Returns the dates by the other
@@ -115,11 +122,13 @@ fn share(
     range: DateRange,
     assigned: &AssignedDays<'_>,
     boundary: Boundary,
-) -> Vec<(PhaseId, DateRange)> {
+) -> Result<Vec<(PhaseId, DateRange)>, SpillError> {
     if adopted.len() < 2 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    let days: Vec<&[NaiveDate]> = adopted.iter().map(|phase| assigned.of(phase.phase_id)).collect();
+    let days: Vec<Vec<NaiveDate>> =
+        adopted.iter().map(|phase| assigned.of(phase.phase_id)).collect::<Result<_, _>>()?;
+    let days: Vec<&[NaiveDate]> = days.iter().map(Vec::as_slice).collect();
     let fitted = legacy::fit(range, &days).into_iter().flatten();
     let mut otherwise: Vec<_> =
         adopted.iter().zip(fitted).map(|(phase, range)| (phase.phase_id, range)).collect();
@@ -128,7 +137,7 @@ fn share(
             std::mem::swap(&mut phase.range, other);
         }
     }
-    otherwise
+    Ok(otherwise)
 }
 
 /// Notes phases to which the fitted boundary leaves a single day, where the midpoint, `otherwise`, gives more.

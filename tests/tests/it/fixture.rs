@@ -91,7 +91,8 @@ pub(crate) async fn verified_by_several(url: &str) -> Verification {
     assert_eq!((found.shape, found.passed, found.head), (alone.shape, alone.passed, alone.head));
     assert_eq!(found.checks, alone.checks);
     // Some notes have times that go on.
-    assert_eq!(found.notes.len(), alone.notes.len(), "{:?}, {:?}", found.notes, alone.notes);
+    let words = |notes: &[String]| notes.join(" ").replace(|digit: char| digit.is_ascii_digit(), "");
+    assert_eq!(words(&found.notes), words(&alone.notes));
     found
 }
 
