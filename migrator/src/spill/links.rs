@@ -14,6 +14,8 @@ use uuid::Uuid;
 const ENTRY: usize = 20;
 /// Entries between two of the index, which is kept in memory: as many as one read takes.
 const BLOCK: usize = 128;
+/// Files that are open at most.
+const MOST_RUNS: usize = 64;
 
 type NumberedLink = (AssignmentId, u32);
 
@@ -136,7 +138,7 @@ impl SpilledLinks {
         let mut file = SortedFile::writer()?;
         recent.into_iter().try_for_each(|link| file.push(link))?;
         self.runs.push(file.finish()?);
-        Ok(())
+        if self.runs.len() >= MOST_RUNS { self.merge() } else { Ok(()) }
     }
 
     /// Merges all files into one.

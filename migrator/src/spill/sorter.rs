@@ -4,20 +4,26 @@ use super::{FixedSize, IN_MEMORY, SpillError};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
-use std::io::{BufReader, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::FileExt as _;
 
-/// Sorts values: those that do not fit into memory in files, which are merged when they are read.
+/// Values that are written at once, and read from each run at once.
+const BLOCK: usize = 512;
+
+/// Sorts values: those that do not fit into memory by runs in a file, which are merged when they are read.
 #[derive(Debug)]
 pub(crate) struct SpilledSorter<T> {
     recent: Vec<T>,
-    /// Files of sorted values, with their numbers.
-    runs: Vec<(File, usize)>,
+    file: Option<File>,
+    /// The bytes in the file.
+    written: u64,
+    /// Where each run begins, and its number of values.
+    runs: Vec<(u64, usize)>,
     in_memory: usize,
 }
 
 impl<T> Default for SpilledSorter<T> {
     fn default() -> Self {
-        Self { recent: Vec::new(), runs: Vec::new(), in_memory: IN_MEMORY }
+        Self { recent: Vec::new(), file: None, written: 0, runs: Vec::new(), in_memory: IN_MEMORY }
     }
 }
 
@@ -25,7 +31,7 @@ impl<T: FixedSize + Ord> SpilledSorter<T> {
     /// Adds a value.
     ///
     /// # Errors
-    /// [`SpillError`] if it does not fit into a file.
+    /// [`SpillError`] if it does not fit into the file.
     pub(crate) fn push(&mut self, value: T) -> Result<(), SpillError> {
         if self.recent.len() >= self.in_memory {
             self.spill()?;
@@ -35,18 +41,20 @@ impl<T: FixedSize + Ord> SpilledSorter<T> {
     }
 
     fn spill(&mut self) -> Result<(), SpillError> {
-        /// Values that are written at once.
-        const AT_ONCE: usize = 8192;
         self.recent.sort_unstable();
-        let mut file = tempfile::tempfile()?;
-        let mut bytes = Vec::with_capacity(AT_ONCE.min(self.recent.len()) * T::BYTES);
-        for values in self.recent.chunks(AT_ONCE) {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile()?),
+        };
+        let begin = self.written;
+        let mut bytes = Vec::with_capacity(BLOCK.min(self.recent.len()) * T::BYTES);
+        for values in self.recent.chunks(BLOCK) {
             bytes.clear();
             values.iter().for_each(|value| value.write(&mut bytes));
-            file.write_all(&bytes)?;
+            file.write_all_at(&bytes, self.written)?;
+            self.written += bytes.len() as u64;
         }
-        file.rewind()?;
-        self.runs.push((file, self.recent.len()));
+        self.runs.push((begin, self.recent.len()));
         self.recent.clear();
         Ok(())
     }
@@ -54,19 +62,17 @@ impl<T: FixedSize + Ord> SpilledSorter<T> {
     /// All values in ascending order.
     ///
     /// # Errors
-    /// [`SpillError`] if a file cannot be read.
+    /// [`SpillError`] if the file cannot be read.
     pub(crate) fn sorted(mut self) -> Result<Sorted<T>, SpillError> {
         self.recent.sort_unstable();
-        let files = self.runs.into_iter();
-        let mut runs: Vec<SortedRun<T>> = files
-            .map(|(file, left)| SortedRun::File { file: BufReader::with_capacity(1 << 16, file), left })
-            .chain([SortedRun::Memory(self.recent.into_iter())])
-            .collect();
+        let in_file = |(at, left)| SortedRun::File { at, left, block: Vec::new(), used: 0 };
+        let mut runs: Vec<SortedRun<T>> = self.runs.into_iter().map(in_file).collect();
+        runs.push(SortedRun::Memory(self.recent.into_iter()));
         let mut next = BinaryHeap::with_capacity(runs.len());
         for (number, run) in runs.iter_mut().enumerate() {
-            next.extend(run.next()?.map(|value| Reverse((value, number))));
+            next.extend(run.next(self.file.as_ref())?.map(|value| Reverse((value, number))));
         }
-        Ok(Sorted { runs, next })
+        Ok(Sorted { file: self.file, runs, next })
     }
 }
 
@@ -74,32 +80,41 @@ impl<T: FixedSize + Ord> SpilledSorter<T> {
 #[derive(Debug)]
 enum SortedRun<T> {
     Memory(std::vec::IntoIter<T>),
-    File { file: BufReader<File>, left: usize },
+    File {
+        /// Where the values begin that are not read yet, and their number.
+        at: u64,
+        left: usize,
+        /// The bytes that were read last, and how many of them are used.
+        block: Vec<u8>,
+        used: usize,
+    },
 }
 
 impl<T: FixedSize> SortedRun<T> {
-    fn next(&mut self) -> Result<Option<T>, SpillError> {
-        const { assert!(T::BYTES <= MOST_BYTES) };
-        match self {
-            Self::Memory(values) => Ok(values.next()),
-            Self::File { left: 0, .. } => Ok(None),
-            Self::File { file, left } => {
-                *left -= 1;
-                let mut bytes = [0; MOST_BYTES];
-                let bytes = &mut bytes[..T::BYTES];
-                file.read_exact(bytes)?;
-                Ok(Some(T::read(bytes)))
-            }
+    fn next(&mut self, file: Option<&File>) -> Result<Option<T>, SpillError> {
+        let (at, left, block, used) = match self {
+            Self::Memory(values) => return Ok(values.next()),
+            Self::File { at, left, block, used } => (at, left, block, used),
+        };
+        if *used == block.len() {
+            let values = BLOCK.min(*left);
+            let Some(file) = file.filter(|_| values > 0) else { return Ok(None) };
+            block.resize(values * T::BYTES, 0);
+            file.read_exact_at(block, *at)?;
+            *at += block.len() as u64;
+            *left -= values;
+            *used = 0;
         }
+        let value = block.get(*used..*used + T::BYTES).map(T::read);
+        *used += T::BYTES;
+        Ok(value)
     }
 }
-
-/// The most bytes of a value.
-const MOST_BYTES: usize = 128;
 
 /// The values of a [`SpilledSorter`] in ascending order.
 #[derive(Debug)]
 pub(crate) struct Sorted<T> {
+    file: Option<File>,
     runs: Vec<SortedRun<T>>,
     /// The next value of each run that has one, with the run's number.
     next: BinaryHeap<Reverse<(T, usize)>>,
@@ -110,7 +125,7 @@ impl<T: FixedSize + Ord> Iterator for Sorted<T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let Reverse((value, number)) = self.next.pop()?;
-        match self.runs.get_mut(number).map_or(Ok(None), SortedRun::next) {
+        match self.runs.get_mut(number).map_or(Ok(None), |run| run.next(self.file.as_ref())) {
             Ok(following) => self.next.extend(following.map(|value| Reverse((value, number)))),
             Err(error) => return Some(Err(error)),
         }
