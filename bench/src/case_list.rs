@@ -220,7 +220,7 @@ pub(crate) const CASES: &[Case] = &[
     )
     .clock(1.2, 2.5)
     .small_clock(1.0)
-    .small_processor(4.0),
+    .small_processor(1.8),
     Case::new(
         ("command-64-disintegrate", Group::Commands),
         (

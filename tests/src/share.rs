@@ -3,7 +3,7 @@
 
 use phaseline_embedded::testing::TestCluster;
 
-/// The number of this version's part of `parts`: 15 and 16, 17, 18 have different ones of four, and 15 and 18 different ones of two.
+/// The number of this version's part of `parts`: 15, 16, 17 and 18 have different ones of four and more, 15 and 18 different ones of two.
 pub fn of_this_version(parts: u64) -> u64 {
     u64::from(TestCluster::shared().binaries().major_version()) % parts
 }

@@ -1,6 +1,6 @@
 //! `kill -9` at statements of a run, before and after those that end a transaction; and at random times of a run over a larger
-//! database. Each major version of PostgreSQL takes another quarter of the statements, so that the four versions take nearly all;
-//! `PHASELINE_EVERY_BOUNDARY=1` takes all at once.
+//! database. Each major version of PostgreSQL takes another eighth of the statements; `PHASELINE_EVERY_BOUNDARY=1` takes all at
+//! once.
 
 use crate::boundaries::{
     assert_reported_runs, at_each, boundaries, command, edited_fixture, run_until, small_fixture,
@@ -42,19 +42,19 @@ fn kill_at_statements(fixture: &RecoveryFixture, direction: Direction, one_of: u
 
 #[test]
 fn a_migration_killed_at_any_statement_can_be_run_again() {
-    kill_at_statements(&small_fixture(), Direction::Migrate, 4);
+    kill_at_statements(&small_fixture(), Direction::Migrate, 8);
 }
 
 #[test]
 fn a_rollback_killed_at_any_statement_can_be_run_again() {
-    kill_at_statements(&small_fixture(), Direction::Rollback, 4);
+    kill_at_statements(&small_fixture(), Direction::Rollback, 8);
 }
 
 #[test]
 fn a_rollback_over_edits_killed_at_some_statements_can_be_run_again() {
     let fixture = edited_fixture();
     assert!(fixture.loss().is_some());
-    kill_at_statements(&fixture, Direction::Rollback, 12);
+    kill_at_statements(&fixture, Direction::Rollback, 24);
 }
 
 /// The least number of kills at random times that took effect, per direction; more on request.
