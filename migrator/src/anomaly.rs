@@ -4,6 +4,7 @@ use crate::spill::SpilledTexts;
 use phaseline_store::Quarantine;
 use phaseline_store::chain::Inspector;
 use serde::Serialize;
+use serde::ser::{Error as _, SerializeSeq as _};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
@@ -279,9 +280,15 @@ impl PartialEq for AnomalyRows {
 
 impl Eq for AnomalyRows {}
 
+/// Fails if the temporary file cannot be read: a document without the other rows would look complete.
 impl Serialize for AnomalyRows {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter())
+        let mut rows = serializer.serialize_seq(Some(self.len()))?;
+        for texts in self.texts.iter() {
+            let [table, id, detail] = texts.map_err(S::Error::custom)?;
+            rows.serialize_element(&AnomalyRow { table, id, detail })?;
+        }
+        rows.end()
     }
 }
 

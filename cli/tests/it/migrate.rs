@@ -47,6 +47,23 @@ fn without_a_folder_for_temporary_files_nothing_is_written() {
     on(&database, &["rollback", "--yes"]).exits_with(0);
 }
 
+/// The shell limits the size of files instead of the disk.
+#[test]
+fn without_space_for_temporary_files_nothing_is_written() {
+    let database = legacy();
+    let before = database.dump(&[]);
+    let program = phaseline(&[]);
+    let limited = "trap '' XFSZ; ulimit -f 4; exec \"$0\" migrate --yes";
+    let refused = Command::new("sh")
+        .args(["-c", limited])
+        .arg(program.get_program())
+        .env("DATABASE_URL", database.url())
+        .output();
+    let refused = ProgramOutput::of(refused.unwrap()).exits_with(1);
+    assert!(refused.stderr.contains("cannot be used: File too large"), "{refused:?}");
+    assert_eq!(database.dump(&[]), before);
+}
+
 /// Runs shell lines with PostgreSQL's programs and the database's password.
 fn shell(database: &TestDatabase, lines: &str) {
     let programs = database.cluster().binaries().bindir().to_owned();

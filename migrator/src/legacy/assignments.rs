@@ -181,19 +181,20 @@ impl<'a> AssignmentReader<'a> {
     }
 }
 
+/// The fields of an [`OwnAssignment`].
+type OwnAssignmentFields = (Uuid, ((u32, u32), (NaiveDate, RawPercentage)));
+
 impl FixedSize for OwnAssignment {
-    const BYTES: usize = 32;
+    const BYTES: usize = OwnAssignmentFields::BYTES;
 
     fn write(&self, into: &mut Vec<u8>) {
-        let Self { id, phase, resource, date, percentage } = self;
-        into.extend(id.uuid().as_bytes());
-        ((*phase, *resource), (*date, *percentage)).write(into);
+        let Self { id, phase, resource, date, percentage } = *self;
+        (id.uuid(), ((phase, resource), (date, percentage))).write(into);
     }
 
     fn read(bytes: &[u8]) -> Self {
-        let (id, rest) = bytes.split_at(16);
-        let ((phase, resource), (date, percentage)) = FixedSize::read(rest);
-        Self { id: Uuid::from_slice(id).unwrap_or_default().into(), phase, resource, date, percentage }
+        let (id, ((phase, resource), (date, percentage))) = OwnAssignmentFields::read(bytes);
+        Self { id: id.into(), phase, resource, date, percentage }
     }
 }
 

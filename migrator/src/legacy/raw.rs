@@ -72,14 +72,14 @@ impl RawTimestamp {
 pub(crate) struct RawPercentage(i32);
 
 impl FixedSize for RawPercentage {
-    const BYTES: usize = 4;
+    const BYTES: usize = i32::BYTES;
 
     fn write(&self, into: &mut Vec<u8>) {
-        self.0.cast_unsigned().write(into);
+        self.0.write(into);
     }
 
     fn read(bytes: &[u8]) -> Self {
-        Self(u32::read(bytes).cast_signed())
+        Self(i32::read(bytes))
     }
 }
 

@@ -1,17 +1,17 @@
 //! The phase of each assignment.
 
-use super::{FileReader, IN_MEMORY, SpillError};
+use super::{FileReader, FixedSize as _, IN_MEMORY, SpillError};
 use crate::fast_hash::FastHash;
 use phaseline_domain::{AssignmentId, PhaseId};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, ErrorKind, Read as _, Write as _};
+use std::io::{BufReader, BufWriter, Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
 use uuid::Uuid;
 
 /// The bytes of an assignment's id and of its phase's number.
-const ENTRY: usize = 20;
+const ENTRY: usize = <(Uuid, u32)>::BYTES;
 /// Entries between two of the index, which is kept in memory: as many as one read takes.
 const BLOCK: usize = 128;
 /// Files that are open at most.
@@ -30,7 +30,7 @@ pub(crate) struct SpilledLinks {
     /// One file once they are settled. What is in a later one replaces what is in earlier ones.
     runs: Vec<SortedFile>,
     /// Why links could not be written.
-    failed: Option<(ErrorKind, String)>,
+    failed: Option<SpillError>,
     in_memory: usize,
 }
 
@@ -61,7 +61,7 @@ impl SpilledLinks {
         if self.recent.len() >= self.in_memory
             && let Err(error) = self.spill()
         {
-            self.failed = Some(error.text());
+            self.failed = Some(error);
         }
     }
 
@@ -70,16 +70,14 @@ impl SpilledLinks {
     /// # Errors
     /// [`SpillError`] if links could not be written.
     pub(crate) fn settle(&mut self) -> Result<(), SpillError> {
-        if let Some((kind, text)) = &self.failed {
-            return Err(std::io::Error::new(*kind, text.clone()).into());
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
         }
         if self.runs.is_empty() || self.runs.len() == 1 && self.recent.is_empty() {
             return Ok(());
         }
         let settled = self.spill().and_then(|()| self.merge());
-        if let Err(error) = &settled {
-            self.failed = Some(error.text());
-        }
+        self.failed = settled.clone().err();
         settled
     }
 
@@ -198,10 +196,8 @@ impl SortedFile {
 }
 
 fn decode(entry: &[u8; ENTRY]) -> NumberedLink {
-    let (mut id, mut number) = ([0; 16], [0; 4]);
-    id.copy_from_slice(&entry[..16]);
-    number.copy_from_slice(&entry[16..]);
-    (Uuid::from_bytes(id).into(), u32::from_le_bytes(number))
+    let (assignment, number) = <(Uuid, u32)>::read(entry);
+    (assignment.into(), number)
 }
 
 /// Writes entries, which come in order.

@@ -1,6 +1,6 @@
 //! Sorting.
 
-use super::{FixedSize, IN_MEMORY, SpillError};
+use super::{FixedSize, IN_MEMORY, SpillError, opened};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
@@ -42,10 +42,7 @@ impl<T: FixedSize + Ord> SpilledSorter<T> {
 
     fn spill(&mut self) -> Result<(), SpillError> {
         self.recent.sort_unstable();
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(tempfile::tempfile()?),
-        };
+        let file = opened(&mut self.file)?;
         let begin = self.written;
         let mut bytes = Vec::with_capacity(BLOCK.min(self.recent.len()) * T::BYTES);
         for values in self.recent.chunks(BLOCK) {

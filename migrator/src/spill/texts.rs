@@ -1,6 +1,6 @@
 //! Texts that are written once, and mostly only counted.
 
-use super::{FileReader, SpillError};
+use super::{FileReader, SpillError, opened};
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::FileExt as _;
@@ -41,10 +41,7 @@ impl<const N: usize> SpilledTexts<N> {
     }
 
     fn spill(&mut self) -> Result<(), SpillError> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(tempfile::tempfile()?),
-        };
+        let file = opened(&mut self.file)?;
         // Of what was written in part before a failure nothing is read.
         file.write_all_at(&self.recent, self.written)?;
         self.written += self.recent.len() as u64;
