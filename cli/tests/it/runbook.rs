@@ -20,6 +20,7 @@ use masks::{Names, masked};
 use phaseline_embedded::testing::{TestCluster, TestOptions};
 use shell::Shell;
 use std::fs;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 #[test]
@@ -107,12 +108,15 @@ fn run(cluster: &TestCluster, document: &mut Document) -> (Vec<String>, Names) {
                 let ran = shell.as_mut().unwrap().run(&translated);
                 unexplained = (ran.status != 0).then_some(line);
                 if let Err(why) = names.compare(output, &ran.output) {
-                    wrong.push(format!(
+                    let difference = format!(
                         "line {line}: $ {command}\n  {why}\n--- the document\n{}\n--- the program (ended with {})\n{}\n",
                         output.join("\n"),
                         ran.status,
                         ran.output.join("\n")
-                    ));
+                    );
+                    // At once too, and not held back until all tests ended, which a time limit may prevent.
+                    let _ = writeln!(io::stderr(), "{difference}");
+                    wrong.push(difference);
                     *command = translated;
                     *output = ran.output;
                 }

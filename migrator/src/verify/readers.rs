@@ -5,7 +5,7 @@ use phaseline_store::parallel::{self, Readers};
 use sqlx::{Database, PgConnection, Postgres, TransactionManager};
 
 /// Positions that each connection reads at a time: an event of links takes 16 kB of memory.
-const CHUNK: i64 = 1_000;
+const CHUNK: i64 = 500;
 
 /// Connections, and the snapshot that all of them read.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ DECLARE
     writer    constant text := session_user;
     accepting boolean;
     p         jsonb;
+    m         jsonb;
     content   bytea;
     previous  bytea;
     actual    bigint;
@@ -32,8 +33,16 @@ BEGIN
     END IF;
     BEGIN
         p := payload::jsonb;
-        content := phaseline.event_content(project, expected + 1, event_id, event_type, payload, metadata, salt, writer,
-            p, metadata::jsonb);
+        m := metadata::jsonb;
+        -- With a constant type only the expressions of that type are set up.
+        CASE event_type
+            WHEN 'PhaseRenamed' THEN
+                content := phaseline.event_content(project, expected + 1, event_id, 'PhaseRenamed', payload, metadata, salt, writer, p, m);
+            WHEN 'PhaseBudgeted' THEN
+                content := phaseline.event_content(project, expected + 1, event_id, 'PhaseBudgeted', payload, metadata, salt, writer, p, m);
+            WHEN 'PhaseDescribed' THEN
+                content := phaseline.event_content(project, expected + 1, event_id, 'PhaseDescribed', payload, metadata, salt, writer, p, m);
+        END CASE;
     EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
         RETURN;
     END;

@@ -31,15 +31,36 @@ CREATE OR REPLACE FUNCTION phaseline.event_content(
            END
            -- The ranges of the domain's values (domain/src/value.rs): PhaseName, Description, DateRange, Money, Budget. A
            -- name needs a character that is no white space; most begin with one in ASCII.
-           AND (p ->> 'name' IS NULL OR char_length(p ->> 'name') <= 100
-                AND (ascii(p ->> 'name') BETWEEN 33 AND 126 OR encode(convert_to(p ->> 'name', 'UTF8'), 'hex') COLLATE "C" !~
-                '^(09|0a|0b|0c|0d|20|c285|c2a0|e19a80|e2808[0-9a]|e280a[89f]|e2819f|e38080)*$'))
-           AND (p ->> 'description' IS NULL OR char_length(p ->> 'description') <= 500)
-           AND (p ->> 'start_date' IS NULL OR (p ->> 'start_date')::date >= date '0001-01-01'
-                AND (p ->> 'start_date')::date <= (p ->> 'end_date')::date AND (p ->> 'end_date')::date <= date '9999-12-31')
-           AND (p ->> 'capital_budget' IS NULL OR (p ->> 'capital_budget')::numeric(15,2) >= 0
-                AND (p ->> 'expense_budget')::numeric(15,2) >= 0
-                AND (p ->> 'capital_budget')::numeric(15,2) + (p ->> 'expense_budget')::numeric(15,2) <= 9999999999999.99)
+           -- A payload of the forms above has no values but its own.
+           AND CASE event_type
+               WHEN 'PhaseBudgeted' THEN true
+               WHEN 'PhaseResized' THEN true
+               WHEN 'PhaseDescribed' THEN true
+               ELSE p ->> 'name' IS NULL OR char_length(p ->> 'name') <= 100
+                    AND (ascii(p ->> 'name') BETWEEN 33 AND 126 OR encode(convert_to(p ->> 'name', 'UTF8'), 'hex') COLLATE "C" !~
+                    '^(09|0a|0b|0c|0d|20|c285|c2a0|e19a80|e2808[0-9a]|e280a[89f]|e2819f|e38080)*$')
+           END
+           AND CASE event_type
+               WHEN 'PhaseRenamed' THEN true
+               WHEN 'PhaseBudgeted' THEN true
+               WHEN 'PhaseResized' THEN true
+               ELSE p ->> 'description' IS NULL OR char_length(p ->> 'description') <= 500
+           END
+           AND CASE event_type
+               WHEN 'PhaseRenamed' THEN true
+               WHEN 'PhaseBudgeted' THEN true
+               WHEN 'PhaseDescribed' THEN true
+               ELSE p ->> 'start_date' IS NULL OR (p ->> 'start_date')::date >= date '0001-01-01'
+                    AND (p ->> 'start_date')::date <= (p ->> 'end_date')::date AND (p ->> 'end_date')::date <= date '9999-12-31'
+           END
+           AND CASE event_type
+               WHEN 'PhaseRenamed' THEN true
+               WHEN 'PhaseResized' THEN true
+               WHEN 'PhaseDescribed' THEN true
+               ELSE p ->> 'capital_budget' IS NULL OR (p ->> 'capital_budget')::numeric(15,2) >= 0
+                    AND (p ->> 'expense_budget')::numeric(15,2) >= 0
+                    AND (p ->> 'capital_budget')::numeric(15,2) + (p ->> 'expense_budget')::numeric(15,2) <= 9999999999999.99
+           END
            AND octet_length(salt) = 16
            AND metadata = '{' || concat_ws(',', '"actor":' || to_json(m ->> 'actor'), '"actor_name":' || to_json(m ->> 'actor_name'),
                 '"reason":' || to_json(m ->> 'reason'), '"source":' || to_json(m ->> 'source'),

@@ -194,6 +194,61 @@ async fn the_database_accepts_only_the_events_that_commands_cause() {
     }
 }
 
+/// Each value that is just within its range, and just outside, in each type of event that has it.
+#[tokio::test]
+async fn a_value_outside_its_range_is_refused_in_every_type_of_event() {
+    let database = log().await;
+    let mut connection = connect(&database).await;
+    let text = |length: usize| "é".repeat(length);
+    let name = |name: &str| format!(r#""name":"{name}""#);
+    let description = |length: usize| format!(r#""description":"{}""#, text(length));
+    let days = |first: &str, last: &str| format!(r#""start_date":"{first}","end_date":"{last}""#);
+    let budget = |capital: &str, expense: &str| {
+        format!(r#""capital_budget":"{capital}","expense_budget":"{expense}""#)
+    };
+    // The members of a payload, others in their place, and whether they are valid.
+    let cases = [
+        (name("Name"), name(&text(100)), true),
+        (name("Name"), name("\u{2003}x"), true),
+        (name("Name"), name(&text(101)), false),
+        (name("Name"), name(""), false),
+        (name("Name"), name("\u{2003} \u{3000}"), false),
+        (r#""description":null"#.to_owned(), description(500), true),
+        (r#""description":null"#.to_owned(), description(501), false),
+        (days("2026-01-01", "2026-12-31"), days("2026-12-31", "2026-12-31"), true),
+        (days("2026-01-01", "2026-12-31"), days("0001-01-01", "9999-12-31"), true),
+        (days("2026-01-01", "2026-12-31"), days("2026-12-31", "2026-12-30"), false),
+        (days("2026-01-01", "2026-12-31"), days("2026-12-31", "10000-01-01"), false),
+        (budget("0.00", "0.00"), budget("9999999999999.98", "0.01"), true),
+        (budget("0.00", "0.00"), budget("9999999999999.99", "0.01"), false),
+        (budget("0.00", "0.00"), budget("-0.01", "0.01"), false),
+        (budget("0.00", "0.00"), budget("0.01", "-0.01"), false),
+    ];
+    let mut compared = BTreeSet::new();
+    for event in one_of_each(&simple()).into_iter().filter(is_of_a_command) {
+        let (event_type, version, payload) =
+            (event.type_name(), event.schema_version(), event.payload().unwrap());
+        for (members, others, is_valid) in &cases {
+            if payload.contains(members) {
+                let changed = payload.replace(members, others);
+                // Alone, and in a batch.
+                for events in
+                    [vec![(event_type, version, &*changed)], vec![(event_type, version, &*changed); 2]]
+                {
+                    let found = contents(&mut connection, &events).await.unwrap();
+                    assert!(
+                        found.iter().all(|content| content.is_some() == *is_valid),
+                        "{event_type}: {changed}"
+                    );
+                }
+                compared.insert((event_type, members.split(':').next().map(str::to_owned)));
+            }
+        }
+    }
+    // Name, description, dates and budget of created and adopted phases, each alone, and the dates of two events of timelines.
+    assert_eq!(compared.len(), 2 * 4 + 4 + 2, "{compared:?}");
+}
+
 /// Metadata is compared as a text, so the program's order of fields counts.
 #[tokio::test]
 async fn the_database_accepts_metadata_as_the_program_writes_it_and_no_other() {
