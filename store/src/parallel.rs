@@ -16,9 +16,10 @@ pub use entry::{LogEntry, TimelineEntry};
 use crate::StoreError;
 use crate::read::{self, ChainedEvent};
 use chunk::{ChainedChunks, ChunkSource, TimelineChunks};
-use cursor::Cursor;
+use cursor::{Cursor, LargeEvents};
 use sqlx::{Connection, Executor, PgConnection};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -35,11 +36,31 @@ pub async fn export_snapshot(connection: &mut PgConnection) -> Result<String, sq
     sqlx::query_scalar("SELECT pg_catalog.pg_export_snapshot()").fetch_one(connection).await
 }
 
+/// Ranges of positions, in order, that have all events of the streams of a type, and others only between two of them that are less
+/// than an ordinary chunk apart.
+///
+/// # Errors
+/// The database's own.
+pub async fn positions_of_type(
+    connection: &mut PgConnection,
+    stream_type: &str,
+) -> Result<Vec<RangeInclusive<i64>>, StoreError> {
+    let query = "SELECT min(e.position), max(e.position)
+                   FROM (SELECT e.position, count(*) FILTER (WHERE e.position - e.previous > $2) OVER (ORDER BY e.position) AS range
+                           FROM (SELECT position, lag(position) OVER (ORDER BY position) AS previous
+                                   FROM phaseline.events WHERE stream_type = $1) e) e
+                  GROUP BY e.range ORDER BY 1";
+    let ranges: Vec<(i64, i64)> =
+        sqlx::query_as(query).bind(stream_type).bind(CHUNK).fetch_all(connection).await?;
+    Ok(ranges.into_iter().map(|(first, last)| first..=last).collect())
+}
+
 /// The connections that read, one reader each, and how much each takes at a time.
 #[derive(Debug)]
 pub struct Readers {
     connections: Vec<PgConnection>,
     chunk: i64,
+    large: Option<LargeEvents>,
     compares_hashes: bool,
 }
 
@@ -48,6 +69,15 @@ impl Readers {
     #[must_use]
     pub fn with_chunk(self, positions: i64) -> Self {
         Self { chunk: positions.clamp(1, i64::from(i32::MAX)), ..self }
+    }
+
+    /// Sets the number of positions per chunk, at least one, for the ranges in which events are large ([`positions_of_type`]), in order
+    /// of position: so chunks there need no more memory than elsewhere. The result does not depend on it.
+    #[must_use]
+    pub fn with_chunk_of_large_events(self, mut ranges: Vec<RangeInclusive<i64>>, positions: i64) -> Self {
+        ranges.retain(|range| !range.is_empty());
+        let size = positions.clamp(1, i64::from(i32::MAX));
+        Self { large: Some(LargeEvents { ranges, size }), ..self }
     }
 
     /// Compares each event with its hash, too.
@@ -59,7 +89,7 @@ impl Readers {
 
 impl From<Vec<PgConnection>> for Readers {
     fn from(connections: Vec<PgConnection>) -> Self {
-        Self { connections, chunk: CHUNK, compares_hashes: false }
+        Self { connections, chunk: CHUNK, large: None, compares_hashes: false }
     }
 }
 
@@ -118,11 +148,11 @@ async fn read_chunks<S: ChunkSource>(
     source: S,
     mut each: impl FnMut(Vec<S::Entry>) -> Result<(), StoreError>,
 ) -> Result<u64, StoreError> {
-    let Readers { connections, chunk, .. } = readers;
+    let Readers { connections, chunk, large, .. } = readers;
     if connections.is_empty() {
         return Err(StoreError::SelfCheck("the log cannot be read without a connection".to_owned()));
     }
-    let cursor = Arc::new(Cursor::new(chunk, up_to));
+    let cursor = Arc::new(Cursor::new(chunk, large, up_to));
     let ahead = Arc::new(Semaphore::new(connections.len() * AHEAD));
     let (sender, mut chunks) = mpsc::unbounded_channel();
     let mut tasks = JoinSet::new();

@@ -1,5 +1,5 @@
-//! Long tests over many inputs take a part of them on each major version of PostgreSQL, so that the versions on which all tests run take
-//! most of the inputs between them.
+//! Long tests over many inputs take a part of them on each major version of PostgreSQL, so that the versions take all of the
+//! inputs between them.
 
 use phaseline_embedded::testing::TestCluster;
 

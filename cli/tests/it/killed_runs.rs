@@ -42,19 +42,19 @@ fn kill_at_statements(fixture: &RecoveryFixture, direction: Direction, one_of: u
 
 #[test]
 fn a_migration_killed_at_any_statement_can_be_run_again() {
-    kill_at_statements(&small_fixture(), Direction::Migrate, 8);
+    kill_at_statements(&small_fixture(), Direction::Migrate, 4);
 }
 
 #[test]
 fn a_rollback_killed_at_any_statement_can_be_run_again() {
-    kill_at_statements(&small_fixture(), Direction::Rollback, 8);
+    kill_at_statements(&small_fixture(), Direction::Rollback, 4);
 }
 
 #[test]
 fn a_rollback_over_edits_killed_at_some_statements_can_be_run_again() {
     let fixture = edited_fixture();
     assert!(fixture.loss().is_some());
-    kill_at_statements(&fixture, Direction::Rollback, 24);
+    kill_at_statements(&fixture, Direction::Rollback, 12);
 }
 
 /// The least number of kills at random times that took effect, per direction; more on request.

@@ -127,7 +127,8 @@ pub(super) async fn read_log(
         states: StatesAudit::begin(connection).await?,
     };
     match readers {
-        Some(SnapshotReaders { readers, snapshot }) => {
+        Some(readers) => {
+            let SnapshotReaders { readers, snapshot } = readers.bounded_for_links(connection).await?;
             let decode = |chained: &ChainedEvent<'_>| Ok(SeenEvent::of(&chained.event, chained.fits()));
             parallel::read_chained(readers, &snapshot, tip, decode, |events| {
                 let last = events.last().map(|event| event.position);

@@ -1,11 +1,12 @@
 //! The connections that read the log of a verification at the same time.
 
+use crate::log::link_events::LEGACY_LINKS;
 use phaseline_store::StoreError;
 use phaseline_store::parallel::{self, Readers};
 use sqlx::{Database, PgConnection, Postgres, TransactionManager};
 
-/// Positions that each connection reads at a time: an event of links takes 16 kB of memory.
-const CHUNK: i64 = 500;
+/// Positions that a connection reads at a time where the log has links: such an event takes 16 kB of memory.
+const CHUNK_OF_LINKS: i64 = 250;
 
 /// Connections, and the snapshot that all of them read.
 #[derive(Debug)]
@@ -26,6 +27,12 @@ impl SnapshotReaders {
             return Ok(None);
         }
         let snapshot = parallel::export_snapshot(transaction).await?;
-        Ok(Some(Self { readers: Readers::from(readers).with_chunk(CHUNK), snapshot }))
+        Ok(Some(Self { readers: Readers::from(readers), snapshot }))
+    }
+
+    /// Lets events of links be read in smaller chunks than others.
+    pub(super) async fn bounded_for_links(self, connection: &mut PgConnection) -> Result<Self, StoreError> {
+        let ranges = parallel::positions_of_type(connection, LEGACY_LINKS).await?;
+        Ok(Self { readers: self.readers.with_chunk_of_large_events(ranges, CHUNK_OF_LINKS), ..self })
     }
 }

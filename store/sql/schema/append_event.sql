@@ -42,6 +42,8 @@ BEGIN
                 content := phaseline.event_content(project, expected + 1, event_id, 'PhaseBudgeted', payload, metadata, salt, writer, p, m);
             WHEN 'PhaseDescribed' THEN
                 content := phaseline.event_content(project, expected + 1, event_id, 'PhaseDescribed', payload, metadata, salt, writer, p, m);
+            ELSE
+                RETURN;
         END CASE;
     EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
         RETURN;

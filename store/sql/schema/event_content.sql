@@ -2,7 +2,7 @@
 -- An event is valid if its payload and metadata are, byte for byte, those that the program would write for a command: they are
 -- parsed, written again, and compared. So the program and the database read each event in the same way: no unknown
 -- type or field, no duplicate key, no number for a string, no date outside the calendar of the program.
--- A new type of event needs its line in the CASE, or in rare_payload, and its effect on rows in
+-- A new type of event needs its line in the first CASE, or in rare_payload, and its effect on rows in
 -- projections/sql/schema/project_inline.sql; the test store/tests/it/command_events.rs compares the CASE with phaseline_domain::TimelineEvent.
 -- Values that are no dates, numbers or ids raise an error of class 22.
 -- One expression without settings of its own, so that PostgreSQL inlines it into the calling function, whose settings apply.
@@ -31,7 +31,7 @@ CREATE OR REPLACE FUNCTION phaseline.event_content(
            END
            -- The ranges of the domain's values (domain/src/value.rs): PhaseName, Description, DateRange, Money, Budget. A
            -- name needs a character that is no white space; most begin with one in ASCII.
-           -- A payload of the forms above has no values but its own.
+           -- The types that are left out have no such member: the comparison above has made sure.
            AND CASE event_type
                WHEN 'PhaseBudgeted' THEN true
                WHEN 'PhaseResized' THEN true

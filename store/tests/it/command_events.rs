@@ -13,8 +13,8 @@ use sqlx::PgConnection;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// Whether a command can cause the event. A new event has to be placed here; if a command can cause it, `check_events` in
-/// `store/sql/schema/check_events.sql` needs a line for it, and `projections/sql/schema/project_inline.sql` its effect on rows.
+/// Whether a command can cause the event. A new event has to be placed here; if a command can cause it, the first CASE of
+/// `store/sql/schema/event_content.sql` needs a line for it, and `projections/sql/schema/project_inline.sql` its effect on rows.
 const fn is_of_a_command(event: &TimelineEvent) -> bool {
     match event {
         TimelineEvent::TimelineOpened(_)
@@ -183,7 +183,7 @@ async fn the_database_accepts_only_the_events_that_commands_cause() {
         assert_eq!(
             found[0].is_some(),
             is_of_a_command(event),
-            "{name} {version}: see is_of_a_command and the CASE in store/sql/schema/check_events.sql"
+            "{name} {version}: see is_of_a_command and the first CASE in store/sql/schema/event_content.sql"
         );
         for (name, version) in
             [(name, version + 1), (name, 0), ("PhaseExploded", version), (&name.to_lowercase(), 1)]
@@ -219,6 +219,7 @@ async fn a_value_outside_its_range_is_refused_in_every_type_of_event() {
         (days("2026-01-01", "2026-12-31"), days("0001-01-01", "9999-12-31"), true),
         (days("2026-01-01", "2026-12-31"), days("2026-12-31", "2026-12-30"), false),
         (days("2026-01-01", "2026-12-31"), days("2026-12-31", "10000-01-01"), false),
+        (days("2026-01-01", "2026-12-31"), days("0001-12-31 BC", "9999-12-31"), false),
         (budget("0.00", "0.00"), budget("9999999999999.98", "0.01"), true),
         (budget("0.00", "0.00"), budget("9999999999999.99", "0.01"), false),
         (budget("0.00", "0.00"), budget("-0.01", "0.01"), false),

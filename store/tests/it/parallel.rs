@@ -3,7 +3,9 @@
 use crate::fixture::{command, connect, log, stream};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::chain::{self, ChainLink, Inspector};
-use phaseline_store::parallel::{LogEntry, Readers, export_snapshot, read_chained, read_timelines};
+use phaseline_store::parallel::{
+    LogEntry, Readers, export_snapshot, positions_of_type, read_chained, read_timelines,
+};
 use phaseline_store::read::ChainedEvent;
 use phaseline_store::stream::TIMELINE;
 use phaseline_store::{Import, NewEvent, StoreError, StreamId, append, read, schema};
@@ -13,6 +15,8 @@ use uuid::Uuid;
 
 /// The entry at one position, as far as folds need it.
 type ReadEntry = (i64, Option<(Uuid, i64, String)>);
+
+const LINKS: &str = "LegacyLinks";
 
 /// A log of three timelines whose events lie between each other's and between those of other streams.
 async fn mixed() -> TestDatabase {
@@ -26,7 +30,7 @@ async fn mixed() -> TestDatabase {
         append(&mut connection, &[one]).await.unwrap()[0].as_ref().unwrap();
         let mut transaction = connection.begin().await.unwrap();
         let mut import = Import::begin(&mut transaction).await.unwrap();
-        let links = StreamId { stream_type: "LegacyLinks", id: Uuid::from_u128(turn as u128 + 1) };
+        let links = StreamId { stream_type: LINKS, id: Uuid::from_u128(turn as u128 + 1) };
         for version in 1..=1 + turn as i64 % 4 {
             import.push(links, version, &NewEvent::new("Linked", 1, "{}".to_owned()), "{}").await.unwrap();
         }
@@ -57,11 +61,19 @@ async fn read_all(
     chunk: i64,
     up_to: i64,
 ) -> Result<Vec<ReadEntry>, StoreError> {
+    let readers = Readers::from(connections(database, readers).await).with_chunk(chunk);
+    read_with(database, readers, up_to).await
+}
+
+async fn read_with(
+    database: &TestDatabase,
+    readers: Readers,
+    up_to: i64,
+) -> Result<Vec<ReadEntry>, StoreError> {
     let mut holder = connect(database).await;
     let mut snapshot =
         holder.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await.unwrap();
     let exported = export_snapshot(&mut snapshot).await.unwrap();
-    let readers = Readers::from(connections(database, readers).await).with_chunk(chunk);
     let mut all = Vec::new();
     let read = read_timelines(readers, &exported, up_to, read_entry, |places| {
         all.extend(places);
@@ -93,6 +105,17 @@ async fn every_entry_comes_once_in_order_for_any_readers_and_chunk_size() {
         let found = read_all(&database, readers, chunk, up_to).await.unwrap();
         assert!(found == expected, "{readers} readers, chunks of {chunk}: {found:?}");
     }
+    let other = || expected.iter().filter(|(_, timeline)| timeline.is_none()).map(|(position, _)| *position);
+    let links = positions_of_type(&mut connect(&database).await, LINKS).await.unwrap();
+    assert_eq!(links, [other().min().unwrap()..=other().max().unwrap()]);
+    #[expect(clippy::reversed_empty_ranges, reason = "an empty range does not matter")]
+    for large in [links, vec![3..=5, 9..=9, 12..=up_to / 2], vec![1..=i64::MAX], vec![5..=4]] {
+        let readers = Readers::from(connections(&database, 2).await)
+            .with_chunk(7)
+            .with_chunk_of_large_events(large.clone(), 2);
+        assert!(read_with(&database, readers, up_to).await.unwrap() == expected, "{large:?}");
+    }
+    assert_eq!(positions_of_type(&mut connect(&database).await, "Unknown").await.unwrap(), []);
     assert_eq!(read_all(&database, 2, 3, 0).await.unwrap(), [], "an empty log is read to its end");
     assert_eq!(read_all(&database, 2, 3, 5).await.unwrap(), expected[..5]);
 }
@@ -136,7 +159,9 @@ async fn inspected(database: &TestDatabase, chunk: i64) -> (Inspector, u64) {
     let mut snapshot =
         holder.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await.unwrap();
     let exported = export_snapshot(&mut snapshot).await.unwrap();
-    let readers = Readers::from(connections(database, 2).await).with_chunk(chunk);
+    let readers = Readers::from(connections(database, 2).await)
+        .with_chunk(chunk)
+        .with_chunk_of_large_events(vec![4..=9, 20..=22], 2);
     let mut inspector = Inspector::default();
     let up_to = last_position(database).await;
     let read = read_chained(readers, &exported, up_to, read_link, |links| {

@@ -21,9 +21,9 @@ use std::time::Duration;
 
 /// The three parts. A snapshot that is held keeps every dead row version; 16 hot projects have many of each row.
 const PARTS: [Part; 3] = [
-    Part { name: "a", projects: 10_000, holds_a_snapshot: false, keeps_its_pace: true },
-    Part { name: "b", projects: 10_000, holds_a_snapshot: true, keeps_its_pace: true },
-    Part { name: "c", projects: 16, holds_a_snapshot: true, keeps_its_pace: false },
+    Part { name: "a", projects: 10_000, holds_a_snapshot: false, least_rate: 0.8, limits_latency: true },
+    Part { name: "b", projects: 10_000, holds_a_snapshot: true, least_rate: 0.9, limits_latency: true },
+    Part { name: "c", projects: 16, holds_a_snapshot: true, least_rate: 0.5, limits_latency: false },
 ];
 
 fn seconds() -> Duration {

@@ -130,15 +130,23 @@ impl Arguments {
                 format!(r#"{{{id},"description":"{}"}}"#, "é\\n".repeat(random.below(260) as usize)),
             ),
             2 | 3 => {
-                let (capital, expense) = (random.below(3), random.below(9_999_999));
+                let (capital, expense) = match random.below(12) {
+                    0 => ("-0.01".to_owned(), "5.00".to_owned()),
+                    1 => ("9999999999999.99".to_owned(), "0.01".to_owned()),
+                    2 => ("9999999999999.98".to_owned(), "0.01".to_owned()),
+                    _ => (format!("{}.00", random.below(3)), format!("{}.10", random.below(9_999_999))),
+                };
                 (
                     "PhaseBudgeted",
-                    format!(r#"{{{id},"capital_budget":"{capital}.00","expense_budget":"{expense}.10"}}"#),
+                    format!(r#"{{{id},"capital_budget":"{capital}","expense_budget":"{expense}"}}"#),
                 )
             }
             4 => ("PhaseRemoved", format!("{{{id}}}")),
             _ => {
-                let name = random.pick(["A", "é\u{202e}", " ", "\\\"q\\\"", "\u{3000}x", ""]);
+                let name = match random.below(12) {
+                    length @ 0..3 => "é".repeat(99 + length as usize),
+                    _ => random.pick(["A", "é\u{202e}", " ", "\\\"q\\\"", "\u{3000}x", ""]).to_owned(),
+                };
                 ("PhaseRenamed", format!(r#"{{{id},"name":"{name}"}}"#))
             }
         };
