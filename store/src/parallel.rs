@@ -36,8 +36,8 @@ pub async fn export_snapshot(connection: &mut PgConnection) -> Result<String, sq
     sqlx::query_scalar("SELECT pg_catalog.pg_export_snapshot()").fetch_one(connection).await
 }
 
-/// Ranges of positions, in order, that have all events of the streams of a type, and others only between two of them that are less
-/// than an ordinary chunk apart.
+/// The ranges of positions, in order, that contain all events of a type of stream. Events that are at most an ordinary chunk apart are in
+/// one range, with what lies between them.
 ///
 /// # Errors
 /// The database's own.

@@ -24,7 +24,7 @@ DECLARE
     has_marks boolean;
 BEGIN
     verdict := 'other';
-    IF NOT coalesce(event_type IN ('PhaseRenamed', 'PhaseBudgeted', 'PhaseDescribed') AND expected BETWEEN 1 AND 9223372036854000000
+    IF NOT coalesce(expected BETWEEN 1 AND 9223372036854000000
             AND octet_length(metadata) <= 65536 AND octet_length(payload) <= 65536 AND salt IS NOT NULL AND event_id IS NOT NULL
             AND project IS NOT NULL AND first_day IS NOT NULL AND last_day IS NOT NULL, false)
         OR current_setting('transaction_isolation') <> 'read committed' OR pg_current_xact_id_if_assigned() IS NOT NULL

@@ -52,6 +52,7 @@ impl Cursor {
         Some(chunk)
     }
 
+    /// The last position of a chunk that begins behind `after`.
     fn last_behind(&self, after: i64) -> i64 {
         let whole = after.saturating_add(self.size);
         let Some(large) = &self.large else { return whole };
