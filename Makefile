@@ -38,7 +38,7 @@ test: ## Run every test; ARGS='-p phaseline-store append' runs some; PG=18 runs 
 .PHONY: test-pooler
 test-pooler: ## Run the tests of the service behind PgBouncer in transaction mode
 	@$(setup) test
-	@$(step) test-pooler env PHASELINE_TEST_POOLER=1 RUST_TEST_THREADS=$(tests_at_once) cargo test -p phaseline-api --test it --locked $(ARGS)
+	@$(step) test-pooler env PHASELINE_TEST_POOLER=1 RUST_TEST_THREADS=$(tests_at_once) bash scripts/run-tests.sh api $(ARGS)
 
 # The program as the tests build it, so that nothing is built twice.
 .PHONY: fuzz
@@ -105,7 +105,8 @@ bench-peers: ## Measure event stores in other languages beside Phaseline: Emmett
 # processor time are steadier, and must reach 0.8 of theirs.
 .PHONY: bench-small
 bench-small: setup ## Check that every benchmark works and nothing became several times slower
-	@$(step) bench-small cargo run --quiet --locked -p phaseline-bench -- all --small --rounds 2 --enforce 0.5
+	@$(step) build cargo build --workspace --bins --tests --locked --quiet
+	@$(step) bench-small "$(target)/debug/phaseline-bench" all --small --rounds 2 --enforce 0.5
 
 .PHONY: scale
 scale: setup ## Migrate 10 000 projects and 1 000 000 assignments and roll back, and print the times

@@ -106,23 +106,26 @@ calls (class, object, sub, function) AS (
       JOIN pg_catalog.pg_opclass k ON k.oid = ANY (i.indclass::oid[])
       JOIN pg_catalog.pg_amproc s ON s.amprocfamily = k.opcfamily
      WHERE t.written
+),
+-- Once for both questions below, so that names are compared of the called functions only and not of all that there are.
+called AS MATERIALIZED (
+    SELECT DISTINCT c.class, c.object, c.sub, p.oid, p.proname, p.proowner
+      FROM calls c JOIN pg_catalog.pg_proc p ON p.oid = c.function
 )
 SELECT DISTINCT format('%s runs %s, which belongs to %I and would have the rights of %I: ' || CASE WHEN $3
                THEN 'give the function to %4$I, who should read it first, or drop what calls it'
                ELSE 'work as %3$I, or give the function to a superuser who has read it' END, pg_catalog.pg_describe_object(c.class, c.object, c.sub),
-           pg_catalog.pg_describe_object('pg_catalog.pg_proc'::regclass, p.oid, 0), pg_catalog.pg_get_userbyid(p.proowner), runner.rolname)
-  FROM runner, calls c
-  JOIN pg_catalog.pg_proc p ON p.oid = c.function
-  JOIN pg_catalog.pg_roles o ON o.oid = p.proowner
+           pg_catalog.pg_describe_object('pg_catalog.pg_proc'::regclass, c.oid, 0), pg_catalog.pg_get_userbyid(c.proowner), runner.rolname)
+  FROM runner, called c
+  JOIN pg_catalog.pg_roles o ON o.oid = c.proowner
  WHERE NOT o.rolsuper AND o.oid <> runner.oid
 UNION ALL
 -- PostgreSQL's own functions that execute a text.
 SELECT DISTINCT format('%s runs %s, which carries out a text with the rights of %I: drop it, and create it again afterwards',
-           pg_catalog.pg_describe_object(c.class, c.object, c.sub), pg_catalog.pg_describe_object('pg_catalog.pg_proc'::regclass, p.oid, 0), runner.rolname)
-  FROM runner, calls c
-  JOIN pg_catalog.pg_proc p ON p.oid = c.function
- WHERE p.oid < 16384
-   AND p.proname ~ '^(query|table|schema|database|cursor)_to_xml|^ts_stat$|^ts_rewrite$|^lo_(import|export)$|^pg_(read|ls|stat)_|^set_config$'
+           pg_catalog.pg_describe_object(c.class, c.object, c.sub), pg_catalog.pg_describe_object('pg_catalog.pg_proc'::regclass, c.oid, 0), runner.rolname)
+  FROM runner, called c
+ WHERE c.oid < 16384
+   AND c.proname ~ '^(query|table|schema|database|cursor)_to_xml|^ts_stat$|^ts_rewrite$|^lo_(import|export)$|^pg_(read|ls|stat)_|^set_config$'
    AND EXISTS (SELECT FROM tables t JOIN pg_catalog.pg_class k ON k.oid = t.oid
                 JOIN pg_catalog.pg_roles r ON r.oid = k.relowner WHERE NOT r.rolsuper AND r.oid <> runner.oid)
 UNION ALL

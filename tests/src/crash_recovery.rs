@@ -14,7 +14,9 @@ use phaseline_migrator::status::status;
 use phaseline_migrator::verify::verify;
 use phaseline_migrator::{Database, MigratorError};
 use sqlx::PgConnection;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A database for interrupted runs: a template in each shape, and the state of each.
@@ -26,6 +28,8 @@ pub struct RecoveryFixture {
     timelines: DatabaseState,
     loss: Option<String>,
     checks: AtomicUsize,
+    /// How many runs left the database in a state, by what [`left_state`] says of it.
+    left: Mutex<HashMap<String, usize>>,
 }
 
 /// The dump of a database, and the locations of its rows.
@@ -61,6 +65,19 @@ const ROW_LOCATIONS: &str = "
 /// One of this many checks of a migration also rolls back; for the others it is enough that the next run leads to the dump
 /// from which the rollback was checked.
 const ROLLBACK_EVERY: usize = 4;
+
+/// Of the sessions that ended in a transaction and left equal databases on a server that goes on, one of this many is followed by the
+/// next run: that one can see nothing but the database.
+const NEXT_RUN_EVERY: usize = 4;
+
+/// The objects of the log's schema, and the sequences of all schemas, whose values no end of a transaction takes back.
+const LOG_OBJECTS: &str = "
+    SELECT coalesce(string_agg(what, E'\\n' ORDER BY what), '') FROM (
+        SELECT format('%s %s %s', relkind, relname, relnatts) FROM pg_class WHERE relnamespace = to_regnamespace('phaseline')
+        UNION ALL SELECT format('function %s %s', proname, md5(prosrc)) FROM pg_proc WHERE pronamespace = to_regnamespace('phaseline')
+        UNION ALL SELECT format('trigger %s on %s %s', tgname, tgrelid::regclass, tgenabled) FROM pg_trigger
+        UNION ALL SELECT format('constraint %s on %s %s', conname, conrelid::regclass, convalidated) FROM pg_constraint
+        UNION ALL SELECT format('sequence %s.%s %s', schemaname, sequencename, last_value) FROM pg_sequences) AS objects (what)";
 
 /// Whether every boundary of a run is checked, even those without effect, and every rollback.
 pub fn is_thorough() -> bool {
@@ -98,8 +115,8 @@ impl RecoveryFixture {
         }
         // After edits the rollback always has the same result.
         let legacy = DatabaseState { dump: back, ..legacy };
-        let checks = AtomicUsize::new(0);
-        Self { cluster: cluster.clone(), name, legacy, timelines, loss, checks }
+        let (checks, left) = (AtomicUsize::new(0), Mutex::default());
+        Self { cluster: cluster.clone(), name, legacy, timelines, loss, checks, left }
     }
 
     /// A new copy in the shape that this direction starts from.
@@ -127,10 +144,42 @@ impl RecoveryFixture {
     /// # Panics
     /// If an invariant is violated.
     pub fn check(&self, database: &TestDatabase, direction: Direction, when: &str) -> StoppedRun {
+        self.check_followed(database, direction, when, |_, _| true)
+    }
+
+    /// The same after the sessions of a run ended and the server went on. Where they left the database as others did, to the last row,
+    /// only one of [`NEXT_RUN_EVERY`] is followed by the next run.
+    ///
+    /// # Panics
+    /// If an invariant is violated.
+    pub fn check_ended_sessions(
+        &self,
+        database: &TestDatabase,
+        direction: Direction,
+        when: &str,
+    ) -> StoppedRun {
+        self.check_followed(database, direction, when, |stopped, state| {
+            let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = left.entry(state).or_default();
+            *before += 1;
+            is_thorough() || stopped.is_done || (*before - 1).is_multiple_of(NEXT_RUN_EVERY)
+        })
+    }
+
+    fn check_followed(
+        &self,
+        database: &TestDatabase,
+        direction: Direction,
+        when: &str,
+        is_followed: impl FnOnce(&StoppedRun, String) -> bool,
+    ) -> StoppedRun {
         let url = database.url();
         let checked = async {
             wait_for_disconnects(url).await?;
             let stopped = self.inspect(url, direction).await?;
+            if !is_followed(&stopped, left_state(url).await?) {
+                return Ok(stopped);
+            }
             assert_verified(url, "as it was left").await?;
             self.run(url, direction, &Silent)
                 .await
@@ -226,6 +275,34 @@ async fn connect(url: &str) -> Result<PgConnection, String> {
 
 async fn row_locations(connection: &mut PgConnection) -> Result<String, String> {
     sqlx::query_scalar(ROW_LOCATIONS).fetch_one(connection).await.map_err(|error| error.to_string())
+}
+
+/// What a stopped run left: the rows of the planner's tables with their places, the objects of the log's schema and the numbers of their
+/// rows, and the events without what differs from run to run.
+async fn left_state(url: &str) -> Result<String, String> {
+    let mut connection = connect(url).await?;
+    let mut state = row_locations(&mut connection).await?;
+    let mut queries = vec![LOG_OBJECTS.to_owned()];
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT format('%I', relname) FROM pg_class WHERE relnamespace = to_regnamespace('phaseline') AND relkind = 'r' ORDER BY 1",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .map_err(|error| error.to_string())?;
+    for table in tables {
+        queries.push(format!("SELECT count(*)::text FROM phaseline.{table}"));
+        if table == "events" {
+            let events = "SELECT string_agg(format('%s %s %s', position, stream_type, event_type), ' ' ORDER BY position) FROM phaseline.events";
+            queries.push(events.to_owned());
+        }
+    }
+    for query in queries {
+        let found: Option<String> =
+            sqlx::query_scalar(&query).fetch_one(&mut connection).await.map_err(|error| error.to_string())?;
+        state.push('\n');
+        state.push_str(&found.unwrap_or_default());
+    }
+    Ok(state)
 }
 
 /// Waits until the server has detected the end of its clients.

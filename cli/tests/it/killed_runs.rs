@@ -1,5 +1,5 @@
 //! `kill -9` at statements of a run, before and after those that end a transaction; and at random times of a run over a larger
-//! database. Each major version of PostgreSQL takes another eighth of the statements; `PHASELINE_EVERY_BOUNDARY=1` takes all at
+//! database. Each major version of PostgreSQL takes another quarter of the statements; `PHASELINE_EVERY_BOUNDARY=1` takes all at
 //! once.
 
 use crate::boundaries::{
@@ -35,7 +35,7 @@ fn kill_at_statements(fixture: &RecoveryFixture, direction: Direction, one_of: u
         child.kill().unwrap();
         child.wait().unwrap();
         drop(proxy);
-        fixture.check(&database, direction, &format!("killed {stop:?}: {}", at.what))
+        fixture.check_ended_sessions(&database, direction, &format!("killed {stop:?}: {}", at.what))
     });
     assert_reported_runs(&boundaries, &found);
 }

@@ -2,7 +2,6 @@
 
 use sqlx::PgConnection;
 
-use super::DefinitionError;
 use super::capture::{capture_relation, empty_search_path};
 use super::catalogue::KNOWN_COLUMNS;
 use super::event_triggers::{EventTrigger, event_triggers};
@@ -11,15 +10,18 @@ use super::obstacle::{Note, Obstacle, RebuiltTable};
 use super::obstacle_kind::{ObstacleKind, UnknownKind};
 use super::options::Scope;
 use super::quote::quote_ident;
+use super::{DefinitionError, TableDefinition};
 
 /// Everything that the round trip cannot carry over.
 ///
 /// Known kinds are reported by name and remedy. Every other object that depends on a table, its row type or one of its parts, according
 /// to the catalogue, is an obstacle, too, unless [`super::finish`] replays it. Must run in a transaction, and leaves its `search_path`
-/// empty; a role that may only read suffices.
+/// empty; a role that may only read suffices. `captured` are definitions of the tables that are known to be current, so that they are not
+/// read again; others are read.
 pub async fn obstacles(
     conn: &mut PgConnection,
     tables: &[RebuiltTable<'_>],
+    captured: &[&TableDefinition],
 ) -> Result<Vec<Obstacle>, DefinitionError> {
     empty_search_path(conn).await?;
     let siblings: Vec<String> =
@@ -50,7 +52,7 @@ pub async fn obstacles(
             obstacles.push(Obstacle { table: title.clone(), object, reason, remedy });
         }
         if table.rebuilt {
-            obstacles.extend(unordered_grants(conn, &table, kind).await?);
+            obstacles.extend(unordered_grants(conn, &table, kind, captured).await?);
             obstacles.extend(unknown(conn, &table).await?);
         }
     }
@@ -63,8 +65,14 @@ async fn unordered_grants(
     conn: &mut PgConnection,
     table: &RebuiltTable<'_>,
     kind: &str,
+    captured: &[&TableDefinition],
 ) -> Result<Vec<Obstacle>, DefinitionError> {
-    let Some(definition) = capture_relation(conn, table.schema, table.table, kind).await? else {
+    let known = captured.iter().find(|known| known.schema == table.schema && known.name == table.table);
+    let definition = match known {
+        Some(known) => Some((*known).clone()),
+        None => capture_relation(conn, table.schema, table.table, kind).await?,
+    };
+    let Some(definition) = definition else {
         return Ok(Vec::new());
     };
     let explained = definition.grants_out_of_order().into_iter().map(|grant| {

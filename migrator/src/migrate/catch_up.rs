@@ -64,7 +64,10 @@ pub(super) async fn changed(
     if shape::find(connection).await?.revision() != Some(LEGACY_REVISION) {
         return Ok(ChangesSinceSnapshot::More("alembic_version".to_owned()));
     }
-    if !definition::obstacles(connection, &REBUILT).await?.is_empty() {
+    if !definition::obstacles(connection, &REBUILT, &[&prepared.phases, &prepared.assignments])
+        .await?
+        .is_empty()
+    {
         return Ok(ChangesSinceSnapshot::More("dependent objects".to_owned()));
     }
     Ok(newer.map_or(ChangesSinceSnapshot::Nothing, ChangesSinceSnapshot::Assignments))

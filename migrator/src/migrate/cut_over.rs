@@ -5,7 +5,7 @@ use crate::definition::{self, DetachedColumn, TableDefinition};
 use crate::error::MigratorError;
 use crate::plan::PreparedMigration;
 use crate::run::cut_over::{
-    REBUILT, ReaderLocks, SHADOW, TableReaders, attach_readers, check_definition, set_revision,
+    REBUILT, ReaderLocks, SHADOW, TableReaders, attach_readers, check_definition, drop_shadow, set_revision,
 };
 use crate::shape::{LEGACY_REVISION, TIMELINE_REVISION};
 use phaseline_store::schema;
@@ -58,9 +58,9 @@ impl<'d> Swap<'d> {
         ddl::run(connection, &definition.finish_after_references(&REBUILT)).await?;
         attach_readers(connection, &readers).await?;
         set_revision(connection, LEGACY_REVISION, TIMELINE_REVISION).await?;
-        sqlx::raw_sql(&format!("DROP SCHEMA {SHADOW}")).execute(&mut *connection).await?;
         schema::set_accepts_commands(connection, true).await?;
         check_definition(connection, definition).await?;
+        drop_shadow(connection).await?;
         Ok(true)
     }
 }

@@ -30,7 +30,7 @@ impl CatalogueChecks<'_> {
         findings: &mut Findings,
         plan: &mut Plan,
     ) -> Result<(), MigratorError> {
-        note_dependents(connection, findings, plan).await?;
+        note_dependents(connection, self.definitions, findings, plan).await?;
         note_triggers(connection, plan).await?;
         note_owners(connection, plan).await?;
         database::parallel(connection, workers).await?;

@@ -2,7 +2,7 @@
 
 use super::structure::PHASE_COLUMNS;
 use crate::anomaly::{Code, Findings};
-use crate::definition::{self, NeededName, RebuiltTable};
+use crate::definition::{self, NeededName, RebuiltTable, TableDefinition};
 use crate::error::MigratorError;
 use crate::report::Plan;
 use crate::run::cut_over::SHADOW;
@@ -26,14 +26,15 @@ pub(crate) const REBUILT: [RebuiltTable<'static>; 2] = [
     },
 ];
 
-/// Notes obstacles to building `tables` again, and names that the run needs and other objects have.
+/// Notes obstacles to building `tables` again, whose definitions are `current`, and names that the run needs and other objects have.
 pub(crate) async fn note_obstacles(
     connection: &mut PgConnection,
     tables: &[RebuiltTable<'_>],
+    current: [&TableDefinition; 2],
     needed: &[NeededName],
     findings: &mut Findings,
 ) -> Result<(), MigratorError> {
-    for obstacle in definition::obstacles(connection, tables).await? {
+    for obstacle in definition::obstacles(connection, tables, &current).await? {
         let place =
             if obstacle.table.is_empty() { String::new() } else { format!("on {}: ", obstacle.table) };
         let detail = format!("{place}{}; {}", obstacle.reason, obstacle.remedy);
@@ -48,6 +49,7 @@ pub(crate) async fn note_obstacles(
 /// Notes dependents of the tables, and obstacles to the new ones.
 pub(super) async fn note_dependents(
     connection: &mut PgConnection,
+    current: [&TableDefinition; 2],
     findings: &mut Findings,
     plan: &mut Plan,
 ) -> Result<(), MigratorError> {
@@ -60,7 +62,7 @@ pub(super) async fn note_dependents(
         NeededName::not_null("public", "project_phases", "start_date"),
         NeededName::not_null("public", "project_phases", "end_date"),
     ];
-    note_obstacles(connection, &REBUILT, &needed, findings).await?;
+    note_obstacles(connection, &REBUILT, current, &needed, findings).await?;
     note_intruders(connection, findings).await?;
     note_revision_guards(connection, findings).await?;
     let notes = definition::notes(connection, &REBUILT).await?;

@@ -4,7 +4,9 @@ use super::inspect::PreparedRollback;
 use crate::ddl;
 use crate::definition::{self, EarlyKeys};
 use crate::error::MigratorError;
-use crate::run::cut_over::{REBUILT, SHADOW, attach_readers, check_definition, detach_readers, set_revision};
+use crate::run::cut_over::{
+    REBUILT, SHADOW, attach_readers, check_definition, detach_readers, drop_shadow, set_revision,
+};
 use crate::shape::{LEGACY_REVISION, TIMELINE_REVISION};
 use phaseline_store::schema;
 use sqlx::PgConnection;
@@ -27,8 +29,8 @@ pub(super) async fn cut_over(
     ddl::run(connection, &definition::finish_after(&[phases, assignments], keys)).await?;
     attach_readers(connection, &readers).await?;
     set_revision(connection, TIMELINE_REVISION, LEGACY_REVISION).await?;
-    sqlx::raw_sql(&format!("DROP SCHEMA {SHADOW}")).execute(&mut *connection).await?;
     schema::set_accepts_commands(connection, false).await?;
     check_definition(connection, phases).await?;
-    check_definition(connection, assignments).await
+    check_definition(connection, assignments).await?;
+    drop_shadow(connection).await
 }

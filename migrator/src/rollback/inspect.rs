@@ -347,7 +347,7 @@ async fn note_refusals(
     };
     needed.retain(|name| !matches!(name, NeededName::Relation(name) if own(name)));
     needed.push(NeededName::Schema(SHADOW.to_owned()));
-    note_obstacles(connection, &REBUILT, &needed, findings).await?;
+    note_obstacles(connection, &REBUILT, current.each_ref(), &needed, findings).await?;
     note_phase_type(connection, findings).await?;
     note_intruders(connection, findings).await
 }

@@ -67,7 +67,7 @@ pub(super) async fn changed(
     if shape::find(connection).await?.revision() != Some(TIMELINE_REVISION) {
         return Ok(Some(ChangeSince::Definition("alembic_version".to_owned())));
     }
-    if !definition::obstacles(connection, &REBUILT).await?.is_empty() {
+    if !definition::obstacles(connection, &REBUILT, &prepared.current.each_ref()).await?.is_empty() {
         return Ok(Some(ChangeSince::Definition("dependent objects".to_owned())));
     }
     if log_gained(connection, prepared, journal).await? {

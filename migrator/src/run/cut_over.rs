@@ -9,6 +9,13 @@ use sqlx::PgConnection;
 /// The schema in which tables are built before the swap.
 pub(crate) const SHADOW: &str = "phaseline_shadow";
 
+/// Drops the schema, which is empty after the swap. Last: it makes PostgreSQL plan every statement of the session again, while readers
+/// wait.
+pub(crate) async fn drop_shadow(connection: &mut PgConnection) -> Result<(), MigratorError> {
+    sqlx::raw_sql(&format!("DROP SCHEMA {SHADOW}")).execute(connection).await?;
+    Ok(())
+}
+
 /// The definition of one of the planner's tables.
 pub(crate) async fn capture_table(
     connection: &mut PgConnection,

@@ -37,7 +37,7 @@ export class Keys {
 
   // Waits until the element has the focus.
   async at(selector) {
-    await this.#page.locator(`:focus`).and(this.#page.locator(selector)).waitFor({ timeout: 4_000 }).catch(async () => {
+    await this.#page.locator(`:focus`).and(this.#page.locator(selector)).waitFor().catch(async () => {
       assert.fail(`the focus is at ${await this.where()}, not at ${selector}`);
     });
     await this.check(`at ${selector}`);

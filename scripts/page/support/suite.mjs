@@ -7,7 +7,7 @@ import { screenshot } from "./checks.mjs";
 import { startService } from "./service.mjs";
 import { failures } from "./tools.mjs";
 
-const TEST_LIMIT_MS = 60_000;
+const TEST_LIMIT_MS = 180_000;
 const START_LIMIT_MS = 180_000;
 
 // `define` gets `pageTest(name, options, body)`. The body gets `page`, `context`, `problems`, `width`, `scheme`, `service` and

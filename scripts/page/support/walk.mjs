@@ -93,14 +93,14 @@ export async function save(page, reason) {
 }
 
 export async function assertSaid(page, pattern) {
-  await page.locator("#said", { hasText: pattern }).waitFor({ state: "attached", timeout: 4_000 }).catch(async () => {
+  await page.locator("#said", { hasText: pattern }).waitFor({ state: "attached" }).catch(async () => {
     assert.fail(`said ${JSON.stringify(await page.locator("#said").textContent({ timeout: 100 }).catch(() => null))}, not ${pattern}`);
   });
 }
 
 export async function assertShown(locator, pattern) {
   const found = locator.filter({ hasText: pattern }).first();
-  await found.waitFor({ timeout: 4_000 }).catch(async () => {
+  await found.waitFor().catch(async () => {
     assert.fail(`${locator} shows ${JSON.stringify((await locator.allTextContents()).join(" | "))}, not ${pattern}`);
   });
 }

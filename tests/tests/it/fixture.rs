@@ -11,6 +11,7 @@ use phaseline_migrator::verify::{Verification, verify, verify_expecting};
 use phaseline_migrator::{Database, MigratorError};
 use phaseline_projections::ProjectPhases;
 use phaseline_store::TimelineStore;
+use phaseline_tests::crash_recovery::in_runtime;
 use phaseline_tests::dump::{assert_same_dump, dump};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection};
@@ -141,21 +142,41 @@ pub(crate) fn sample(projects: u32, assignments: u64, seed: u64) -> TestDatabase
 /// The same on this cluster.
 pub(crate) fn sample_on(cluster: &TestCluster, projects: u32, assignments: u64, seed: u64) -> TestDatabase {
     let template = format!("sample_{projects}_{assignments}_{seed}");
-    cluster.template(&template, |url| {
-        let url = url.to_owned();
-        // In its own thread, since the caller may be inside a runtime.
-        std::thread::spawn(move || {
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-            runtime.block_on(async {
-                let options = SampleOptions { projects, assignments, seed };
-                let mut connection = PgConnection::connect(&url).await.expect("connect");
-                sample::create(&mut connection, &options).await.expect("sample");
-                connection.close().await.expect("close");
-            });
-        })
-        .join()
-        .expect("sample");
-    });
+    cluster.template(&template, |url| in_own_thread(|| create_sample(url, projects, assignments, seed)));
     cluster.database_from(&template)
+}
+
+/// [`sample`] in the timeline shape, cloned from a template that is migrated once per process.
+pub(crate) fn migrated_sample(projects: u32, assignments: u64, seed: u64) -> TestDatabase {
+    let template = format!("migrated_sample_{projects}_{assignments}_{seed}");
+    let build = async |url: &str| {
+        create_sample(url, projects, assignments, seed).await;
+        migrated(url).await;
+    };
+    TestCluster::shared().template(&template, |url| in_own_thread(|| build(url)));
+    TestCluster::shared().database_from(&template)
+}
+
+/// [`migrated_sample`] after a rollback.
+pub(crate) fn rolled_back_sample(projects: u32, assignments: u64, seed: u64) -> TestDatabase {
+    let template = format!("rolled_back_sample_{projects}_{assignments}_{seed}");
+    let build = async |url: &str| {
+        create_sample(url, projects, assignments, seed).await;
+        migrated(url).await;
+        rolled_back(url).await;
+    };
+    TestCluster::shared().template(&template, |url| in_own_thread(|| build(url)));
+    TestCluster::shared().database_from(&template)
+}
+
+async fn create_sample(url: &str, projects: u32, assignments: u64, seed: u64) {
+    let options = SampleOptions { projects, assignments, seed };
+    let mut connection = PgConnection::connect(url).await.expect("connect");
+    sample::create(&mut connection, &options).await.expect("sample");
+    connection.close().await.expect("close");
+}
+
+/// Runs what builds a template in a thread of its own, since the caller may be inside a runtime.
+fn in_own_thread<F: Future<Output = ()>>(build: impl FnOnce() -> F + Send) {
+    std::thread::scope(|scope| scope.spawn(|| in_runtime(build())).join().expect("the template is built"));
 }

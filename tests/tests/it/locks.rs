@@ -5,7 +5,8 @@ mod catching_up;
 mod changes_during_run;
 
 use crate::fixture::{
-    assert_verified, handle, migrate_options, migrated, rolled_back, sample, try_migrate, try_rollback,
+    assert_verified, handle, migrate_options, migrated, migrated_sample, rolled_back, sample, try_migrate,
+    try_rollback,
 };
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::MigratorError;
@@ -158,8 +159,7 @@ async fn an_edit_that_arrives_while_a_rollback_is_prepared_is_not_lost() {
 /// and the acknowledged changes are in the legacy table.
 #[tokio::test]
 async fn a_rollback_beside_commands_that_never_stop_comes_through() {
-    let database = sample(6, 60, 51);
-    migrated(database.url()).await;
+    let database = migrated_sample(6, 60, 51);
     let phases = database.psql("SELECT id, project_id FROM public.project_phases ORDER BY id LIMIT 3");
     let busy: Vec<(String, String)> = phases
         .lines()
@@ -372,8 +372,7 @@ async fn an_old_transaction_in_another_database_changes_nothing() {
 /// A command during the preparation of a rollback is executed at once, and the rollback names it.
 #[tokio::test]
 async fn commands_continue_while_a_rollback_is_prepared() {
-    let database = sample(6, 60, 51);
-    migrated(database.url()).await;
+    let database = migrated_sample(6, 60, 51);
     let row = database.psql("SELECT project_id, id FROM public.project_phases ORDER BY id LIMIT 1");
     let (project, phase) = row.trim().split_once('|').unwrap();
     // The hash as defined in docs/events.md.

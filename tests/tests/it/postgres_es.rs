@@ -1,6 +1,6 @@
 //! The repository of postgres-es reads the log: both folds are the same. The framework of cqrs-es writes into the log.
 
-use crate::fixture::{assert_verified, migrated, sample, store};
+use crate::fixture::{assert_verified, migrated, migrated_sample, sample, store};
 use cqrs_es::persist::{PersistedEventRepository, PersistedEventStore};
 use cqrs_es::{AggregateContext, CqrsFramework, EventStore};
 use phaseline_domain::{Neighbours, PhaseDraft, PhaseId, ProjectId, Timeline, TimelineCommand};
@@ -73,8 +73,7 @@ async fn both_folds_of_the_log_are_the_same() {
 
 #[tokio::test]
 async fn the_framework_of_cqrs_es_writes_log_and_table_together() {
-    let database = sample(4, 10, 32);
-    migrated(database.url()).await;
+    let database = migrated_sample(4, 10, 32);
     let store = store(database.url()).await;
     let id = database.psql("SELECT id FROM public.projects ORDER BY id LIMIT 1");
     let project: ProjectId = id.trim().parse().unwrap();
@@ -110,8 +109,7 @@ async fn the_framework_of_cqrs_es_writes_log_and_table_together() {
 /// The service will spawn commands: their futures must be able to move between threads.
 #[tokio::test]
 async fn commands_can_be_spawned() {
-    let database = sample(4, 10, 32);
-    migrated(database.url()).await;
+    let database = migrated_sample(4, 10, 32);
     let store = store(database.url()).await;
     let ids =
         database.psql("SELECT project_id, id FROM public.project_phases ORDER BY project_id, start_date");
@@ -138,8 +136,7 @@ async fn commands_can_be_spawned() {
 
 #[tokio::test]
 async fn an_event_that_is_left_out_is_not_in_the_view() {
-    let database = sample(6, 60, 61);
-    migrated(database.url()).await;
+    let database = migrated_sample(6, 60, 61);
     let victim = crate::quarantine::projects(&database)[2];
     let theirs = || async {
         let pool = PgPoolOptions::new().max_connections(2).connect(database.url()).await.unwrap();

@@ -4,7 +4,8 @@ mod damage;
 mod random_events;
 
 use crate::fixture::{
-    assert_verified, handle, migrated, rolled_back, sample, store, try_migrate, try_rollback, verified,
+    assert_verified, handle, migrated, migrated_sample, rolled_back, store, try_migrate, try_rollback,
+    verified,
 };
 use phaseline_domain::{ProjectId, Timeline, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
@@ -106,8 +107,7 @@ async fn rename_first(database: &TestDatabase, project: ProjectId, name: &str) -
 #[tokio::test]
 async fn an_unreadable_event_of_any_kind_stops_only_its_own_timeline() {
     for bad in UnreadableKind::ALL {
-        let database = sample(6, 60, 61);
-        migrated(database.url()).await;
+        let database = migrated_sample(6, 60, 61);
         let all = projects(&database);
         let (victim, drifted) = (all[2], all[4]);
         let position = insert_unreadable(database.url(), victim.uuid(), bad).await;
@@ -195,8 +195,7 @@ async fn an_unreadable_event_of_any_kind_stops_only_its_own_timeline() {
 #[tokio::test]
 async fn every_reader_ignores_a_skipped_event() {
     for bad in UnreadableKind::ALL {
-        let database = sample(6, 60, 61);
-        migrated(database.url()).await;
+        let database = migrated_sample(6, 60, 61);
         let victim = projects(&database)[2];
         let before = folded(&database, 7).await.timelines[&victim].clone();
         let position = insert_unreadable(database.url(), victim.uuid(), bad).await;
@@ -248,8 +247,7 @@ async fn every_reader_ignores_a_skipped_event() {
 
 #[tokio::test]
 async fn a_mark_survives_a_rollback_and_the_next_migration() {
-    let database = sample(6, 60, 61);
-    migrated(database.url()).await;
+    let database = migrated_sample(6, 60, 61);
     let victim = projects(&database)[2];
     let position = insert_unreadable(database.url(), victim.uuid(), UnreadableKind::Type).await;
     skip_all(&database, victim).await;
@@ -269,8 +267,7 @@ async fn a_mark_survives_a_rollback_and_the_next_migration() {
 
 #[tokio::test]
 async fn a_migration_refuses_an_unreadable_event_until_it_is_skipped() {
-    let database = sample(6, 60, 61);
-    migrated(database.url()).await;
+    let database = migrated_sample(6, 60, 61);
     rolled_back(database.url()).await;
     let victim = projects(&database)[2];
     let position = insert_unreadable(database.url(), victim.uuid(), UnreadableKind::Nul).await;
@@ -291,8 +288,7 @@ async fn a_migration_refuses_an_unreadable_event_until_it_is_skipped() {
 
 #[tokio::test]
 async fn a_timeline_whose_opening_cannot_be_read_starts_again_from_its_rows() {
-    let database = sample(6, 60, 61);
-    migrated(database.url()).await;
+    let database = migrated_sample(6, 60, 61);
     let victim = projects(&database)[2];
     let made: ProjectId = "6f9619ff-8b86-4011-b42d-00c04fc964ff".parse().unwrap();
     database.psql(&format!(
@@ -335,8 +331,7 @@ async fn a_timeline_whose_opening_cannot_be_read_starts_again_from_its_rows() {
 
 #[tokio::test]
 async fn only_unreadable_events_are_skipped_and_all_or_none() {
-    let database = sample(6, 60, 61);
-    migrated(database.url()).await;
+    let database = migrated_sample(6, 60, 61);
     let all = projects(&database);
     let (victim, other) = (all[2], all[3]);
     let bad = insert_unreadable(database.url(), victim.uuid(), UnreadableKind::Type).await;

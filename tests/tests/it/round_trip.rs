@@ -5,11 +5,15 @@ use phaseline_embedded::testing::{TestCluster, TestDatabase, runs_on};
 use phaseline_tests::dump::{assert_same_dump, dump, state};
 use phaseline_tests::legacy::LegacyDatabase;
 use phaseline_tests::script::load;
+use phaseline_tests::share;
 use sqlx::Connection;
 
-/// The number of generated databases; a variable overrides it.
-fn cases() -> u64 {
-    std::env::var("PHASELINE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(24)
+/// The seeds of generated databases: a quarter of 48, another one on each version; or as many as a variable says.
+fn seeds() -> Vec<u64> {
+    match std::env::var("PHASELINE_CASES").ok().and_then(|cases| cases.parse().ok()) {
+        Some(cases) => (0..cases).collect(),
+        None => share::of_seeds(48, 4).collect(),
+    }
 }
 
 /// The whole database without the log, and properties that no dump has: publications' columns, triggers of foreign keys.
@@ -26,8 +30,8 @@ async fn round_trip(seed: u64) {
 }
 
 /// One of four shares of the seeds, which run in parallel.
-async fn run_part(part: u64) {
-    for seed in (0..cases()).filter(|seed| seed % 4 == part) {
+async fn run_part(part: usize) {
+    for seed in seeds().into_iter().skip(part).step_by(4) {
         round_trip(seed).await;
     }
 }

@@ -1,6 +1,6 @@
 //! The owner of schema `phaseline` can change the objects that protect the log; they are compared with the program's scripts.
 
-use crate::fixture::{assert_verified, handle, migrated, sample, verified_by_several};
+use crate::fixture::{assert_verified, handle, migrated_sample, verified_by_several};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::schema;
 
@@ -67,8 +67,7 @@ const TAMPERING: [(&str, &str, bool); 24] = [
 
 #[tokio::test]
 async fn an_installation_matches_its_scripts() {
-    let database = sample(6, 60, 61);
-    migrated(database.url()).await;
+    let database = migrated_sample(6, 60, 61);
     assert_eq!(differences(&database).await, []);
     // A role is missing if the program could not create it; then its grants are not a difference.
     assert_verified(database.url()).await;
@@ -76,8 +75,7 @@ async fn an_installation_matches_its_scripts() {
 
 #[tokio::test]
 async fn schema_changes_are_named_by_verify_and_repaired_where_possible() {
-    let template = sample(6, 60, 61);
-    migrated(template.url()).await;
+    let template = migrated_sample(6, 60, 61);
     for (statement, named, repairable) in TAMPERING {
         template.psql(statement);
         let found = differences(&template).await;
@@ -114,8 +112,7 @@ async fn schema_changes_are_named_by_verify_and_repaired_where_possible() {
 
 #[tokio::test]
 async fn a_log_without_its_hashes_is_named_by_verify() {
-    let database = sample(6, 60, 61);
-    migrated(database.url()).await;
+    let database = migrated_sample(6, 60, 61);
     database.psql("ALTER TABLE phaseline.events DROP COLUMN hash");
     let found = verified_by_several(database.url()).await;
     assert!(!found.passed);
@@ -124,8 +121,7 @@ async fn a_log_without_its_hashes_is_named_by_verify() {
 
 #[tokio::test]
 async fn an_object_of_another_owner_is_named() {
-    let database = sample(6, 60, 61);
-    migrated(database.url()).await;
+    let database = migrated_sample(6, 60, 61);
     database.psql(&phaseline_tests::roles::create());
     database.psql(
         "ALTER FUNCTION phaseline.append OWNER TO phaseline_test_owner;
@@ -139,8 +135,7 @@ async fn an_object_of_another_owner_is_named() {
 
 #[tokio::test]
 async fn a_clock_that_jumped_ahead_is_noted() {
-    let database = sample(6, 60, 61);
-    migrated(database.url()).await;
+    let database = migrated_sample(6, 60, 61);
     let notes = |found: &phaseline_migrator::verify::Verification| found.notes.join(" ");
     assert!(!notes(&verified_by_several(database.url()).await).contains("ahead"));
     database.psql(
@@ -156,8 +151,7 @@ async fn a_clock_that_jumped_ahead_is_noted() {
 #[tokio::test]
 async fn the_end_of_the_log_is_judged_by_itself() {
     use phaseline_store::chain;
-    let database = sample(6, 60, 61);
-    migrated(database.url()).await;
+    let database = migrated_sample(6, 60, 61);
     let mut connection = handle(database.url()).connect("test").await.expect("connect");
     let whole = chain::inspect_end(&mut connection, i64::MAX).await.expect("inspected");
     assert_eq!((whole.events, &whole.damage[..]), (whole.position.unsigned_abs(), &[][..]));

@@ -1,14 +1,10 @@
 //! Each check of a verification fails when its invariant is violated, and names the place.
 
-use crate::fixture::{assert_verified, migrated, rolled_back, sample, verified_by_several};
+use crate::fixture::{assert_verified, migrated_sample, rolled_back_sample, verified_by_several};
 
 /// Damages a separate database, and returns the titles of the failed checks with their details.
 async fn failures(back: bool, statement: &str) -> String {
-    let database = sample(6, 60, 61);
-    migrated(database.url()).await;
-    if back {
-        rolled_back(database.url()).await;
-    }
+    let database = if back { rolled_back_sample(6, 60, 61) } else { migrated_sample(6, 60, 61) };
     assert_verified(database.url()).await;
     database.psql(statement);
     let found = verified_by_several(database.url()).await;

@@ -1,7 +1,9 @@
 //! Damage of the log, and unreadable events of other streams than timelines.
 
 use super::{connect, metadata_of, projects, skip_all};
-use crate::fixture::{assert_verified, migrated, rolled_back, sample, try_rollback, verified_by_several};
+use crate::fixture::{
+    assert_verified, migrated, migrated_sample, rolled_back, sample, try_rollback, verified_by_several,
+};
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::progress::Silent;
 use phaseline_migrator::quarantine::{EventSelection, list, skip};
@@ -49,8 +51,7 @@ async fn a_damaged_chain_is_named_as_damage_beside_unreadable_events() {
 
 #[tokio::test]
 async fn a_version_out_of_turn_is_damage_and_no_mark_helps() {
-    let database = sample(6, 60, 61);
-    migrated(database.url()).await;
+    let database = migrated_sample(6, 60, 61);
     let victim = projects(&database)[2];
     insert_unreadable(database.url(), victim.uuid(), UnreadableKind::Type).await;
     database.psql(&format!(
@@ -75,8 +76,7 @@ async fn a_version_out_of_turn_is_damage_and_no_mark_helps() {
 
 #[tokio::test]
 async fn unreadable_events_of_other_streams_are_named_and_skippable() {
-    let database = sample(6, 60, 61);
-    migrated(database.url()).await;
+    let database = migrated_sample(6, 60, 61);
     let run =
         database.psql("SELECT stream_id FROM phaseline.events WHERE stream_type = 'MigrationRun' LIMIT 1");
     let links =

@@ -3,7 +3,7 @@
 use super::advanced;
 use super::writer::Writer;
 use crate::edits::accepted;
-use crate::fixture::{migrated, sample};
+use crate::fixture::{migrated, migrated_sample};
 use crate::model_based::random_history;
 use crate::quarantine::{connect, projects, skip_all};
 use phaseline_embedded::testing::TestDatabase;
@@ -83,8 +83,7 @@ pub(super) async fn mixed_history(seed: u64) -> MixedHistory {
 /// A trip with long streams: commands, a deleted project, a rollback, edits of legacy rows, and commands after the next migration. The
 /// second half of the projects have marks. At last an event with a state is left out.
 pub(super) async fn long_trip(seed: u64) -> TestDatabase {
-    let database = sample(6, 60, 61);
-    migrated(database.url()).await;
+    let database = migrated_sample(6, 60, 61);
     let mut writer = Writer { random: SeededRandom::new(seed), projects: projects(&database) };
     let mut write = async |rounds: u32| {
         for _ in 0..rounds {

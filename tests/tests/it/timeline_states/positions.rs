@@ -3,7 +3,7 @@
 use super::mixed_history::mark_readable;
 use super::writer::{Writer, written};
 use super::{Timelines, advanced, assert_exact, at, serial, states, tip};
-use crate::fixture::{migrated, sample};
+use crate::fixture::migrated_sample;
 use crate::quarantine::{connect, projects, skip_all};
 use phaseline_domain::ProjectId;
 use phaseline_embedded::testing::TestDatabase;
@@ -11,6 +11,7 @@ use phaseline_projections::FoldedLog;
 use phaseline_projections::portfolio::{ProjectSelection, SelectedStates};
 use phaseline_store::stream::whole_history;
 use phaseline_tests::random::SeededRandom;
+use phaseline_tests::share;
 use phaseline_tests::unreadable_events::{UnreadableKind, insert_unreadable};
 
 /// The same for some positions, also without states, by pages and by ids.
@@ -50,9 +51,8 @@ async fn assert_exact_somewhere(database: &TestDatabase, random: &mut SeededRand
 
 #[tokio::test]
 async fn quarantine_and_marks_are_read_as_by_the_serial_fold() {
-    for seed in 0..6 {
-        let database = sample(6, 60, 61);
-        migrated(database.url()).await;
+    for seed in share::of_seeds(6, 2) {
+        let database = migrated_sample(6, 60, 61);
         let mut writer = Writer { random: SeededRandom::new(seed), projects: projects(&database) };
         for round in 0..10 {
             writer.write(&database).await;

@@ -1,6 +1,6 @@
 //! Random commands, for long streams.
 
-use crate::fixture::{migrated, sample, store};
+use crate::fixture::{migrated_sample, store};
 use crate::quarantine::projects;
 use phaseline_domain::{ProjectId, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
@@ -36,8 +36,7 @@ impl Writer {
 
 /// A database whose first project has a stream of some states.
 pub(super) async fn written() -> (TestDatabase, ProjectId) {
-    let database = sample(6, 60, 61);
-    migrated(database.url()).await;
+    let database = migrated_sample(6, 60, 61);
     let mut writer = Writer { random: SeededRandom::new(5), projects: projects(&database) };
     for _ in 0..6 {
         writer.write(&database).await;
