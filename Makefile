@@ -36,7 +36,7 @@ test: ## Run every test; ARGS='-p phaseline-store append' runs some; PG=18 runs 
 	@$(step) test$(PG:%=-on-%) $(on_other_postgres) env RUST_TEST_THREADS=$(tests_at_once) cargo test --workspace --locked --no-fail-fast $(ARGS)
 
 .PHONY: test-pooler
-test-pooler: ## Run the tests of the service behind PgBouncer in transaction mode
+test-pooler: ## Run the tests of the service behind PgBouncer in transaction mode; ARGS='pages' runs some
 	@$(setup) test
 	@$(step) test-pooler env PHASELINE_TEST_POOLER=1 RUST_TEST_THREADS=$(tests_at_once) bash scripts/run-tests.sh api $(ARGS)
 

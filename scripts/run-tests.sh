@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 package=$1
 shift
-program=$(cargo test --workspace --locked --no-run --message-format=json | python3 -c '
+program=$(cargo test --workspace --locked --no-run --message-format=json-render-diagnostics | python3 -c '
 import json, sys
 
 for line in sys.stdin:

@@ -85,7 +85,7 @@ pub(crate) struct Case {
     pub(crate) clock: Option<WantedRatio>,
     /// Of processor time.
     pub(crate) processor: Option<WantedRatio>,
-    /// The required ratios at small sizes in the profile of the tests, found by running them: the fixed costs of a run (catalogues,
+    /// The required ratios at small sizes in the profile of the tests, the lowest of several runs: the fixed costs of a run (catalogues,
     /// journal, locks) outweigh the costs per row, and the code is not optimised.
     small_clock: Option<f64>,
     small_processor: Option<f64>,

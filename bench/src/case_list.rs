@@ -82,13 +82,13 @@ pub(crate) const CASES: &[Case] = &[
     Case::new(("portfolio-page-fold", Group::Portfolio), ("the first 100 projects by name", FOLD), LATENCY)
         .clock(20.0, 50.0)
         .small_clock(3.0)
-        .small_processor(8.0),
+        .small_processor(7.0),
     Case::new(("portfolio-all", Group::Portfolio), ("all projects by name, wanted in 1 s", TABLE), LATENCY)
         .clock(0.05, 0.2),
     Case::new(("portfolio-fold", Group::Portfolio), ("all projects by name", FOLD), LATENCY)
         .clock(2.0, 4.0)
         .small_clock(0.5)
-        .small_processor(5.5),
+        .small_processor(4.5),
     Case::new(
         ("portfolio-one", Group::Portfolio),
         ("a timeline of 500 events, wanted in 5 ms", TABLE),
@@ -138,7 +138,7 @@ pub(crate) const CASES: &[Case] = &[
     )
     .clock(1.5, 4.0)
     .small_clock(0.3)
-    .small_processor(0.85),
+    .small_processor(0.75),
     Case::new(
         ("command-64-states", Group::Portfolio),
         ("durable commands, 64 clients, while states are stored", "the same without"),
@@ -250,7 +250,7 @@ pub(crate) const CASES: &[Case] = &[
     )
     .clock(0.75, 0.9)
     .small_clock(0.5)
-    .small_processor(0.28),
+    .small_processor(0.26),
     Case::new(
         ("http-64-booked", Group::HttpBooked),
         ("the same to projects with a year of assignments", "the same commands in process"),

@@ -1,6 +1,7 @@
 //! Rollback: computes the legacy shape from the log, in one transaction, as a migration does. The long steps run while users read and
 //! write; changes in between are added under the lock.
 
+mod assigned;
 mod assignments;
 mod catch_up;
 mod cut_over;
@@ -224,7 +225,7 @@ impl Rollback<'_> {
         loop {
             run.lock_writers(connection, &mut locks).await?;
             // A copy: if readers cannot be locked out, what is built from here is rolled back.
-            let mut copy = built.clone();
+            let mut copy = built.fork();
             let swap = match self.prepare_swap(connection, run, &mut prepared, &mut copy).await? {
                 Attempt::Done(swap) => swap,
                 Attempt::Changed(what) => return Ok(Attempt::Changed(what)),

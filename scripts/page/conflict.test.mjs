@@ -117,13 +117,17 @@ pageSuite("conflict", { args: ["--projects", "60"] }, (pageTest) => {
     assert.equal((await stateOf(service, project.id)).phases[1].last, b.last + 6);
   });
 
-  pageTest("a change of someone else comes by itself within two seconds", {}, async ({ page, service }) => {
+  pageTest("a change of someone else comes by itself, with the next answer or the one after it", {}, async ({ page, service }) => {
     const project = await ownProject(service);
     await page.mouse.move(5, 5);
     await openProject(page, project);
     await page.waitForResponse("**/live");
     await changePhase(service, project.phases[1].id, { name: "From elsewhere" });
+    let answers = 0;
+    page.on("response", (response) => (answers += response.url().endsWith("/live")));
     await page.locator("#phases th", { hasText: "From elsewhere" }).waitFor();
+    // One may have been under way; and the page loads its new part while the next one comes.
+    assert.ok(answers <= 3, `${answers} answers`);
     await assertShown(page.locator("#history li").first(), "From elsewhere");
     assert.equal(await notice(page, "changes").count(), 0);
   });

@@ -14,7 +14,7 @@ use phaseline_migrator::status::status;
 use phaseline_migrator::verify::verify;
 use phaseline_migrator::{Database, MigratorError};
 use sqlx::PgConnection;
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,8 +28,8 @@ pub struct RecoveryFixture {
     timelines: DatabaseState,
     loss: Option<String>,
     checks: AtomicUsize,
-    /// How many runs left the database in a state, by what [`left_state`] says of it.
-    left: Mutex<HashMap<String, usize>>,
+    /// The states in which runs left the database, by what [`left_state`] says of them.
+    left: Mutex<HashSet<String>>,
 }
 
 /// The dump of a database, and the locations of its rows.
@@ -66,8 +66,9 @@ const ROW_LOCATIONS: &str = "
 /// from which the rollback was checked.
 const ROLLBACK_EVERY: usize = 4;
 
-/// Of the sessions that ended in a transaction and left equal databases on a server that goes on, one of this many is followed by the
-/// next run: that one can see nothing but the database.
+/// Of the statements at which a run's sessions ended while the server went on, one of this many is followed by the next run, which can see
+/// nothing but the database: its planner's tables are compared row by row, the rest as [`left_state`] says. Also followed are the first
+/// one that leaves a new state, and all behind the commit.
 const NEXT_RUN_EVERY: usize = 4;
 
 /// The objects of the log's schema, and the sequences of all schemas, whose values no end of a transaction takes back.
@@ -144,11 +145,11 @@ impl RecoveryFixture {
     /// # Panics
     /// If an invariant is violated.
     pub fn check(&self, database: &TestDatabase, direction: Direction, when: &str) -> StoppedRun {
-        self.check_followed(database, direction, when, |_, _| true)
+        self.check_followed(database, direction, when, true)
     }
 
-    /// The same after the sessions of a run ended and the server went on. Where they left the database as others did, to the last row,
-    /// only one of [`NEXT_RUN_EVERY`] is followed by the next run.
+    /// The same after a run's sessions ended at a statement while the server went on. The next run follows after one of
+    /// [`NEXT_RUN_EVERY`].
     ///
     /// # Panics
     /// If an invariant is violated.
@@ -156,14 +157,11 @@ impl RecoveryFixture {
         &self,
         database: &TestDatabase,
         direction: Direction,
-        when: &str,
+        (statement, when): (usize, &str),
     ) -> StoppedRun {
-        self.check_followed(database, direction, when, |stopped, state| {
-            let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = left.entry(state).or_default();
-            *before += 1;
-            is_thorough() || stopped.is_done || (*before - 1).is_multiple_of(NEXT_RUN_EVERY)
-        })
+        // The statements are those of one remainder of four.
+        let is_followed = is_thorough() || (statement / 4).is_multiple_of(NEXT_RUN_EVERY);
+        self.check_followed(database, direction, when, is_followed)
     }
 
     fn check_followed(
@@ -171,13 +169,14 @@ impl RecoveryFixture {
         database: &TestDatabase,
         direction: Direction,
         when: &str,
-        is_followed: impl FnOnce(&StoppedRun, String) -> bool,
+        is_followed: bool,
     ) -> StoppedRun {
         let url = database.url();
         let checked = async {
             wait_for_disconnects(url).await?;
             let stopped = self.inspect(url, direction).await?;
-            if !is_followed(&stopped, left_state(url).await?) {
+            if !is_followed && !stopped.is_done && !self.is_new(left_state(url).await?) {
+                assert_verified(url, "as it was left").await?;
                 return Ok(stopped);
             }
             assert_verified(url, "as it was left").await?;
@@ -219,6 +218,11 @@ impl RecoveryFixture {
             .map_err(|error| format!("the rollback: {error}\n{error:#?}"))?;
         assert_verified(url, "after the rollback").await?;
         compare_dump(&self.legacy.dump, url, "after the rollback")
+    }
+
+    /// Whether no run left the database in this state before.
+    fn is_new(&self, state: String) -> bool {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(state)
     }
 
     /// The shape, compared with the dump before, and the status.
@@ -277,8 +281,8 @@ async fn row_locations(connection: &mut PgConnection) -> Result<String, String> 
     sqlx::query_scalar(ROW_LOCATIONS).fetch_one(connection).await.map_err(|error| error.to_string())
 }
 
-/// What a stopped run left: the rows of the planner's tables with their places, the objects of the log's schema and the numbers of their
-/// rows, and the events without what differs from run to run.
+/// What a stopped run left: the rows of the planner's tables with their places, the objects of the log's schema, the number of rows of each
+/// of its tables, and the positions and types of the events, whose contents differ from run to run.
 async fn left_state(url: &str) -> Result<String, String> {
     let mut connection = connect(url).await?;
     let mut state = row_locations(&mut connection).await?;

@@ -42,7 +42,11 @@ fn cut_at_boundaries(direction: Direction) {
         for named in named {
             assert!(ran.stderr.contains(named), "cut {stop:?}, {}: {}", at.what, ran.stderr);
         }
-        fixture.check_ended_sessions(&database, direction, &format!("cut {stop:?}: {}", at.what))
+        fixture.check_ended_sessions(
+            &database,
+            direction,
+            (stop.number(), &format!("cut {stop:?}: {}", at.what)),
+        )
     });
     assert_reported_runs(&boundaries, &found);
 }

@@ -35,7 +35,11 @@ fn kill_at_statements(fixture: &RecoveryFixture, direction: Direction, one_of: u
         child.kill().unwrap();
         child.wait().unwrap();
         drop(proxy);
-        fixture.check_ended_sessions(&database, direction, &format!("killed {stop:?}: {}", at.what))
+        fixture.check_ended_sessions(
+            &database,
+            direction,
+            (stop.number(), &format!("killed {stop:?}: {}", at.what)),
+        )
     });
     assert_reported_runs(&boundaries, &found);
 }

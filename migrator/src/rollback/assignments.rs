@@ -1,6 +1,7 @@
 //! Builds the legacy `resource_assignments` beside the current one: the current rows in their order, each with the phase that it
 //! refers to.
 
+use super::assigned::{AssignedLink, AssignedLinks, LinkRule};
 use super::index_progress;
 use super::inspect::PreparedRollback;
 use super::phases::check_rows;
@@ -19,27 +20,11 @@ use phaseline_projections::LegacyPhaseRow;
 use phaseline_store::StoreError;
 use phaseline_store::copy::{self, Row, Sink};
 use sqlx::PgConnection;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// Rows between two reports of progress.
 const REPORT_EVERY: u64 = 10_000;
-
-/// The rule for the phase of an assignment whose link in the log does not apply, or is missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LinkRule {
-    Date,
-    FirstPhase,
-}
-
-/// A link that the log does not have yet.
-#[derive(Clone, Copy, Debug)]
-struct AssignedLink {
-    project: ProjectId,
-    phase: PhaseId,
-    assignment: AssignmentId,
-    by: LinkRule,
-}
 
 /// An assignment whose phase is looked for.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +87,7 @@ impl LinkResolver<'_> {
 }
 
 /// The state of the build.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Built {
     /// The state of the current tables when the rows were copied.
     fingerprints: TableFingerprints,
@@ -112,8 +97,8 @@ pub(super) struct Built {
     pub(super) phases: Vec<LegacyPhaseRow>,
     /// Rows of `resource_assignments`.
     rows: u64,
-    /// The links that the log does not have, in the order of the rows.
-    assigned: Vec<AssignedLink>,
+    /// The links that the log does not have.
+    pub(super) assigned: AssignedLinks,
 }
 
 impl Built {
@@ -124,7 +109,19 @@ impl Built {
             ranges: restored_ranges(prepared),
             phases,
             rows: 0,
-            assigned: Vec::new(),
+            assigned: AssignedLinks::default(),
+        }
+    }
+
+    /// The same state, to be changed independently, once all rows are copied.
+    pub(super) fn fork(&self) -> Self {
+        let Self { fingerprints, ranges, phases, rows, assigned } = self;
+        Self {
+            fingerprints: fingerprints.clone(),
+            ranges: ranges.clone(),
+            phases: phases.clone(),
+            rows: *rows,
+            assigned: assigned.fork(),
         }
     }
 
@@ -150,7 +147,7 @@ impl Built {
         let resolver = LinkResolver { prepared, ranges: &self.ranges };
         let found = resolver.phase_for_assignment(assignment, project, date)?;
         if let Some((phase, Some(by))) = found {
-            self.assigned.push(AssignedLink { project, phase, assignment, by });
+            self.assigned.push(AssignedLink { project, phase, assignment, by })?;
         }
         Ok(found.map(|(phase, _)| phase))
     }
@@ -171,16 +168,7 @@ impl Built {
 
     /// Forgets the links of these assignments, which are resolved again.
     pub(super) fn forget_links(&mut self, assignments: &HashSet<AssignmentId>) {
-        self.assigned.retain(|assigned| !assignments.contains(&assigned.assignment));
-    }
-
-    /// The links that the log does not have, by project, in the order of the rows.
-    pub(super) fn assigned_links(&self) -> BTreeMap<ProjectId, Vec<(PhaseId, AssignmentId)>> {
-        let mut projects: BTreeMap<ProjectId, Vec<(PhaseId, AssignmentId)>> = BTreeMap::new();
-        for assigned in &self.assigned {
-            projects.entry(assigned.project).or_default().push((assigned.phase, assigned.assignment));
-        }
-        projects
+        self.assigned.forget(assignments);
     }
 
     /// Rows in the legacy table.
@@ -189,10 +177,9 @@ impl Built {
     }
 
     /// The sources of the links.
-    pub(super) fn completed(&self, prepared: &PreparedRollback) -> RollbackCompleted {
-        let assigned = self.assigned.len() as u64;
-        let by_date = self.assigned.iter().filter(|assigned| assigned.by == LinkRule::Date).count() as u64;
-        RollbackCompleted {
+    pub(super) fn completed(&self, prepared: &PreparedRollback) -> Result<RollbackCompleted, SpillError> {
+        let (assigned, by_date) = self.assigned.counts()?;
+        Ok(RollbackCompleted {
             phases: prepared.plan.phases,
             assignments: self.rows,
             links_recorded: assigned,
@@ -200,7 +187,7 @@ impl Built {
             links_restored: self.rows - assigned,
             links_by_date: by_date,
             links_first_phase: assigned - by_date,
-        }
+        })
     }
 }
 
@@ -226,6 +213,7 @@ pub(super) async fn build(
     } else {
         copy_rows(connection, prepared, &mut built, "true").await?;
     }
+    built.assigned.settle()?;
     run.progress().advance(total);
     run.check_interrupt()?;
     build_indexes(connection, run, assignments, built.rows).await?;

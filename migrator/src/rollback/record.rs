@@ -19,7 +19,7 @@ pub(super) async fn record(
     built: &Built,
 ) -> Result<RollbackCompleted, MigratorError> {
     let metadata = journal.metadata.clone();
-    let completed = built.completed(prepared);
+    let completed = built.completed(prepared)?;
     let mut import = Import::begin(connection).await?;
     for pending in &prepared.pending {
         let stream = stream::stream_of(pending.project);
@@ -27,7 +27,8 @@ pub(super) async fn record(
             import.push(stream, version, &NewEvent::timeline(event)?, &metadata).await?;
         }
     }
-    for (project, links) in built.assigned_links() {
+    for found in built.assigned.by_project() {
+        let (project, links) = found?;
         let version = prepared.log_read.links.versions.get(&project).copied().unwrap_or_default();
         for (event, version) in link_events::events(links)?.iter().zip(version + 1..) {
             import.push(link_events::stream_of(project), version, event, &metadata).await?;

@@ -9,11 +9,17 @@ use sqlx::PgConnection;
 /// The schema in which tables are built before the swap.
 pub(crate) const SHADOW: &str = "phaseline_shadow";
 
-/// Drops the schema, which is empty after the swap. Last: it makes PostgreSQL plan every statement of the session again, while readers
-/// wait.
+/// Drops the schema, which is empty after the swap, and checks that no event trigger changed the tables meanwhile. To be called last, when
+/// the definitions are compared: PostgreSQL plans every statement of the session again afterwards, and readers wait.
 pub(crate) async fn drop_shadow(connection: &mut PgConnection) -> Result<(), MigratorError> {
-    sqlx::raw_sql(&format!("DROP SCHEMA {SHADOW}")).execute(connection).await?;
-    Ok(())
+    let compared = definition::catalogue_state(connection, &REBUILT).await?;
+    sqlx::raw_sql(&format!("DROP SCHEMA {SHADOW}")).execute(&mut *connection).await?;
+    if definition::catalogue_state(connection, &REBUILT).await? == compared {
+        return Ok(());
+    }
+    let changed =
+        format!("the definition of {} changed when schema {SHADOW} was dropped", REBUILT.join(" or "));
+    Err(MigratorError::SelfCheck(changed))
 }
 
 /// The definition of one of the planner's tables.

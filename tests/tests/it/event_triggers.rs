@@ -48,6 +48,11 @@ async fn event_triggers_that_refuse_or_change_the_ddl_undo_the_run() {
              END IF;",
             "self-check",
         ),
+        (
+            "ddl_command_end",
+            "IF tg_tag = 'DROP SCHEMA' THEN ALTER TABLE public.project_phases SET (autovacuum_enabled = false); END IF;",
+            "changed when schema phaseline_shadow was dropped",
+        ),
     ];
     for (seed, (event, body, message)) in cases.into_iter().enumerate() {
         // The other one watches only and must not be named.

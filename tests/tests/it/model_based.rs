@@ -201,11 +201,13 @@ async fn the_database_matches_the_model_after_every_step() {
         failures.len(),
         shown.collect::<String>()
     );
-    // Fewer sequences are for debugging. The fewer there are, the more their number varies: half of the proportion is enough.
-    if seeds.len() < 40 {
-        return;
-    }
-    let part_of = |least: u32| (u64::from(least) * seeds.len() as u64).div_ceil(200);
+    // Fewer sequences are for debugging. Of fewer than a hundred, half of the proportion is enough, since their numbers vary more.
+    let sequences = seeds.len() as u64;
+    let part_of = |least: u32| match sequences {
+        0..40 => 0,
+        40..100 => (u64::from(least) * sequences).div_ceil(200),
+        100.. => u64::from(least) * sequences / 100,
+    };
     let times = |name, outcome| tally.get(&(name, outcome)).copied().unwrap_or_default();
     for (name, outcome, least) in MIN_OCCURRENCES {
         let (times, least) = (u64::from(times(name, outcome)), part_of(*least));
