@@ -149,7 +149,7 @@ impl RecoveryFixture {
     }
 
     /// The same after a run's sessions ended at a statement while the server went on. The next run follows after one of
-    /// [`NEXT_RUN_EVERY`].
+    /// four, the first that leaves a new state, and all behind the commit.
     ///
     /// # Panics
     /// If an invariant is violated.
