@@ -185,7 +185,7 @@ mod tests {
             project: id::<ProjectId>(number % projects),
             phase: id::<PhaseId>(number % 3),
             assignment: id::<AssignmentId>(*number),
-            by: if number % 5 == 0 { LinkRule::FirstPhase } else { LinkRule::Date },
+            by: if number.is_multiple_of(5) { LinkRule::FirstPhase } else { LinkRule::Date },
         };
         numbers.iter().map(link).collect()
     }
