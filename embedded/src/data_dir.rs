@@ -128,11 +128,9 @@ fn make_folder(path: &Path) -> Result<(), EmbeddedError> {
 
 /// Whether the folder is empty, or was used by this program before. Any other folder may belong to a user, and its owner must not change.
 fn is_ours(path: &Path) -> Result<bool, EmbeddedError> {
-    if path.join(START_LOCK).exists() || path.join(CLUSTER).exists() {
-        return Ok(true);
-    }
     let mut entries = fs::read_dir(path).map_err(EmbeddedError::io("read", path))?;
-    Ok(entries.next().is_none())
+    // In this order: another process may begin to use the folder meanwhile, and the lock is the first file that it makes.
+    Ok(entries.next().is_none() || path.join(START_LOCK).exists() || path.join(CLUSTER).exists())
 }
 
 fn random_hex() -> Result<String, EmbeddedError> {
@@ -142,4 +140,37 @@ fn random_hex() -> Result<String, EmbeddedError> {
         .and_then(|mut file| file.read_exact(&mut bytes))
         .map_err(EmbeddedError::io("read", path))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{START_LOCK, is_ours};
+    use std::fs::File;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn a_folder_that_another_process_begins_to_use_is_ours() {
+        for round in 0..300 {
+            let folder = tempfile::tempdir().unwrap();
+            let used = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    File::create(folder.path().join(START_LOCK)).unwrap();
+                    File::create(folder.path().join("password")).unwrap();
+                    used.store(true, Ordering::SeqCst);
+                });
+                while !used.load(Ordering::SeqCst) {
+                    assert!(is_ours(folder.path()).unwrap(), "round {round}");
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_folder_with_other_files_is_not_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(is_ours(folder.path()).unwrap());
+        File::create(folder.path().join("letter.txt")).unwrap();
+        assert!(!is_ours(folder.path()).unwrap());
+    }
 }

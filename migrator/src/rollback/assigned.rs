@@ -24,14 +24,14 @@ pub(super) struct AssignedLink {
 
 /// A link as it is sorted and kept in a file: its project, its number among all links, its phase, its assignment, and whether its rule is
 /// that of the date.
-type Entry = (Uuid, (u64, (Uuid, (Uuid, u32))));
+type SortedLink = (Uuid, (u64, (Uuid, (Uuid, u32))));
 
-const fn entry(number: u64, link: &AssignedLink) -> Entry {
+const fn entry(number: u64, link: &AssignedLink) -> SortedLink {
     let by_date = matches!(link.by, LinkRule::Date) as u32;
     (link.project.uuid(), (number, (link.phase.uuid(), (link.assignment.uuid(), by_date))))
 }
 
-fn link_of((project, (_, (phase, (assignment, by_date)))): Entry) -> AssignedLink {
+fn link_of((project, (_, (phase, (assignment, by_date)))): SortedLink) -> AssignedLink {
     let by = if by_date == 1 { LinkRule::Date } else { LinkRule::FirstPhase };
     AssignedLink { project: project.into(), phase: phase.into(), assignment: assignment.into(), by }
 }
@@ -41,9 +41,9 @@ fn link_of((project, (_, (phase, (assignment, by_date)))): Entry) -> AssignedLin
 #[derive(Debug)]
 pub(super) struct AssignedLinks {
     /// Those of the copy, until [`Self::settle`].
-    growing: Option<SpilledSorter<Entry>>,
+    growing: Option<SpilledSorter<SortedLink>>,
     /// Those of the copy, by project and in the order of the rows.
-    copied: Arc<SpilledList<Entry>>,
+    copied: Arc<SpilledList<SortedLink>>,
     /// The number of links of the copy, and of those by date.
     counts: (u64, u64),
     /// Assignments whose links of the copy do not count any more.
@@ -140,7 +140,7 @@ impl AssignedLinks {
     }
 
     /// The links by project, in the order of the rows; those of rows that changed since come last. Errors of the file come between.
-    pub(super) fn by_project(&self) -> impl Iterator<Item = Result<ProjectLinks, SpillError>> {
+    pub(super) fn by_project(&self) -> impl Iterator<Item = Result<LinksOfProject, SpillError>> {
         let mut later: BTreeMap<ProjectId, Vec<(PhaseId, AssignmentId)>> = BTreeMap::new();
         for link in &self.later {
             later.entry(link.project).or_default().push((link.phase, link.assignment));
@@ -166,11 +166,11 @@ impl AssignedLinks {
 }
 
 /// A project's links.
-pub(super) type ProjectLinks = (ProjectId, Vec<(PhaseId, AssignmentId)>);
+pub(super) type LinksOfProject = (ProjectId, Vec<(PhaseId, AssignmentId)>);
 
 #[cfg(test)]
 mod tests {
-    use super::{AssignedLink, AssignedLinks, LinkRule, ProjectLinks};
+    use super::{AssignedLink, AssignedLinks, LinkRule, LinksOfProject};
     use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
     use proptest::prelude::*;
     use std::collections::{BTreeMap, HashSet};
@@ -190,7 +190,7 @@ mod tests {
         numbers.iter().map(link).collect()
     }
 
-    fn expected(links: &[AssignedLink]) -> (Vec<ProjectLinks>, (u64, u64)) {
+    fn expected(links: &[AssignedLink]) -> (Vec<LinksOfProject>, (u64, u64)) {
         let mut projects: BTreeMap<ProjectId, Vec<(PhaseId, AssignmentId)>> = BTreeMap::new();
         for link in links {
             projects.entry(link.project).or_default().push((link.phase, link.assignment));
@@ -199,7 +199,7 @@ mod tests {
         (projects.into_iter().collect(), (links.len() as u64, dated as u64))
     }
 
-    fn found(links: &AssignedLinks) -> (Vec<ProjectLinks>, (u64, u64)) {
+    fn found(links: &AssignedLinks) -> (Vec<LinksOfProject>, (u64, u64)) {
         (links.by_project().map(Result::unwrap).collect(), links.counts().unwrap())
     }
 
