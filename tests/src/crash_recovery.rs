@@ -175,11 +175,10 @@ impl RecoveryFixture {
         let checked = async {
             wait_for_disconnects(url).await?;
             let stopped = self.inspect(url, direction).await?;
+            assert_verified(url, "as it was left").await?;
             if !is_followed && !stopped.is_done && !self.is_new(left_state(url).await?) {
-                assert_verified(url, "as it was left").await?;
                 return Ok(stopped);
             }
-            assert_verified(url, "as it was left").await?;
             self.run(url, direction, &Silent)
                 .await
                 .map_err(|error| format!("the next run: {error}\n{error:#?}"))?;

@@ -16,6 +16,7 @@ use phaseline_store::stream::{self, stream_of};
 use phaseline_store::{Append, Metadata, NewEvent, append};
 use phaseline_tests::dump::{assert_same_dump, dump};
 use sqlx::{Connection, Executor, PgConnection};
+use std::pin::pin;
 use std::time::Duration;
 
 /// A timeout shorter than the lock is held, and long enough for several attempts.
@@ -312,18 +313,11 @@ async fn a_reader_that_wants_to_write_is_let_in() {
     let read = "SET LOCAL deadlock_timeout = '300ms'; SELECT count(*) FROM public.resource_assignments";
     let mut reader = foreign_transaction(&database, read).await;
     let attempts = Attempts::of(None);
-    let (result, ()) = tokio::join!(run(&database, Direction::Migrate, LONG, &attempts), async {
-        // The run keeps out writers first in two attempts only. If both were missed, it waits for this reader, and lets it write, too.
-        for _ in 0..2_000 {
-            reader.execute("SAVEPOINT free").await.unwrap();
-            let free = reader
-                .execute("LOCK TABLE public.resource_assignments IN ROW EXCLUSIVE MODE NOWAIT")
-                .await
-                .is_ok();
-            reader.execute("ROLLBACK TO SAVEPOINT free").await.unwrap();
-            if !free {
-                break;
-            }
+    let mut migration = pin!(run(&database, Direction::Migrate, LONG, &attempts));
+    let writes = async {
+        // Not by NOWAIT: since PostgreSQL 17 it gets the lock before a session that waits for this reader.
+        let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'public.resource_assignments'::regclass)";
+        while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut reader).await.unwrap() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         reader
@@ -334,8 +328,12 @@ async fn a_reader_that_wants_to_write_is_let_in() {
             .await
             .unwrap();
         assert!(!attempts.has_begun("cutting over"));
-    });
-    result.unwrap();
+    };
+    tokio::select! {
+        result = &mut migration => panic!("the run did not wait for the reader: {result:?}"),
+        () = writes => {}
+    }
+    migration.await.unwrap();
     let changed = "SELECT count(*) FROM public.resource_assignments WHERE allocation_percentage = 77";
     assert_eq!(database.psql(changed), "1");
     assert!(attempts.has_begun("cutting over"));
