@@ -1,8 +1,11 @@
 //! The aggregate: a project's dates, and the phases that cover them.
 
+mod phases;
+
 use crate::legacy_type::LegacyPhaseType;
 use crate::{Budget, DateRange, Description, PhaseId, PhaseName, ProjectId, TimelineEvent};
 use chrono::{NaiveDate, NaiveDateTime};
+use phases::Phases;
 use serde::{Deserialize, Serialize};
 
 /// The values of a phase's legacy row that the timeline shape has no column for.
@@ -46,7 +49,7 @@ pub struct Phase {
 pub struct Timeline {
     project: Option<ProjectId>,
     range: Option<DateRange>,
-    phases: Vec<Phase>,
+    phases: Phases,
 }
 
 impl Timeline {
@@ -62,17 +65,17 @@ impl Timeline {
 
     /// The phases by start date, then end date, then id.
     pub fn phases(&self) -> &[Phase] {
-        &self.phases
+        self.phases.as_slice()
     }
 
     /// The phase of that id.
     pub fn phase(&self, id: PhaseId) -> Option<&Phase> {
-        self.phases.iter().find(|phase| phase.id == id)
+        self.phases.get(id)
     }
 
     /// The phase to which a day belongs (both ends inclusive); none outside all phases.
     pub fn phase_on(&self, day: NaiveDate) -> Option<&Phase> {
-        self.phases.iter().find(|phase| phase.range.contains(day))
+        self.phases().iter().find(|phase| phase.range.contains(day))
     }
 
     /// Applies one event. Never fails, since events are facts. An event about a phase that the timeline lacks
@@ -84,7 +87,7 @@ impl Timeline {
                 self.range = Some(e.range);
             }
             TimelineEvent::TimelineRescheduled(e) => self.range = Some(e.range),
-            TimelineEvent::PhaseCreated(e) => self.put(Phase {
+            TimelineEvent::PhaseCreated(e) => self.phases.put(Phase {
                 id: e.phase_id,
                 name: e.name.clone(),
                 range: e.range,
@@ -93,7 +96,7 @@ impl Timeline {
                 legacy: None,
                 supplied: false,
             }),
-            TimelineEvent::PhaseAdopted(e) => self.put(Phase {
+            TimelineEvent::PhaseAdopted(e) => self.phases.put(Phase {
                 id: e.phase_id,
                 name: e.name.clone(),
                 range: e.range,
@@ -103,7 +106,7 @@ impl Timeline {
                 legacy: self.phase(e.phase_id).and_then(|phase| phase.legacy),
                 supplied: false,
             }),
-            TimelineEvent::DefaultPhaseSupplied(e) => self.put(Phase {
+            TimelineEvent::DefaultPhaseSupplied(e) => self.phases.put(Phase {
                 id: e.phase_id,
                 name: e.name.clone(),
                 range: e.range,
@@ -112,7 +115,7 @@ impl Timeline {
                 legacy: None,
                 supplied: true,
             }),
-            TimelineEvent::LegacyPhaseAdopted(e) => self.put(Phase {
+            TimelineEvent::LegacyPhaseAdopted(e) => self.phases.put(Phase {
                 id: e.phase_id,
                 name: e.name.clone(),
                 range: e.range,
@@ -135,13 +138,16 @@ impl Timeline {
                     ordinal: e.ordinal,
                 });
             }),
-            TimelineEvent::PhaseResized(e) => self.move_to(e.phase_id, e.range),
+            TimelineEvent::PhaseResized(e) => {
+                self.change(e.phase_id, |_| {});
+                self.phases.move_to(e.phase_id, e.range);
+            }
             TimelineEvent::PhaseRenamed(e) => self.change(e.phase_id, |phase| phase.name = e.name.clone()),
             TimelineEvent::PhaseDescribed(e) => {
                 self.change(e.phase_id, |phase| phase.description = e.description.clone());
             }
             TimelineEvent::PhaseBudgeted(e) => self.change(e.phase_id, |phase| phase.budget = e.budget),
-            TimelineEvent::PhaseRemoved(e) => self.phases.retain(|phase| phase.id != e.phase_id),
+            TimelineEvent::PhaseRemoved(e) => self.phases.remove(e.phase_id),
             TimelineEvent::TimelineClosed(_) => *self = Self::default(),
         }
     }
@@ -155,32 +161,11 @@ impl Timeline {
         timeline
     }
 
-    fn put(&mut self, phase: Phase) {
-        self.phases.retain(|other| other.id != phase.id);
-        let at = self.phases.partition_point(|other| order(other) < order(&phase));
-        self.phases.insert(at, phase);
-    }
-
-    /// Gives a phase other dates and its new place. All others are in order already, and sorting thousands of phases for each event
-    /// of a command would be slow.
-    fn move_to(&mut self, id: PhaseId, range: DateRange) {
-        let Some(from) = self.phases.iter().position(|phase| phase.id == id) else { return };
-        let mut phase = self.phases.remove(from);
-        phase.supplied = false;
-        phase.range = range;
-        let at = self.phases.partition_point(|other| order(other) < order(&phase));
-        self.phases.insert(at, phase);
-    }
-
+    /// A phase that a command changed is no longer one that a repair supplied.
     fn change(&mut self, id: PhaseId, change: impl FnOnce(&mut Phase)) {
-        if let Some(phase) = self.phases.iter_mut().find(|phase| phase.id == id) {
+        if let Some(phase) = self.phases.get_mut(id) {
             phase.supplied = false;
             change(phase);
         }
     }
-}
-
-/// The order of [`Timeline::phases`].
-const fn order(phase: &Phase) -> (NaiveDate, NaiveDate, PhaseId) {
-    (phase.range.start(), phase.range.end(), phase.id)
 }

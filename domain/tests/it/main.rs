@@ -7,6 +7,7 @@ mod days;
 mod fit;
 mod fixture;
 mod legacy;
+mod phase_order;
 mod properties;
 mod random_commands;
 mod replace;
