@@ -11,6 +11,7 @@ pub mod event;
 pub mod id;
 pub mod legacy;
 mod legacy_type;
+pub mod phase;
 pub mod rule;
 pub mod text;
 pub mod timeline;
@@ -20,6 +21,7 @@ pub use command::{Neighbours, PhaseChanges, PhaseDraft, ReplacementPhase, Timeli
 pub use decide::{Following, decide, decide_following, follow_dates};
 pub use event::{StoredEventError, TimelineEvent};
 pub use id::{AssignmentId, PhaseId, ProjectId};
+pub use phase::{LegacyOrigin, Phase};
 pub use rule::{Draft, DraftBudget, NoRoom, Refusal, Rule, Violation, validate};
-pub use timeline::{LegacyOrigin, Phase, Timeline};
+pub use timeline::Timeline;
 pub use value::{Budget, DateRange, Description, InvalidValue, Money, PhaseName};

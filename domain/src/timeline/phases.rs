@@ -1,7 +1,6 @@
 //! A timeline's phases, in their order, and the place of each.
 
-use super::Phase;
-use crate::{DateRange, PhaseId};
+use crate::{DateRange, Phase, PhaseId};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
