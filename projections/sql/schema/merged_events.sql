@@ -6,6 +6,18 @@ CREATE OR REPLACE FUNCTION phaseline.merged_events(
 DECLARE
     changed record;
 BEGIN
+    -- The most frequent case: nothing but changes of phases. phaseline.append has made sure that the phase is the first member.
+    IF event_types <@ '{PhaseRenamed,PhaseDescribed,PhaseBudgeted,PhaseResized}' THEN
+        SELECT array_agg('PhaseChanged'::text), array_agg(m.project), array_agg(m.payload),
+               CASE WHEN places IS NOT NULL THEN array_agg(m.place) END
+          INTO event_types, projects, payloads, places
+          FROM (SELECT e.project, '{' || string_agg(substr(e.payload, 2, length(e.payload) - 2), ',' ORDER BY e.n)
+                       || ',"described":' || bool_or(e.event_type = 'PhaseDescribed') || '}' AS payload,
+                       (array_agg(e.place))[1] AS place
+                  FROM unnest(event_types, projects, payloads, places) WITH ORDINALITY AS e (event_type, project, payload, place, n)
+                 GROUP BY e.project, substr(e.payload, 14, 36)) m;
+        RETURN;
+    END IF;
     -- No command changes a phase that it or an earlier one removed: the fold would ignore the change.
     SELECT e.project, e.phase INTO changed
       FROM (SELECT e.event_type, e.project, e.payload::json ->> 'phase_id' AS phase,

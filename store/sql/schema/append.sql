@@ -88,6 +88,8 @@ DECLARE
     used_print    bytea;
     used_version  bigint;
     used_events   integer;
+    -- Whether all commands have the same, usual case.
+    alike         boolean;
     broken        boolean;
     before        bigint;
     contents      bytea[];
@@ -322,17 +324,43 @@ BEGIN
     IF command_first_day IS NOT NULL THEN
         moved := phaseline.moved_projects(command_stream_id, command_first_day, command_last_day);
     END IF;
-    IF distinct_streams = commands AND single AND actuals = command_expected AND 0 < ALL (command_expected)
-        AND NOT (opening OR has_marks) AND command_key IS NULL AND command_witness IS NULL AND moved IS NULL THEN
-        -- The most frequent case: one event each for open timelines at the expected versions. It needs no loop for verdicts.
+    -- The most frequent cases need no loop for verdicts: each command has events, for a timeline of its own that is open and at the
+    -- expected version; and its key was never used.
+    alike := distinct_streams = commands AND actuals = command_expected AND 0 < ALL (command_expected)
+        AND NOT (opening OR has_marks) AND command_witness IS NULL AND moved IS NULL;
+    IF alike AND command_key IS NOT NULL THEN
+        alike := NOT EXISTS (SELECT FROM unnest(command_scope, command_key) AS given (scope, key)
+                               JOIN phaseline.idempotency_keys used ON used.scope = given.scope AND used.key = given.key)
+            AND cardinality(command_key) - coalesce(cardinality(array_positions(command_key, NULL)), 0)
+                = cardinality(ARRAY(SELECT DISTINCT given FROM unnest(command_scope, command_key) AS given (scope, key)
+                                     WHERE given.key IS NOT NULL));
+    END IF;
+    IF alike THEN
         FOREACH content IN ARRAY contents LOOP
             tip := tip + 1;
             tip_hash := sha256(chain_tag || tip_hash || long_follows || int8send(tip) || time_part || content);
             hashes := hashes || tip_hash;
         END LOOP;
         positions := ARRAY(SELECT generate_series(before + 1, tip));
-        RETURN QUERY SELECT n::integer, 'appended'::text, v, before + n, at, 0, NULL::text
-            FROM unnest(event_version) WITH ORDINALITY AS e (v, n);
+        IF single THEN
+            RETURN QUERY SELECT n::integer, 'appended'::text, v, before + n, at, 0, NULL::text
+                FROM unnest(event_version) WITH ORDINALITY AS e (v, n);
+        ELSE
+            RETURN QUERY SELECT n::integer, 'appended'::text, v + own, before + sum(own) OVER (ORDER BY n), at, 0, NULL::text
+                FROM unnest(command_expected, command_events) WITH ORDINALITY AS c (v, own, n);
+        END IF;
+        IF command_key IS NOT NULL THEN
+            INSERT INTO phaseline.idempotency_keys AS used
+                (scope, key, login, fingerprint, stream_id, version, events, recorded_at)
+            SELECT c.scope, c.key, writer, c.fingerprint, c.stream, c.expected + c.events, c.events, at
+              FROM unnest(command_scope, command_key, command_fingerprint, command_stream_id, command_expected, command_events)
+                       AS c (scope, key, fingerprint, stream, expected, events)
+             WHERE c.key IS NOT NULL
+            -- Commands without events do not wait for the head, so another request may have used a key meanwhile.
+            ON CONFLICT ON CONSTRAINT idempotency_keys_pkey DO UPDATE
+               SET fingerprint = excluded.fingerprint, stream_id = excluded.stream_id, version = excluded.version,
+                   events = excluded.events, recorded_at = excluded.recorded_at;
+        END IF;
         judged := 0;
     ELSIF events > 1 THEN
         positions := array_fill(NULL::bigint, ARRAY[events]);

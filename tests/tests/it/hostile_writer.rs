@@ -2,6 +2,7 @@
 //! and chained, and the rows stay its fold.
 
 mod arguments;
+mod groups;
 mod single_events;
 
 use crate::fixture::{assert_verified, handle, migrated, sample};

@@ -70,8 +70,17 @@ impl Arguments {
         }
     }
 
-    /// Up to four commands that are usually valid, and then a change of the arguments.
+    /// Up to four commands that are usually valid, and then perhaps a change of the arguments.
     pub(super) fn random(random: &mut SeededRandom, known: &[ProjectState]) -> Self {
+        let mut arguments = Self::usual(random, known);
+        if random.hits(25) {
+            (0..=random.below(2)).for_each(|_| arguments.corrupt(random));
+        }
+        arguments
+    }
+
+    /// Up to four commands that are usually valid.
+    pub(super) fn usual(random: &mut SeededRandom, known: &[ProjectState]) -> Self {
         let mut arguments = Self::default();
         let mut now = known.to_vec();
         let mut last: Option<usize> = None;
@@ -95,7 +104,14 @@ impl Arguments {
             let commands = arguments.streams.as_ref().map_or(0, Vec::len);
             for _ in 0..commands {
                 push(&mut arguments.scopes, "ann".to_owned());
-                push(&mut arguments.keys, format!("key {}", random.below(20)));
+                // Used before by chance, new, or that of the command before.
+                let last = arguments.keys.iter().flatten().next_back().cloned().flatten();
+                let key = match (random.below(4), last) {
+                    (0, _) => format!("key {}", random.below(20)),
+                    (1, Some(last)) => last,
+                    _ => format!("key {}", random.below(1_000_000)),
+                };
+                push(&mut arguments.keys, key);
                 push(&mut arguments.fingerprints, vec![random.below(2) as u8; 32]);
             }
         }
@@ -108,10 +124,26 @@ impl Arguments {
                 arguments.last_days.get_or_insert_default().push(range.map(|range| range.end()));
             }
         }
-        if random.hits(25) {
-            (0..=random.below(2)).for_each(|_| arguments.corrupt(random));
-        }
         arguments
+    }
+
+    /// The same, and a command without events to a timeline of no other command; none if there is no such timeline.
+    pub(super) fn with_an_empty_command(&self, known: &[ProjectState]) -> Option<Self> {
+        let named =
+            |one: &ProjectState| self.streams.iter().flatten().any(|it| *it == Some(one.project.uuid()));
+        let other = known.iter().find(|one| !named(one))?;
+        let mut more = self.clone();
+        more.command(other.project.uuid(), other.version, &[]);
+        more.scopes.iter_mut().chain(&mut more.keys).for_each(|list| list.push(None));
+        more.fingerprints.iter_mut().for_each(|list| list.push(None));
+        more.first_days.iter_mut().chain(&mut more.last_days).for_each(|list| list.push(None));
+        Some(more)
+    }
+
+    /// The numbers of commands and of events, and whether the commands have keys.
+    pub(super) fn extent(&self) -> (usize, usize, bool) {
+        let count = self.streams.as_ref().map_or(0, Vec::len);
+        (count, self.ids.as_ref().map_or(0, Vec::len), self.keys.is_some())
     }
 
     /// One command with one event, usually of a kind that has a function of its own, and then perhaps a change of the arguments.

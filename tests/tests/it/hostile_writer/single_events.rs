@@ -12,9 +12,9 @@ use sqlx::PgConnection;
 use std::collections::BTreeMap;
 
 /// The verdicts, or the error's code and message.
-type Result = std::result::Result<Vec<String>, String>;
+pub(super) type Result = std::result::Result<Vec<String>, String>;
 
-fn described(result: std::result::Result<Vec<String>, sqlx::Error>) -> Result {
+pub(super) fn described(result: std::result::Result<Vec<String>, sqlx::Error>) -> Result {
     result.map_err(|error| {
         let error = error.into_database_error().expect("an error of the database");
         format!("{} {}", error.code().unwrap_or_default(), error.message())
@@ -40,7 +40,7 @@ async fn append_fast(
 }
 
 /// All that both functions write. The last events are recorded in the future, so that all later ones have that time too.
-fn contents(database: &TestDatabase) -> String {
+pub(super) fn contents(database: &TestDatabase) -> String {
     database.psql(
         "SELECT e::text FROM phaseline.events e ORDER BY position;
          SELECT ph::text FROM public.project_phases ph ORDER BY id;
@@ -50,7 +50,7 @@ fn contents(database: &TestDatabase) -> String {
 }
 
 /// A trigger of the table's owner, which sees the log as it is when a row changes.
-fn look_at_log(database: &TestDatabase) {
+pub(super) fn look_at_log(database: &TestDatabase) {
     database.psql(
         "CREATE TABLE public.seen (phase uuid, position bigint);
          CREATE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -61,7 +61,7 @@ fn look_at_log(database: &TestDatabase) {
     );
 }
 
-fn stop_clock(database: &TestDatabase) {
+pub(super) fn stop_clock(database: &TestDatabase) {
     database.psql(
         "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
          UPDATE phaseline.events SET recorded_at = '2100-01-01' WHERE position = (SELECT max(position) FROM phaseline.events);
