@@ -116,6 +116,23 @@ fn only_what_is_missing_is_listed() {
     managed.takes_every_step();
 }
 
+/// Before a swap the run has the server's log written to disk by a message in it; where that is forbidden, its commit takes longer.
+#[test]
+fn a_run_needs_no_right_to_write_messages_into_the_servers_log() {
+    let revoke = "DO $$ DECLARE f regprocedure; BEGIN
+                      FOR f IN SELECT oid FROM pg_proc WHERE proname = 'pg_logical_emit_message' LOOP
+                          EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
+                      END LOOP;
+                  END $$";
+    let managed = Managed::new("", "app", revoke);
+    let allowed = managed.database.psql(
+        "SELECT bool_or(has_function_privilege('app', oid, 'EXECUTE')) FROM pg_proc WHERE proname = 'pg_logical_emit_message'",
+    );
+    assert_eq!(allowed.trim(), "f");
+    managed.grant(None);
+    managed.takes_every_step();
+}
+
 /// The role is a member of the owner, without using or setting its rights.
 #[test]
 fn a_member_without_inherit_and_set_gets_both() {

@@ -134,6 +134,9 @@ impl SwapLocks {
         watcher: &mut PgConnection,
         progress: &dyn Progress,
     ) -> Result<bool, MigratorError> {
+        if !self.at_once {
+            flush_wal(watcher).await;
+        }
         let blockers = if self.at_once {
             None
         } else if self.writers_since.elapsed() < self.may_wait {
@@ -234,6 +237,15 @@ impl SwapLocks {
         let rest = self.limit.saturating_sub(self.begun.elapsed()).max(Duration::from_secs(1));
         sqlx::raw_sql(&lock_timeout(rest)).execute(connection).await?;
         Ok(())
+    }
+}
+
+/// Has the server write to disk what the run has logged so far, by a commit of another session: else the run's own commit would, while
+/// readers wait. If that fails, the commit only takes longer.
+async fn flush_wal(watcher: &mut PgConnection) {
+    let message = "SELECT pg_catalog.pg_logical_emit_message(true, 'phaseline', 'flush')";
+    if let Err(error) = sqlx::query(message).execute(watcher).await {
+        tracing::debug!(%error, "the log of the server is flushed by the commit");
     }
 }
 
