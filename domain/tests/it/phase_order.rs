@@ -55,6 +55,9 @@ proptest! {
             prop_assert_eq!(found, plain.iter().find(|one| one.0 == id(n)).map(|one| one.2));
         }
         prop_assert_eq!(of(&timeline), in_order(&plain));
+        for (phase, name, _) in &plain {
+            prop_assert_eq!(timeline.phase(*phase).map(|phase| phase.name.as_str()), Some(name.as_str()));
+        }
         let stored = serde_json::to_string(&timeline).unwrap();
         let mut read: Timeline = serde_json::from_str(&stored).unwrap();
         prop_assert_eq!(&read, &timeline);

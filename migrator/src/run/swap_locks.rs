@@ -162,6 +162,8 @@ impl SwapLocks {
         watcher: &mut PgConnection,
         progress: &dyn Progress,
     ) -> Result<(), MigratorError> {
+        // The tables that the run has built: most of what it logs at all, and nobody waits yet.
+        flush_wal(watcher).await;
         loop {
             if progress.interrupted() {
                 return Err(MigratorError::Interrupted);
@@ -241,9 +243,10 @@ impl SwapLocks {
 }
 
 /// Has the server write to disk what the run has logged so far, by a commit of another session: else the run's own commit would, while
-/// readers wait. If that fails, the commit only takes longer.
+/// readers wait. It waits for the disk whatever the settings of the role, and for no standby. If it fails, the commit only takes longer.
 async fn flush_wal(watcher: &mut PgConnection) {
-    let message = "SELECT pg_catalog.pg_logical_emit_message(true, 'phaseline', 'flush')";
+    let message = "SELECT pg_catalog.set_config('synchronous_commit', 'local', true),
+                          pg_catalog.pg_logical_emit_message(true, 'phaseline', 'flush')";
     if let Err(error) = sqlx::query(message).execute(watcher).await {
         tracing::debug!(%error, "the log of the server is flushed by the commit");
     }
@@ -251,4 +254,46 @@ async fn flush_wal(watcher: &mut PgConnection) {
 
 fn lock_timeout(limit: Duration) -> String {
     format!("SET LOCAL lock_timeout = {}", limit.as_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::flush_wal;
+    use phaseline_embedded::testing::{TestCluster, TestOptions};
+    use sqlx::{Connection, PgConnection};
+
+    #[tokio::test]
+    async fn what_an_open_transaction_has_logged_is_on_disk_after_a_flush() {
+        let options =
+            TestOptions::default().setting("wal_writer_delay", "10s").setting("synchronous_commit", "off");
+        let database = TestCluster::start(options).database();
+        let mut run = PgConnection::connect(database.url()).await.unwrap();
+        let mut watcher = PgConnection::connect(database.url()).await.unwrap();
+        sqlx::raw_sql("BEGIN; CREATE TABLE logged (n integer)").execute(&mut run).await.unwrap();
+        let mut proven = 0;
+        for _ in 0..20 {
+            sqlx::raw_sql("INSERT INTO logged SELECT generate_series(1, 1000)")
+                .execute(&mut run)
+                .await
+                .unwrap();
+            let logged: String = sqlx::query_scalar("SELECT pg_current_wal_insert_lsn()::text")
+                .fetch_one(&mut run)
+                .await
+                .unwrap();
+            let is_on_disk =
+                sqlx::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::pg_lsn").bind(logged.as_str());
+            // The server may have written it by itself.
+            let before: bool = is_on_disk.fetch_one(&mut run).await.unwrap();
+            flush_wal(&mut watcher).await;
+            let is_on_disk =
+                sqlx::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::pg_lsn").bind(logged.as_str());
+            let after: bool = is_on_disk.fetch_one(&mut run).await.unwrap();
+            assert!(after);
+            proven += usize::from(!before);
+        }
+        assert!(proven > 0, "all of it was on disk before");
+        let setting: String =
+            sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&mut watcher).await.unwrap();
+        assert_eq!(setting, "off");
+    }
 }

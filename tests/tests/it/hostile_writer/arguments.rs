@@ -7,6 +7,7 @@ use phaseline_domain::{
 use phaseline_tests::random::SeededRandom;
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// The current state of a project.
@@ -72,21 +73,21 @@ impl Arguments {
 
     /// Up to four commands that are usually valid, and then perhaps a change of the arguments.
     pub(super) fn random(random: &mut SeededRandom, known: &[ProjectState]) -> Self {
-        let mut arguments = Self::usual(random, known);
+        let mut arguments = Self::usual(random, known, 50);
         if random.hits(25) {
             (0..=random.below(2)).for_each(|_| arguments.corrupt(random));
         }
         arguments
     }
 
-    /// Up to four commands that are usually valid.
-    pub(super) fn usual(random: &mut SeededRandom, known: &[ProjectState]) -> Self {
+    /// Up to four commands that are usually valid; so many of 100 are for the timeline of the one before.
+    pub(super) fn usual(random: &mut SeededRandom, known: &[ProjectState], together: u64) -> Self {
         let mut arguments = Self::default();
         let mut now = known.to_vec();
         let mut last: Option<usize> = None;
         for _ in 0..=random.below(3) {
             let at = match last {
-                Some(last) if random.hits(50) => last,
+                Some(last) if random.hits(together) => last,
                 _ => random.below(now.len() as u64) as usize,
             };
             last = Some(at);
@@ -103,6 +104,12 @@ impl Arguments {
         if random.hits(30) {
             let commands = arguments.streams.as_ref().map_or(0, Vec::len);
             for _ in 0..commands {
+                if random.hits(15) {
+                    arguments.scopes.get_or_insert_default().push(None);
+                    arguments.keys.get_or_insert_default().push(None);
+                    arguments.fingerprints.get_or_insert_default().push(None);
+                    continue;
+                }
                 push(&mut arguments.scopes, "ann".to_owned());
                 // Used before by chance, new, or that of the command before.
                 let last = arguments.keys.iter().flatten().next_back().cloned().flatten();
@@ -140,10 +147,20 @@ impl Arguments {
         Some(more)
     }
 
-    /// The numbers of commands and of events, and whether the commands have keys.
-    pub(super) fn extent(&self) -> (usize, usize, bool) {
+    /// The numbers of commands and of events.
+    pub(super) fn extent(&self) -> (usize, usize) {
         let count = self.streams.as_ref().map_or(0, Vec::len);
-        (count, self.ids.as_ref().map_or(0, Vec::len), self.keys.is_some())
+        (count, self.ids.as_ref().map_or(0, Vec::len))
+    }
+
+    /// Whether each command has events, and a timeline of its own.
+    pub(super) fn are_apart(&self) -> bool {
+        let streams: HashSet<_> = self.streams.iter().flatten().collect();
+        streams.len() == self.extent().0 && self.events.iter().flatten().all(|events| *events > Some(0))
+    }
+
+    pub(super) const fn have_keys(&self) -> bool {
+        self.keys.is_some()
     }
 
     /// One command with one event, usually of a kind that has a function of its own, and then perhaps a change of the arguments.
@@ -325,11 +342,28 @@ impl Arguments {
 
     /// Calls the function; the verdicts, without the projection's row.
     pub(super) async fn call(&self, connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
-        sqlx::query_scalar(
-            "SELECT verdict FROM phaseline.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+        self.call_for(connection, "verdict").await
+    }
+
+    /// The same with all that the function returns of each command.
+    pub(super) async fn call_in_full(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Vec<String>, sqlx::Error> {
+        let all = "format('%s %s %s %s %s', verdict, stream_version, last_position, at, earlier_events)";
+        self.call_for(connection, all).await
+    }
+
+    async fn call_for(
+        &self,
+        connection: &mut PgConnection,
+        columns: &str,
+    ) -> Result<Vec<String>, sqlx::Error> {
+        sqlx::query_scalar(&format!(
+            "SELECT {columns} FROM phaseline.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
                  $16, $17)
               WHERE command > 0",
-        )
+        ))
         .bind(&self.stream_types)
         .bind(&self.streams)
         .bind(&self.expected)
