@@ -40,11 +40,15 @@ proptest! {
                 }
                 4 | 5 => {
                     timeline.evolve(&resized(n, &start, &end));
-                    at.map(|at| plain[at].2 = range);
+                    if let Some(at) = at {
+                        plain[at].2 = range;
+                    }
                 }
                 6 => {
                     timeline.evolve(&renamed(n, &name));
-                    at.map(|at| plain[at].1 = name);
+                    if let Some(at) = at {
+                        plain[at].1 = name;
+                    }
                 }
                 _ => {
                     timeline.evolve(&removed(n));
