@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// Up to so many phases, looking at all of them is faster than an index.
+/// Up to so many phases there is no index: all of them are looked at.
 const FEW: usize = 32;
 
 /// What the order of phases compares.
@@ -106,8 +106,8 @@ impl Phases {
     }
 
     /// The place of the first phase that does not come before this key.
-    fn first_behind(&self, key_of: &Key) -> usize {
-        self.ordered.partition_point(|phase| key(phase) < *key_of)
+    fn first_behind(&self, wanted: &Key) -> usize {
+        self.ordered.partition_point(|phase| key(phase) < *wanted)
     }
 }
 

@@ -88,8 +88,8 @@ DECLARE
     used_print    bytea;
     used_version  bigint;
     used_events   integer;
-    -- Whether all commands have the same, usual case.
-    alike         boolean;
+    -- Whether no command needs a verdict of its own.
+    usual         boolean;
     broken        boolean;
     before        bigint;
     contents      bytea[];
@@ -326,16 +326,16 @@ BEGIN
     END IF;
     -- The most frequent cases need no loop for verdicts: each command has events, for a timeline of its own that is open and at the
     -- expected version; and its key was never used.
-    alike := distinct_streams = commands AND actuals = command_expected AND 0 < ALL (command_expected)
+    usual := distinct_streams = commands AND actuals = command_expected AND 0 < ALL (command_expected)
         AND NOT (opening OR has_marks) AND command_witness IS NULL AND moved IS NULL;
-    IF alike AND command_key IS NOT NULL THEN
-        alike := NOT EXISTS (SELECT FROM unnest(command_scope, command_key) AS given (scope, key)
+    IF usual AND command_key IS NOT NULL THEN
+        usual := NOT EXISTS (SELECT FROM unnest(command_scope, command_key) AS given (scope, key)
                                JOIN phaseline.idempotency_keys used ON used.scope = given.scope AND used.key = given.key)
             AND cardinality(command_key) - coalesce(cardinality(array_positions(command_key, NULL)), 0)
                 = cardinality(ARRAY(SELECT DISTINCT given FROM unnest(command_scope, command_key) AS given (scope, key)
                                      WHERE given.key IS NOT NULL));
     END IF;
-    IF alike THEN
+    IF usual THEN
         FOREACH content IN ARRAY contents LOOP
             tip := tip + 1;
             tip_hash := sha256(chain_tag || tip_hash || long_follows || int8send(tip) || time_part || content);

@@ -104,22 +104,19 @@ impl Arguments {
         if random.hits(30) {
             let commands = arguments.streams.as_ref().map_or(0, Vec::len);
             for _ in 0..commands {
-                if random.hits(15) {
-                    arguments.scopes.get_or_insert_default().push(None);
-                    arguments.keys.get_or_insert_default().push(None);
-                    arguments.fingerprints.get_or_insert_default().push(None);
-                    continue;
-                }
-                push(&mut arguments.scopes, "ann".to_owned());
-                // Used before by chance, new, or that of the command before.
+                // None, used before by chance, that of the command before, or new.
                 let last = arguments.keys.iter().flatten().next_back().cloned().flatten();
-                let key = match (random.below(4), last) {
-                    (0, _) => format!("key {}", random.below(20)),
-                    (1, Some(last)) => last,
-                    _ => format!("key {}", random.below(1_000_000)),
+                let key = match (random.below(6), last) {
+                    (0, _) => None,
+                    (1, _) => Some(format!("key {}", random.below(20))),
+                    (2, Some(last)) => Some(last),
+                    _ => Some(format!("key {}", random.below(1_000_000))),
                 };
-                push(&mut arguments.keys, key);
-                push(&mut arguments.fingerprints, vec![random.below(2) as u8; 32]);
+                let scope = key.is_some().then(|| "ann".to_owned());
+                let fingerprint = key.is_some().then(|| vec![random.below(2) as u8; 32]);
+                arguments.scopes.get_or_insert_default().push(scope);
+                arguments.keys.get_or_insert_default().push(key);
+                arguments.fingerprints.get_or_insert_default().push(fingerprint);
             }
         }
         if random.hits(50) {

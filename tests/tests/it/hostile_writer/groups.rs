@@ -1,14 +1,11 @@
 //! A group of usual commands, which needs no loop for verdicts, leaves the same log and the same rows as the loop would.
 
 use super::arguments::{Arguments, ProjectState};
-use super::single_events::{contents, described, look_at_log, stop_clock};
+use super::single_events::{contents, described, leave_an_event_out, look_at_log, stop_clock};
 use super::{project_states, writer};
 use crate::fixture::{handle, migrated, sample};
-use crate::quarantine::{projects, skip_all};
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
-use phaseline_store::NewEvent;
 use phaseline_tests::random::SeededRandom;
-use phaseline_tests::unreadable_events::insert_event;
 
 /// Keys of other logins, of logins from before they were recorded, and expired ones.
 fn used_keys(database: &TestDatabase) {
@@ -28,11 +25,8 @@ async fn a_usual_group_leaves_the_same_log_as_the_loop_for_verdicts() {
         let slow = sample(8, 20, 700 + seed);
         migrated(slow.url()).await;
         if seed == 4 {
-            // With an event that is left out, each command is judged by itself.
-            let project = projects(&slow)[0];
-            insert_event(slow.url(), project.uuid(), &NewEvent::new("Exploded", 1, "{}".to_owned()), "{}")
-                .await;
-            skip_all(&slow, project).await;
+            // Then each command is judged by itself.
+            leave_an_event_out(&slow).await;
         }
         stop_clock(&slow);
         used_keys(&slow);

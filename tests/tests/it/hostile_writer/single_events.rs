@@ -69,6 +69,14 @@ pub(super) fn stop_clock(database: &TestDatabase) {
     );
 }
 
+/// Adds an event that cannot be read, and the mark that leaves it out.
+pub(super) async fn leave_an_event_out(database: &TestDatabase) {
+    let project = projects(database)[0];
+    let unreadable = NewEvent::new("Exploded", 1, "{}".to_owned());
+    insert_event(database.url(), project.uuid(), &unreadable, "{}").await;
+    skip_all(database, project).await;
+}
+
 #[tokio::test]
 async fn one_event_leaves_the_same_log_by_either_function() {
     let mut counts = BTreeMap::new();
@@ -76,11 +84,8 @@ async fn one_event_leaves_the_same_log_by_either_function() {
         let slow = sample(4, 10, 900 + seed);
         migrated(slow.url()).await;
         if seed == 2 {
-            // With an event that is left out, `append_event` refuses every command.
-            let project = projects(&slow)[0];
-            insert_event(slow.url(), project.uuid(), &NewEvent::new("Exploded", 1, "{}".to_owned()), "{}")
-                .await;
-            skip_all(&slow, project).await;
+            // Then `append_event` refuses every command.
+            leave_an_event_out(&slow).await;
         }
         stop_clock(&slow);
         look_at_log(&slow);
